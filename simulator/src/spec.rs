@@ -1,0 +1,147 @@
+//! What a world is made of and what will happen to it: plain data, written by scenario files and by property tests.
+
+use std::fmt;
+use std::time::Duration;
+
+use handlers::policy::Policy;
+use handlers::service::{AccountId, Region, ServiceId};
+use handlers::strategy::Strategy;
+use serde_json::Value;
+
+/// A world before its first moment.
+#[derive(Debug, Clone)]
+pub struct WorldSpec {
+    /// Decides every draw: latencies, start times, jitters.
+    pub seed: u64,
+    /// Region of the cell and of everything in it.
+    pub region: Region,
+    /// The account that runs the recovery.
+    pub central: AccountId,
+    /// Accounts whose ECS events reach the central bus.
+    pub accounts: Vec<AccountId>,
+    /// Accounts whose `test.aws.ecs` events the cell accepts; empty switches synthetic events off.
+    pub synthetic_from: Vec<AccountId>,
+    /// How often the restore handler runs: 1 minute in development, 5 in production.
+    pub restore_schedule: Duration,
+    /// The tunables of the recovery.
+    pub policy: Policy,
+    /// The services, all at their desired count when the world starts.
+    pub services: Vec<ServiceSpec>,
+    /// What happens, in any order; equal times happen in the order given.
+    pub events: Vec<TimedEvent>,
+}
+
+/// One ECS service.
+#[derive(Debug, Clone)]
+pub struct ServiceSpec {
+    /// Account, region, cluster, name.
+    pub id: ServiceId,
+    /// Tasks the owner wants.
+    pub desired: u32,
+    /// The owner's strategy.
+    pub strategy: Strategy,
+    /// Lower bound of running tasks during a deployment, in percent of desired (aws-facts.md §3); ECS's default is 100.
+    pub minimum_healthy_percent: u32,
+    /// Upper bound of tasks during a deployment, in percent of desired; ECS's default is 200.
+    pub maximum_percent: u32,
+    /// Time between SIGTERM and SIGKILL, 120 s at most on Fargate (aws-facts.md §3).
+    pub stop_timeout: Duration,
+}
+
+/// Something that happens at a time counted from the start of the world.
+#[derive(Debug, Clone)]
+pub struct TimedEvent {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub event: WorldEvent,
+}
+
+/// What can happen to a world from outside.
+#[derive(Debug, Clone)]
+pub enum WorldEvent {
+    /// The Spot market of some accounts changes.
+    Spot {
+        /// Whose market.
+        accounts: Vec<AccountId>,
+        /// Tasks that can run on Spot at once, per account.
+        capacity: Capacity,
+        /// What becomes of running tasks above the new capacity, and whether the shortage is announced.
+        loss: Loss,
+    },
+    /// The On-Demand market of some accounts changes; running tasks stay.
+    OnDemand {
+        /// Whose market.
+        accounts: Vec<AccountId>,
+        /// Tasks that can run On-Demand at once, per account.
+        capacity: Capacity,
+    },
+    /// Spot tasks of one service get the two-minute warning; the market stays as it is.
+    Interrupt {
+        /// Whose tasks.
+        service: ServiceId,
+        /// How many; more than there are means all.
+        tasks: u32,
+    },
+    /// Somebody calls `PutEvents` on the central bus.
+    PutEvents {
+        /// The caller, which EventBridge stamps as `account`.
+        from: AccountId,
+        /// `source`, not `aws.*` (aws-facts.md §5).
+        source: String,
+        /// `detail-type`.
+        detail_type: String,
+        /// `resources`.
+        resources: Vec<String>,
+        /// `detail`, an object.
+        detail: Value,
+    },
+    /// The owner changes the service; a change of strategy forces a new deployment, as ECS demands.
+    UpdateService {
+        /// Which service.
+        service: ServiceId,
+        /// The new strategy, if it changes.
+        strategy: Option<Strategy>,
+        /// The new desired count, if it changes.
+        desired: Option<u32>,
+    },
+}
+
+/// How much a market has, in tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capacity {
+    /// At most this many tasks at once.
+    Tasks(u32),
+    /// As much as anyone asks for.
+    Unlimited,
+}
+
+impl Capacity {
+    /// Whether one more task fits when `running` are there.
+    pub fn has_room(self, running: u32) -> bool {
+        match self {
+            Self::Tasks(most) => running < most,
+            Self::Unlimited => true,
+        }
+    }
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tasks(n) => write!(f, "{n}"),
+            Self::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+/// How Spot takes tasks away when its capacity falls below what runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Two-minute warning, then the task stops; failed placements are announced (aws-facts.md §2.2, §2.3).
+    Interrupt,
+    /// The tasks go without an interruption, and failed placements are not announced (aws-facts.md §2.6).
+    Silent,
+    /// Running tasks stay; only new ones find no room.
+    Keep,
+}
