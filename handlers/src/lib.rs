@@ -1,6 +1,25 @@
-//! wip
-#![allow(missing_docs)]
+//! Spot Recovery in production: keeps ECS services on Fargate Spot alive.
+//!
+//! Events and a schedule make [`handler`] look at services through [`reconcile`], the only caller of the [`ports`]; what
+//! to do is decided by the pure function [`decide::decide`]. Nothing here knows of AWS SDKs or of the simulator.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what happens to a service, and when? | [`decide`] |
+//! | in which order are things read, claimed and done? | [`reconcile`] |
+//! | what is remembered of a service? | [`record`] |
+//! | which events are believed? | [`event`] |
+//! | what can be tuned? | [`policy`] |
+
+pub mod decide;
+pub mod event;
+pub mod handler;
+pub mod held;
+pub mod observation;
 pub mod policy;
+pub mod ports;
+pub mod reconcile;
+pub mod record;
 pub mod service;
 pub mod strategy;
 pub mod timestamp;

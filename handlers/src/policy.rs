@@ -165,6 +165,10 @@ tunables! {
         "How long a watched service may run short, with no failure event, before the sweep moves it";
     deployment_grace: Duration = m(10), "10m", "0s to 1day", Duration::ZERO..=DAY,
         "How long a deployment of the owner's may explain a shortfall";
+    event_max_age: Duration = m(15), "15m", "1s to 1day", SECOND..=DAY,
+        "An older interruption or synthetic event, such as one redriven from a DLQ, only has the service looked at";
+    settle: Duration = m(1), "1m", "0s to 1h", Duration::ZERO..=HOUR,
+        "How long after our own change ECS may still show the strategy from before it";
     restore_after: Duration = m(15), "15m", "1s to 1day", SECOND..=DAY,
         "Time on On-Demand before the first restore of an episode";
     restore_backoff_factor: u32 = 2, "2", "1 to 10", 1..=10,

@@ -1,0 +1,149 @@
+//! What `DescribeServices` says of one service, reduced to what a decision needs.
+
+use std::time::Duration;
+
+use crate::held::HeldReason;
+use crate::strategy::Strategy;
+use crate::timestamp::Timestamp;
+
+/// The answer to "look at this service".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// The service is there.
+    Found(Box<Observation>),
+    /// No such service or cluster: HTTP 200 with `failures: MISSING` (aws-facts.md §1.5).
+    Missing,
+    /// We may not look; a person is needed.
+    Blocked(HeldReason),
+}
+
+/// One service as ECS shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Tells a re-created service of the same name apart from the one we knew.
+    pub created_at: Timestamp,
+    /// Whether `status` is `ACTIVE`; `DRAINING` and `INACTIVE` services are gone for us.
+    pub active: bool,
+    /// The strategy, or `None` for a service that runs on a launch type.
+    pub strategy: Option<Strategy>,
+    /// Who runs deployments.
+    pub controller: Controller,
+    /// Whether `schedulingStrategy` is `REPLICA`; `DAEMON` does not exist on Fargate (aws-facts.md §1.5).
+    pub replica: bool,
+    /// Tasks the owner or an auto scaler wants.
+    pub desired: u32,
+    /// Tasks that run, over all deployments.
+    pub running: u32,
+    /// Deployments, the primary first.
+    pub deployments: Vec<Deployment>,
+    /// Service event messages, newest first, at most 100 (aws-facts.md §2.6).
+    pub messages: Vec<Message>,
+}
+
+/// `deploymentController.type`, as far as it matters (aws-facts.md §1.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Controller {
+    /// ECS's own rolling deployments, the only kind we handle.
+    Rolling,
+    /// Any other, by its AWS name: `CODE_DEPLOY`, `EXTERNAL`, `ECS` with `BLUE_GREEN`…
+    Other(String),
+}
+
+/// One deployment of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// `PRIMARY`; the others are being replaced.
+    pub primary: bool,
+    /// `rolloutState`.
+    pub rollout: Rollout,
+    /// What it places tasks on.
+    pub strategy: Option<Strategy>,
+    /// Tasks of it that run.
+    pub running: u32,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// `rolloutState` (aws-facts.md §1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollout {
+    /// `IN_PROGRESS`.
+    InProgress,
+    /// `COMPLETED`.
+    Completed,
+    /// `FAILED`: launches no more tasks.
+    Failed,
+}
+
+/// One entry of the service's event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// When ECS wrote it.
+    pub at: Timestamp,
+    /// Its text (aws-facts.md §2.6).
+    pub text: String,
+}
+
+impl Observation {
+    /// The primary deployment.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|d| d.primary)
+    }
+
+    /// Whether tasks are missing.
+    pub fn is_short(&self) -> bool {
+        self.running < self.desired
+    }
+
+    /// Whether the live strategy places tasks on Spot.
+    pub fn uses_spot(&self) -> bool {
+        self.strategy.as_ref().is_some_and(Strategy::uses_spot)
+    }
+
+    /// Whether `strategy` is fully deployed: the primary deployment has it, is complete and runs every task. Counts alone
+    /// prove nothing (aws-facts.md §11.26).
+    pub fn runs_fully_on(&self, strategy: &Strategy) -> bool {
+        !self.is_short()
+            && self.primary().is_some_and(|p| {
+                p.rollout == Rollout::Completed && p.strategy.as_ref() == Some(strategy) && p.running >= self.desired
+            })
+    }
+
+    /// Whether a deployment younger than `grace` is still under way and so explains missing tasks.
+    pub fn is_deploying(&self, now: Timestamp, grace: Duration) -> bool {
+        self.primary().is_some_and(|p| p.rollout == Rollout::InProgress && now.since(p.created_at) < grace)
+    }
+
+    /// Whether ECS blames the application: the newest message since the primary deployment began that judges task
+    /// starts says they fail. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
+    pub fn application_fails(&self) -> bool {
+        let since = self.primary().map(|p| p.created_at);
+        self.messages
+            .iter()
+            .take_while(|m| Some(m.at) >= since)
+            .find_map(|m| {
+                if m.text.contains("unable to consistently start tasks successfully") {
+                    Some(true)
+                } else if m.text.contains("unable to place a task") || m.text.contains("steady state") {
+                    Some(false)
+                } else {
+                    None
+                }
+            })
+            .unwrap_or(false)
+    }
+
+    /// Why we cannot handle this service at all, if so (DESIGN rule 11).
+    pub fn unsupported(&self) -> Option<HeldReason> {
+        if let Controller::Other(name) = &self.controller {
+            return Some(HeldReason::Controller(name.clone()));
+        }
+        if !self.replica {
+            return Some(HeldReason::Daemon);
+        }
+        let other = self.strategy.as_ref().and_then(Strategy::other_provider)?;
+        Some(HeldReason::Provider(other.as_str().to_owned()))
+    }
+}

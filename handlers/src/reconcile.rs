@@ -1,0 +1,306 @@
+//! The only caller of the ports: observe → decide → claim → look again → act → confirm, and the sweep over due records.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
+use crate::event::Event;
+use crate::observation::Look;
+use crate::policy::Policy;
+use crate::ports::{Cluster, DESCRIBE_LIMIT, EcsError, Ports, Put, StoreError, UpdateError};
+use crate::record::{DUE_SHARDS, Phase, Record};
+use crate::service::{AccountId, ServiceId, ServiceName};
+use crate::timestamp::Timestamp;
+
+/// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
+const MAX_STEPS: usize = 8;
+
+/// One service moved from one phase to another: the audit event, and the log line people search for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// The service's record id.
+    pub id: String,
+    /// The service's ARN.
+    pub service: String,
+    /// Phase before; absent for a service seen for the first time.
+    pub from: Option<Phase>,
+    /// Phase after; absent when the record was deleted.
+    pub to: Option<Phase>,
+    /// Outages of the service so far.
+    pub episode: u32,
+    /// Why, in words.
+    pub reason: String,
+    /// When, in milliseconds since the epoch.
+    pub at: Timestamp,
+}
+
+/// A service could not be brought to the end of its step; the message or the sweep comes back to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReconcileError {
+    /// No look at the service.
+    #[error("{service}: {error}")]
+    Ecs {
+        /// Which service.
+        service: ServiceId,
+        /// What ECS said.
+        error: EcsError,
+    },
+    /// The update was throttled or its outcome is unknown.
+    #[error("{service}: {error}")]
+    Update {
+        /// Which service.
+        service: ServiceId,
+        /// What ECS said.
+        error: UpdateError,
+    },
+    /// The state table did not answer.
+    #[error("{service}: {error}")]
+    Store {
+        /// Which service.
+        service: ServiceId,
+        /// What the table said.
+        error: StoreError,
+    },
+    /// The step did not end within [`MAX_STEPS`].
+    #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
+    Unsettled(ServiceId),
+}
+
+/// What one sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Records looked at.
+    pub looked_at: usize,
+    /// Records whose step could not be finished; they stay due.
+    pub failed: usize,
+}
+
+/// One invocation of a handler: its ports, its policy and the token its claims carry.
+#[derive(Debug)]
+pub struct Reconciler<'a, P> {
+    ports: &'a P,
+    policy: &'a Policy,
+    owner: String,
+}
+
+impl<'a, P: Ports> Reconciler<'a, P> {
+    /// `owner` must be unique to the invocation, such as Lambda's request id: it tells our own claim from another's.
+    pub fn new(ports: &'a P, policy: &'a Policy, owner: impl Into<String>) -> Self {
+        Self { ports, policy, owner: owner.into() }
+    }
+
+    /// Looks at the service an event speaks of, and takes it as far as it goes now. Returns why it went no further.
+    ///
+    /// # Errors
+    /// [`ReconcileError`]: the message should come back.
+    pub async fn on_event(&self, event: &Event) -> Result<Reason, ReconcileError> {
+        // The record first: a claim then proves that nobody of ours acted since before the look.
+        let record = self.read(&event.service).await?;
+        let look = self.look(&event.service).await?;
+        self.settle(&event.service, Trigger::Event(event), record, look).await
+    }
+
+    /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
+    /// no account sees more than one `UpdateService` of ours at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the due index cannot be read; single services that fail are counted and stay due.
+    pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
+        let now = self.ports.now();
+        let mut left = self.policy.sweep_limit as usize;
+        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Record>>> = BTreeMap::new();
+        for shard in 0..DUE_SHARDS {
+            let mut after = None;
+            while left > 0 {
+                let page = self.ports.due(shard, now, after).await?;
+                for record in page.records.into_iter().take(left) {
+                    left -= 1;
+                    let cluster = Cluster::of(&record.service);
+                    accounts.entry(cluster.account.clone()).or_default().entry(cluster).or_default().push(record);
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        let reports = join_all(accounts.into_values().map(|clusters| self.sweep_account(clusters))).await;
+        Ok(reports.into_iter().fold(SweepReport::default(), |a, b| SweepReport {
+            looked_at: a.looked_at + b.looked_at,
+            failed: a.failed + b.failed,
+        }))
+    }
+
+    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Record>>) -> SweepReport {
+        let mut report = SweepReport::default();
+        for (cluster, records) in clusters {
+            for batch in records.chunks(DESCRIBE_LIMIT) {
+                report.looked_at += batch.len();
+                report.failed += self.sweep_batch(&cluster, batch).await;
+            }
+        }
+        report
+    }
+
+    /// Returns how many of the batch failed.
+    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Record]) -> usize {
+        let names: Vec<ServiceName> = batch.iter().map(|r| r.service.service.clone()).collect();
+        let looks = match self.ports.describe_services(cluster, &names).await {
+            Ok(looks) if looks.len() == batch.len() => looks,
+            Ok(looks) => {
+                tracing::error!(account = %cluster.account, cluster = %cluster.name, asked = batch.len(), answered = looks.len(), "incomplete look");
+                return batch.len();
+            }
+            Err(error) => {
+                tracing::warn!(account = %cluster.account, cluster = %cluster.name, %error, "no look, stays due");
+                return batch.len();
+            }
+        };
+        let mut failed = 0;
+        for (record, look) in batch.iter().zip(looks) {
+            if let Err(error) = self.settle(&record.service, Trigger::Sweep, Some(record.clone()), look).await {
+                tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
+                failed += 1;
+            }
+        }
+        failed
+    }
+
+    /// Decides and acts until nothing more is to be done now.
+    async fn settle(
+        &self,
+        service: &ServiceId,
+        trigger: Trigger<'_>,
+        mut record: Option<Record>,
+        mut look: Look,
+    ) -> Result<Reason, ReconcileError> {
+        for _ in 0..MAX_STEPS {
+            let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &self.owner };
+            match decide(service, record.as_ref(), &look, &ctx) {
+                Decision::Leave(reason) => {
+                    tracing::debug!(account = %service.account, %service, %reason, "left alone");
+                    return Ok(reason);
+                }
+                Decision::Write(next, reason) => match self.write(record.as_ref(), *next, &reason).await? {
+                    Write::Done(_) => return Ok(reason),
+                    Write::Lost(stored) => {
+                        record = stored;
+                        look = self.look(service).await?;
+                    }
+                },
+                Decision::Claim(next, reason) => {
+                    record = match self.write(record.as_ref(), *next, &reason).await? {
+                        Write::Done(claimed) => Some(claimed),
+                        Write::Lost(stored) => stored,
+                    };
+                    look = self.look(service).await?;
+                }
+                Decision::Update(claimed, strategy) => match self.ports.update_strategy(service, &strategy).await {
+                    Ok(seen) => look = Look::Found(Box::new(seen)),
+                    Err(UpdateError::Gone(_)) => look = Look::Missing,
+                    Err(UpdateError::Refused(reason)) => {
+                        let (next, reason) = decide::refused(*claimed, reason, &ctx);
+                        self.write(record.as_ref(), next, &reason).await?;
+                        return Ok(reason);
+                    }
+                    Err(error @ UpdateError::Throttled(_)) => {
+                        self.put(&decide::postponed(*claimed, &ctx)).await?;
+                        return Err(ReconcileError::Update { service: service.clone(), error });
+                    }
+                    // It may have happened, or may yet: read back, never send it again. If it does not show, the lease
+                    // keeps everyone off until the request can no longer be under way.
+                    Err(error @ UpdateError::Unclear(_)) => {
+                        look = self.look(service).await?;
+                        if !matches!(&look, Look::Found(seen) if seen.strategy.as_ref() == Some(&strategy)) {
+                            return Err(ReconcileError::Update { service: service.clone(), error });
+                        }
+                    }
+                },
+                Decision::Forget(reason) => {
+                    let Some(subject) = record.as_ref() else { return Ok(reason) };
+                    match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
+                        Put::Written => {
+                            self.announce(Some(subject), None, &reason).await;
+                            return Ok(reason);
+                        }
+                        Put::Conflict(stored) => {
+                            record = stored.map(|r| *r);
+                            look = self.look(service).await?;
+                        }
+                    }
+                }
+            }
+        }
+        Err(ReconcileError::Unsettled(service.clone()))
+    }
+
+    async fn read(&self, service: &ServiceId) -> Result<Option<Record>, ReconcileError> {
+        self.ports.get(service).await.map_err(|error| store_error(service, error))
+    }
+
+    async fn look(&self, service: &ServiceId) -> Result<Look, ReconcileError> {
+        let looks = self.ports.describe_services(&Cluster::of(service), std::slice::from_ref(&service.service)).await;
+        let look = looks.map(|mut looks| looks.pop());
+        let error = match look {
+            Ok(Some(look)) => return Ok(look),
+            Ok(None) => EcsError::Unclear("the service asked for is missing from the answer".into()),
+            Err(error) => error,
+        };
+        Err(ReconcileError::Ecs { service: service.clone(), error })
+    }
+
+    /// Writes `next` if the stored version is still the one it was decided from, and announces a change of phase.
+    async fn write(&self, before: Option<&Record>, next: Record, reason: &Reason) -> Result<Write, ReconcileError> {
+        let written = Record { version: next.version + 1, ..next.clone() };
+        match self.put(&next).await? {
+            Put::Written => {}
+            // The reply to our own write was lost and the retry met it: what is stored is what we wrote.
+            Put::Conflict(Some(stored)) if *stored == written => {}
+            Put::Conflict(stored) => return Ok(Write::Lost(stored.map(|r| *r))),
+        }
+        if before.map(|r| r.phase) != Some(next.phase) {
+            self.announce(before, Some(&next), reason).await;
+        }
+        Ok(Write::Done(written))
+    }
+
+    async fn put(&self, record: &Record) -> Result<Put, ReconcileError> {
+        self.ports.put(record).await.map_err(|error| store_error(&record.service, error))
+    }
+
+    async fn announce(&self, before: Option<&Record>, after: Option<&Record>, reason: &Reason) {
+        let Some(subject) = after.or(before) else { return };
+        let transition = Transition {
+            id: subject.service.record_id(),
+            service: subject.service.arn(),
+            from: before.map(|r| r.phase),
+            to: after.map(|r| r.phase),
+            episode: subject.episode,
+            reason: reason.to_string(),
+            at: self.ports.now(),
+        };
+        tracing::info!(
+            account = %subject.service.account,
+            service = %subject.service,
+            episode = subject.episode,
+            from = ?transition.from,
+            to = ?transition.to,
+            %reason,
+            "transition"
+        );
+        if let Err(error) = self.ports.announce(&transition).await {
+            tracing::error!(service = %subject.service, %error, "transition not announced");
+        }
+    }
+}
+
+enum Write {
+    Done(Record),
+    Lost(Option<Record>),
+}
+
+fn store_error(service: &ServiceId, error: StoreError) -> ReconcileError {
+    ReconcileError::Store { service: service.clone(), error }
+}

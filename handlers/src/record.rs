@@ -1,0 +1,216 @@
+//! The record of one service: the DynamoDB item of table `ecs_cp_restore_state`, and the phase the service is in.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::held::HeldReason;
+use crate::policy::Policy;
+use crate::service::ServiceId;
+use crate::strategy::Strategy;
+use crate::timestamp::Timestamp;
+
+/// Name of the state table, a contract of the original design.
+pub const TABLE: &str = "ecs_cp_restore_state";
+/// Partitions of the due index, so that no single one carries every write of a large fleet.
+pub const DUE_SHARDS: u32 = 16;
+
+/// Where a service stands (DESIGN §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Phase {
+    /// A Spot service we have seen.
+    Watching,
+    /// Original saved, `UpdateService` claimed but not confirmed.
+    FailingOver,
+    /// The fallback is live; a restore is due at `restore_at`.
+    OnDemand,
+    /// The original is claimed or applied, on probation.
+    Restoring,
+    /// A person is needed.
+    Held,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Who is acting on the service, and until when nobody else may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Token of one invocation.
+    pub owner: String,
+    /// After this the claim is open to all.
+    pub until: Timestamp,
+}
+
+/// What a held service waits for, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Why.
+    pub reason: HeldReason,
+    /// The phase to go on from when the cause is cured.
+    pub resume: Phase,
+}
+
+/// Everything remembered of one service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which service; `id` is made of it.
+    #[serde(flatten)]
+    pub service: ServiceId,
+    /// Counts writes; every write is conditional on the version it was decided from. 0 has never been written.
+    pub version: u64,
+    /// Where the service stands.
+    pub phase: Phase,
+    /// Since when.
+    pub phase_since: Timestamp,
+    /// Why the last write was made, in words, for whoever reads the table.
+    pub reason: String,
+    /// The owner's strategy, saved before the first change and kept until the episode is closed.
+    #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Strategy>,
+    /// The event that started the episode; absent when the sweep did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Value>,
+    /// `createdAt` of the service; another value means a re-created service without a past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_created_at: Option<Timestamp>,
+    /// Outages so far.
+    pub episode: u32,
+    /// Failed restores of this episode; drives the backoff.
+    pub failed_restores: u32,
+    /// Restores begun within the last 24 hours, oldest first; bounded by the daily cap.
+    #[serde(default)]
+    pub restores: Vec<Timestamp>,
+    /// Whether the strategy of the phase has been seen live since the phase began.
+    pub confirmed: bool,
+    /// Since when tasks are missing while watching.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_since: Option<Timestamp>,
+    /// Since when the restored service runs in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<Timestamp>,
+    /// When the next restore is due, while on On-Demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_at: Option<Timestamp>,
+    /// When the last episode was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Timestamp>,
+    /// When the sweep looks next.
+    pub next_check_at: Timestamp,
+    /// A claim in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Why it is held, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// An item that is no record of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("item {id:?} of {TABLE} cannot be read: {problem}")]
+pub struct RecordError {
+    /// Its `id`.
+    pub id: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl Record {
+    /// A service seen for the first time, not written yet.
+    pub fn new(service: ServiceId, now: Timestamp) -> Self {
+        Self {
+            service,
+            version: 0,
+            phase: Phase::Watching,
+            phase_since: now,
+            reason: String::new(),
+            original: None,
+            event: None,
+            service_created_at: None,
+            episode: 0,
+            failed_restores: 0,
+            restores: Vec::new(),
+            confirmed: false,
+            short_since: None,
+            healthy_since: None,
+            restore_at: None,
+            restored_at: None,
+            next_check_at: now,
+            lease: None,
+            held: None,
+        }
+    }
+
+    /// Whether a restore is pending: the `scheduled` attribute.
+    pub fn scheduled(&self) -> bool {
+        match self.phase {
+            Phase::Watching => false,
+            Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
+            Phase::Held => self.held.as_ref().is_some_and(|h| h.resume != Phase::Watching),
+        }
+    }
+
+    /// Whether someone other than `owner` holds a lease that still runs.
+    pub fn leased_by_other(&self, owner: &str, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|l| l.owner != owner && now < l.until)
+    }
+
+    /// Whether `owner` holds a lease that still runs.
+    pub fn leased_by(&self, owner: &str, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|l| l.owner == owner && now < l.until)
+    }
+
+    /// How long to stay on On-Demand before the next restore: `restore_after × factorⁿ`, capped, plus the service's own jitter.
+    pub fn restore_delay(&self, policy: &Policy) -> Duration {
+        let factor = u64::from(policy.restore_backoff_factor).saturating_pow(self.failed_restores);
+        let base = u64::try_from(policy.restore_after.as_millis()).unwrap_or(u64::MAX);
+        let cap = u64::try_from(policy.restore_backoff_cap.as_millis()).unwrap_or(u64::MAX);
+        let wait = base.saturating_mul(factor).min(cap);
+        let share = u64::from(hash(&self.service.record_id()) % 1000);
+        // At most the cap × 2, a week × 2: no overflow.
+        Duration::from_millis(wait + wait * u64::from(policy.restore_jitter_percent) / 100 * share / 1000)
+    }
+
+    /// The item as stored: this record's fields and the attributes that others read (`id`, `scheduled`, `due_shard`).
+    pub fn to_item(&self) -> Map<String, Value> {
+        let id = self.service.record_id();
+        let mut item = match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            // A struct with string keys always serializes to an object.
+            _ => Map::new(),
+        };
+        item.insert("scheduled".into(), self.scheduled().into());
+        item.insert("due_shard".into(), due_shard(&id).into());
+        item.insert("id".into(), id.into());
+        item
+    }
+
+    /// Reads an item back.
+    ///
+    /// # Errors
+    /// [`RecordError`] when attributes are missing or malformed, or `id` is not the service's.
+    pub fn from_item(item: Map<String, Value>) -> Result<Self, RecordError> {
+        let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let record: Record = serde_json::from_value(Value::Object(item))
+            .map_err(|e| RecordError { id: id.clone(), problem: e.to_string() })?;
+        if record.service.record_id() != id {
+            return Err(RecordError { id, problem: format!("it is about {}", record.service) });
+        }
+        Ok(record)
+    }
+}
+
+/// The partition of the due index that a record id falls into, `0..DUE_SHARDS`.
+pub fn due_shard(id: &str) -> u32 {
+    hash(id) % DUE_SHARDS
+}
+
+/// FNV-1a: small, stable across releases and machines, which `std`'s hasher does not promise.
+fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+}
