@@ -384,7 +384,9 @@ fn wait_for_restore(mut record: Record, reason: Reason, ctx: &Context) -> Decisi
 fn restore(mut record: Record, ctx: &Context) -> Decision {
     let day = std::time::Duration::from_secs(24 * 3600);
     record.restores.retain(|at| ctx.now.since(*at) < day);
-    if let (true, Some(oldest)) = (record.restores.len() >= ctx.policy.restores_per_day as usize, record.restores.first()) {
+    if let (true, Some(oldest)) =
+        (record.restores.len() >= ctx.policy.restores_per_day as usize, record.restores.first())
+    {
         record.restore_at = Some(*oldest + day);
         return wait_for_restore(record, Reason::DailyCap, ctx);
     }
@@ -435,7 +437,9 @@ fn on_probation(mut record: Record, original: &Strategy, seen: &Observation, ctx
     if let Trigger::Event(event) = ctx.trigger {
         let stale = is_stale(&record, event, ctx);
         match event.signal {
-            Signal::SpotPlacementFailure if !stale && !up => return fall_back(record, Reason::SpotPlacementFailure, ctx),
+            Signal::SpotPlacementFailure if !stale && !up => {
+                return fall_back(record, Reason::SpotPlacementFailure, ctx);
+            }
             Signal::SyntheticPlacementFailure if !stale => {
                 return fall_back(record, Reason::SyntheticPlacementFailure, ctx);
             }
@@ -481,7 +485,9 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     }
     let resumed = Record { phase: held.resume, phase_since: record.phase_since, held: None, ..record.clone() };
     match in_phase(resumed.clone(), seen, ctx) {
-        Decision::Leave(_) => write(Record { next_check_at: ctx.now + ctx.policy.active_interval, ..resumed }, Reason::Cured),
+        Decision::Leave(_) => {
+            write(Record { next_check_at: ctx.now + ctx.policy.active_interval, ..resumed }, Reason::Cured)
+        }
         Decision::Write(next, reason) if next.phase == Phase::Held => {
             write(Record { phase_since: record.phase_since, ..*next }, reason)
         }

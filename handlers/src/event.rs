@@ -188,7 +188,10 @@ fn service_action(raw: &Value, synthetic: bool) -> Result<Read, Refusal> {
         (Some(a), Some(b)) if a != b => return Err(Refusal::TwoClusters(a, b)),
         (Some(cluster), _) | (None, Some(cluster)) => cluster,
         (None, None) => {
-            return Err(Refusal::Shape { field: "detail.clusterArn", expected: "the cluster's ARN beside a short service ARN" });
+            return Err(Refusal::Shape {
+                field: "detail.clusterArn",
+                expected: "the cluster's ARN beside a short service ARN",
+            });
         }
     };
     Ok(Read::Signal(ServiceId { account: arn.account, region: arn.region, cluster, service: arn.service }, signal))

@@ -285,7 +285,10 @@ mod tests {
     #[test]
     fn an_environment_error_names_the_variable_the_value_and_the_range() {
         let error = Policy::from_env([("SPOT_RECOVERY_PROBATION", "10 minuts")], &[]).unwrap_err().to_string();
-        assert!(error.contains("SPOT_RECOVERY_PROBATION") && error.contains("10 minuts") && error.contains("0s to 1day"), "{error}");
+        assert!(
+            error.contains("SPOT_RECOVERY_PROBATION") && error.contains("10 minuts") && error.contains("0s to 1day"),
+            "{error}"
+        );
         let error = Policy::from_env([("SPOT_RECOVERY_PAUSE", "true")], &[]).unwrap_err().to_string();
         assert!(error.contains("pause") && error.contains("paused"), "{error}");
         let error = Policy::from_env([("SPOT_RECOVERY_RESTORES_PER_DAY", "0")], &[]).unwrap_err().to_string();

@@ -199,7 +199,11 @@ impl FromStr for ServiceArn {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let arn = EcsArn::parse(text)?;
         if arn.kind != "service" {
-            return Err(NameError::new("service ARN", text, "expected arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME"));
+            return Err(NameError::new(
+                "service ARN",
+                text,
+                "expected arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME",
+            ));
         }
         let (cluster, service) = match arn.path.split_once('/') {
             Some((cluster, service)) => (Some(cluster.parse()?), service.parse()?),

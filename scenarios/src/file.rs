@@ -1,1 +1,269 @@
-//! wip
+//! Scenario files: TOML text in, a [`Scenario`] or a [`Problem`] that points at the mistake out.
+//!
+//! A file is refused for anything it says that would not be played: an unknown key, a service that does not exist, an
+//! expectation that can never be checked. A scenario that passes because of a typing error proves nothing.
+
+mod cursor;
+mod event;
+mod expect;
+mod policy;
+mod service;
+mod strategy;
+mod suggest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use handlers::service::{AccountId, NameError, ServiceId};
+use handlers::strategy::Strategy;
+use simulator::spec::WorldSpec;
+use toml::de::DeTable;
+
+use crate::diagnostic::Fault;
+pub use crate::diagnostic::Problem;
+use cursor::{Result as Step, Table, Value};
+
+/// Largest file that is read, 1 MiB: ten thousand services.
+pub const MAX_BYTES: usize = 1 << 20;
+/// Most accounts of a scenario.
+const MAX_ACCOUNTS: usize = 1000;
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+const KEYS: &[&str] = &[
+    "title",
+    "about",
+    "seed",
+    "duration",
+    "region",
+    "central",
+    "accounts",
+    "synthetic_from",
+    "restore_schedule",
+    "policy",
+    "service",
+    "at",
+    "expect",
+];
+
+/// A world, what happens to it, and what must hold afterwards.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// One line for lists and reports.
+    pub title: String,
+    /// What the scenario shows and why; may be empty.
+    pub about: String,
+    /// How long the world runs.
+    pub duration: Duration,
+    /// The world and its events.
+    pub world: WorldSpec,
+    /// At least one: services in the order of the file, the checks of each in the order of [`Check`].
+    pub expectations: Vec<Expectation>,
+}
+
+/// One check of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Which service.
+    pub service: ServiceId,
+    /// What must hold.
+    pub check: Check,
+}
+
+/// What can be expected of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// The fallback is live this soon after the capacity went.
+    FailoverWithin(Duration),
+    /// The original strategy is back this soon after the capacity returned.
+    RestoredWithin(Duration),
+    /// At least this share of the desired tasks ran, 0 to 1.
+    MinAvailability(f64),
+    /// The strategy the service ends with.
+    FinalStrategy(FinalStrategy),
+    /// Exactly this many failovers.
+    Failovers(u32),
+    /// At most this many deployments forced by the recovery.
+    MaxDeploymentsForced(u32),
+}
+
+/// The strategy a service must end with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FinalStrategy {
+    /// The owner's.
+    Original,
+    /// The On-Demand stand-in of the owner's.
+    Fallback,
+    /// This one.
+    Exactly(Strategy),
+}
+
+/// What a list of scenarios shows of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// The title, or a remark in brackets if the file has none that can be read.
+    pub title: String,
+    /// The first line of `about`, or what is wrong with the file.
+    pub about: String,
+}
+
+/// Reads the scenario at `path`.
+pub fn load(path: &Path) -> Result<Scenario, Problem> {
+    let name = path.display().to_string();
+    parse(&name, &read(&name, path)?)
+}
+
+/// Reads the scenario in `text`; `name` stands for the file in what is printed.
+pub fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
+    // Some editors begin a file with a byte order mark. It is not part of the first line, nor of its columns.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    scenario(text).map_err(|fault| Problem::new(name, text, fault))
+}
+
+/// Title and first line of `about` of the file at `path`. Never fails, so that one broken file cannot hide the others: of a file
+/// with mistakes it shows as much as can be made out.
+pub fn heading(path: &Path) -> Heading {
+    let name = path.display().to_string();
+    let text = match read(&name, path) {
+        Ok(text) => text,
+        Err(problem) => return Heading { title: "(unreadable)".into(), about: problem.message().into() },
+    };
+    let (document, _) = DeTable::parse_recoverable(text.strip_prefix('\u{feff}').unwrap_or(&text));
+    let first_line = |key: &str| {
+        let text = document.get_ref().get(key)?.get_ref().as_str()?.trim().lines().next()?;
+        Some(text.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+    };
+    let title = first_line("title").filter(|title| !title.is_empty()).unwrap_or_else(|| "(no title)".into());
+    Heading { title, about: first_line("about").unwrap_or_default() }
+}
+
+/// The file's text. Reads one byte more than is allowed, never a file of any size.
+fn read(name: &str, path: &Path) -> Result<String, Problem> {
+    let bytes = read_bounded(path).map_err(|error| Problem::unreadable(name, &error))?;
+    let refused = |fault| Problem::new(name, &String::from_utf8_lossy(&bytes), fault);
+    if bytes.len() > MAX_BYTES {
+        return Err(refused(too_large()));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(refused(not_utf8(error.valid_up_to()))),
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn too_large() -> Fault {
+    Fault::new(MAX_BYTES..MAX_BYTES, "the file is too large: a scenario is at most 1 MiB", "1 MiB ends here")
+}
+
+fn not_utf8(at: usize) -> Fault {
+    Fault::new(at..at + 1, "the file is not UTF-8 text", "this is not a character").help("save the file as UTF-8")
+}
+
+fn scenario(text: &str) -> Step<Scenario> {
+    if text.len() > MAX_BYTES {
+        return Err(too_large());
+    }
+    let document = DeTable::parse(text).map_err(|error| not_toml(text, &error))?;
+    if document.get_ref().is_empty() {
+        return Err(Fault::new(0..0, "the file is empty", "a scenario begins with a title")
+            .help("needed are: title, duration, one [[service]] or more, and [expect]"));
+    }
+    let root = Table::document(&document, KEYS)?;
+    let title = root.need("title", "\"Spot vanishes for 40 minutes\"")?.line()?.trim().to_owned();
+    let about = root.get("about").map_or(Ok(""), Value::text)?.trim().replace("\r\n", "\n");
+    let end = root.need("duration", "\"3h\"")?;
+    let duration = end.duration(SECOND..=LONGEST)?;
+    let world = world(&root, end, duration)?;
+    let expectations = expect::read_all(&root, &world.services, duration)?;
+    Ok(Scenario { title, about, duration, world, expectations })
+}
+
+fn world(root: &Table<'_>, end: Value<'_>, duration: Duration) -> Step<WorldSpec> {
+    let seed = root.get("seed").map_or(Ok(1), |seed| seed.integer(0..=i64::MAX as u64))?;
+    let region = name_or(root.get("region"), "eu-west-1")?;
+    let central = name_or(root.get("central"), "999999999999")?;
+    let synthetic_from = root.get("synthetic_from").map_or(Ok(Vec::new()), accounts)?;
+    let restore_schedule = root.get("restore_schedule").map_or(Ok(MINUTE), |value| value.duration(SECOND..=HOUR))?;
+    let policy = policy::read(root.get("policy"))?;
+
+    let list = root.get("accounts");
+    let mut listed = list.map_or(Ok(Vec::new()), accounts)?;
+    let services = service::read_all(root, &region, list, &listed)?;
+    if list.is_none() {
+        let mut seen = BTreeSet::new();
+        listed = services
+            .iter()
+            .map(|service| &service.id.account)
+            .filter(|account| seen.insert(*account))
+            .cloned()
+            .collect();
+        if listed.len() > MAX_ACCOUNTS {
+            return Err(root.fault(
+                format!("the services are of {} accounts; at most {MAX_ACCOUNTS} are allowed", listed.len()),
+                "",
+            ));
+        }
+    }
+    let stage = event::Stage { accounts: &listed, services: &services, duration, end };
+    let events = event::read_all(root, &stage)?;
+    Ok(WorldSpec {
+        seed,
+        region,
+        central,
+        accounts: listed,
+        synthetic_from,
+        restore_schedule,
+        policy,
+        services,
+        events,
+    })
+}
+
+fn name_or<T: FromStr<Err = NameError>>(value: Option<Value<'_>>, default: &str) -> Step<T> {
+    value.map_or_else(|| Ok(default.parse().expect("a default is valid")), Value::name)
+}
+
+/// A list of accounts, none of them twice.
+fn accounts(list: Value<'_>) -> Step<Vec<AccountId>> {
+    let items = list.list()?;
+    if items.len() > MAX_ACCOUNTS {
+        return Err(list.fault("is too long", format!("at most {MAX_ACCOUNTS} accounts are allowed")));
+    }
+    let mut seen = BTreeMap::new();
+    for item in &items {
+        if let Some(first) = seen.insert(item.name::<AccountId>()?, item) {
+            return Err(item.fault("is listed twice", "the second one").also(first.span(), "the first one"));
+        }
+    }
+    items.iter().map(|item| item.name()).collect()
+}
+
+/// The TOML parser's complaint in our words, where we have some.
+fn not_toml(text: &str, error: &toml::de::Error) -> Fault {
+    let span = error.span().unwrap_or_else(|| {
+        // Only a key of too many parts has no place; it is the first line with that many dots.
+        let at = text.split_inclusive('\n').take_while(|line| line.matches('.').count() < 80).map(str::len).sum();
+        at..at
+    });
+    match error.message() {
+        "duplicate key" => {
+            let key = text.get(span.clone()).unwrap_or_default();
+            Fault::new(span, format!("{} is given twice", cursor::quoted(key, '`')), "the second one")
+        }
+        message if message.contains("recursion") => {
+            Fault::new(span, "the file is nested too deeply", "at most 80 levels are allowed")
+        }
+        message => Fault::new(span, "this is not valid TOML", message),
+    }
+}

@@ -1,2 +1,16 @@
-//! wip
+//! Scenarios: files that say what happens to a world and what must hold afterwards, and the player that runs them.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what may a scenario file say? | [`file`] |
+//! | how is a mistake in one shown? | [`diagnostic`] |
+//! | what is expected, and does it hold? | [`verdict`] |
+//! | what does a person read of a run? | [`timeline`], [`report`] |
+
+pub mod diagnostic;
 pub mod file;
+pub mod library;
+pub mod play;
+pub mod report;
+pub mod timeline;
+pub mod verdict;

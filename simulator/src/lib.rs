@@ -1,2 +1,37 @@
-//! wip
+//! A deterministic model of the AWS that Spot Recovery lives in: many accounts' ECS services on Fargate and Fargate Spot,
+//! EventBridge, SQS, Lambda and DynamoDB, under a virtual clock.
+//!
+//! One seed decides everything. The rules that keep it so: ordered maps only, no clock but the virtual one, no chance but
+//! [`dice`]. The production handlers run in it unchanged, through their ports.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what is a world made of, what can happen to it? | [`spec`] |
+//! | what does AWS not promise, and what do we assume? | [`facts`] |
+//! | how are tasks placed and deployments rolled? | `scheduler.rs` |
+//! | what does `UpdateService` accept? | `ecs.rs` |
+//! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
+//! | what must never happen? | `oracle.rs` |
+
+mod agenda;
+pub mod dice;
+mod ecs;
+mod eventbridge;
+pub mod facts;
+mod lambda;
+pub mod ledger;
+mod market;
+mod oracle;
+pub mod pattern;
+mod ports;
+mod run;
+mod scheduler;
 pub mod spec;
+mod sqs;
+mod table;
+mod task;
+pub mod trace;
+mod world;
+
+pub use ecs::{ApiError, UpdateService};
+pub use run::{Outcome, ServiceOutcome, run};

@@ -1,0 +1,182 @@
+//! The tables `[[at]]`: what happens to the world, and when.
+
+use std::time::Duration;
+
+use handlers::service::AccountId;
+use serde_json::{Map, Number, Value as Json};
+use simulator::spec::{Capacity, Loss, ServiceSpec, TimedEvent, WorldEvent};
+use toml::de::DeValue;
+
+use super::cursor::{Result, Table, Value, span_of_time};
+use super::{service, strategy, suggest};
+use crate::diagnostic::Fault;
+
+/// Most `[[at]]` of a scenario; each may name every account.
+const MAX_EVENTS: usize = 1000;
+
+type Read = fn(Value<'_>, &Stage<'_>) -> Result<WorldEvent>;
+
+/// What can happen, by its key.
+const ACTIONS: &[(&str, Read)] = &[
+    ("spot", spot),
+    ("on_demand", on_demand),
+    ("interrupt", interrupt),
+    ("put_events", put_events),
+    ("update_service", update_service),
+];
+
+/// What the events may refer to.
+pub(super) struct Stage<'a> {
+    pub(super) accounts: &'a [AccountId],
+    pub(super) services: &'a [ServiceSpec],
+    pub(super) duration: Duration,
+    /// Where the duration is written.
+    pub(super) end: Value<'a>,
+}
+
+/// Reads every `[[at]]`, in the order of the file.
+pub(super) fn read_all(root: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedEvent>> {
+    let Some(at) = root.get("at") else { return Ok(Vec::new()) };
+    let actions = ACTIONS.iter().map(|(key, _)| *key);
+    let keys: Vec<&str> = std::iter::once("time").chain(actions).collect();
+    let tables = at.tables("[[at]]", &keys)?;
+    if let Some(table) = tables.get(MAX_EVENTS) {
+        return Err(table.fault(format!("a scenario has at most {MAX_EVENTS} [[at]]"), "one too many"));
+    }
+    tables.iter().map(|table| read(table, stage)).collect()
+}
+
+fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<TimedEvent> {
+    let time = table.need("time", "\"10m\"")?;
+    let at = time.duration(Duration::ZERO..=Duration::MAX)?;
+    if at > stage.duration {
+        return Err(time
+            .fault("is after the end", format!("allowed is 0s to {}", span_of_time(stage.duration)))
+            .also(stage.end.span(), "the scenario lasts this long"));
+    }
+    let mut actions = table.values().into_iter().filter(|value| value.key() != "time");
+    let known = || format!("actions are: {}", suggest::list(ACTIONS.iter().map(|(key, _)| *key)));
+    let Some(action) = actions.next() else {
+        return Err(table.fault("nothing happens in this [[at]]", "an action is missing").help(known()));
+    };
+    if let Some(second) = actions.next() {
+        let message = format!("two actions in one [[at]]: `{}` and `{}`", action.key(), second.key());
+        return Err(Fault::new(second.key_span(), message, "give it an [[at]] of its own")
+            .also(action.key_span(), "the first one")
+            .help(known()));
+    }
+    match ACTIONS.iter().find(|(key, _)| *key == action.key()) {
+        Some((_, read)) => Ok(TimedEvent { at, event: read(action, stage)? }),
+        None => Err(action.fault("is not an action", known())),
+    }
+}
+
+fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`spot`", &["capacity", "loss", "accounts"])?;
+    let losses = [("interrupt", Loss::Interrupt), ("silent", Loss::Silent), ("keep", Loss::Keep)];
+    Ok(WorldEvent::Spot {
+        accounts: accounts(&table, stage)?,
+        capacity: capacity(&table)?,
+        loss: table.get("loss").map_or(Ok(Loss::Interrupt), |loss| loss.choice(&losses))?,
+    })
+}
+
+fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`on_demand`", &["capacity", "accounts"])?;
+    Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: capacity(&table)? })
+}
+
+fn interrupt(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`interrupt`", &["service", "tasks"])?;
+    let tasks = table.get("tasks").map_or(Ok(None), |tasks| tasks.integer_or("all"))?;
+    Ok(WorldEvent::Interrupt { service: service_of(&table, stage)?.id.clone(), tasks: tasks.unwrap_or(u32::MAX) })
+}
+
+fn put_events(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`put_events`", &["from", "source", "detail_type", "resources", "detail"])?;
+    let source = table.need("source", "\"test.aws.ecs\"")?;
+    if source.line()?.starts_with("aws.") {
+        // aws-facts.md §5: the entry fails with NotAuthorizedForSource.
+        return Err(source
+            .fault("cannot be sent", "sources that begin with \"aws.\" are reserved for AWS")
+            .help("EventBridge answers NotAuthorizedForSource; a synthetic event has the source \"test.aws.ecs\""));
+    }
+    let resources = table.get("resources").map_or(Ok(Vec::new()), Value::list)?;
+    Ok(WorldEvent::PutEvents {
+        from: table.need("from", "\"999999999999\"")?.name()?,
+        source: source.line()?.to_owned(),
+        detail_type: table.need("detail_type", "\"ECS Service Action\"")?.line()?.to_owned(),
+        resources: resources.into_iter().map(|arn| arn.line().map(str::to_owned)).collect::<Result<_>>()?,
+        detail: detail(table.need("detail", "'{\"eventName\":\"SERVICE_TASK_PLACEMENT_FAILURE\"}'")?)?,
+    })
+}
+
+fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`update_service`", &["service", "strategy", "desired"])?;
+    let service = service_of(&table, stage)?.id.clone();
+    let strategy = table.get("strategy").map(strategy::read).transpose()?;
+    let desired = table.get("desired").map(|desired| desired.integer(0..=service::MAX_DESIRED)).transpose()?;
+    if strategy.is_none() && desired.is_none() {
+        return Err(table.fault("`update_service` changes nothing", "give it `strategy`, `desired` or both"));
+    }
+    Ok(WorldEvent::UpdateService { service, strategy, desired })
+}
+
+fn service_of<'s>(table: &Table<'_>, stage: &Stage<'s>) -> Result<&'s ServiceSpec> {
+    service::find(table.need("service", "\"web/checkout\"")?, stage.services)
+}
+
+fn capacity(table: &Table<'_>) -> Result<Capacity> {
+    let tasks = table.need("capacity", "0")?.integer_or("unlimited")?;
+    Ok(tasks.map_or(Capacity::Unlimited, Capacity::Tasks))
+}
+
+/// The accounts named, or all of them.
+fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
+    let Some(value) = table.get("accounts") else { return Ok(stage.accounts.to_vec()) };
+    let accounts = super::accounts(value)?;
+    match accounts.iter().zip(value.list()?).find(|(account, _)| !stage.accounts.contains(account)) {
+        Some((_, item)) => Err(service::unlisted(item, stage.accounts)),
+        None => Ok(accounts),
+    }
+}
+
+/// An event's detail: an object, as JSON text or as a TOML table.
+fn detail(value: Value<'_>) -> Result<Json> {
+    if matches!(value.raw(), DeValue::Table(_)) {
+        return json(value, value.raw());
+    }
+    let text = value.text()?;
+    match serde_json::from_str(text) {
+        Ok(object @ Json::Object(_)) => Ok(object),
+        Ok(_) => Err(value.fault("is not a JSON object", "write it in braces: { ... }")),
+        Err(error) => Err(Fault::new(value.span(), format!("`{}` is not valid JSON", value.key()), error.to_string())),
+    }
+}
+
+/// `raw`, somewhere inside `whole`, as JSON. Its depth is bounded by the TOML parser's.
+fn json(whole: Value<'_>, raw: &DeValue<'_>) -> Result<Json> {
+    let unfit = |what: &str| whole.fault(format_args!("holds {what}"), "JSON has no such number");
+    Ok(match raw {
+        DeValue::String(text) => Json::String(text.clone().into_owned()),
+        DeValue::Boolean(yes) => Json::Bool(*yes),
+        DeValue::Datetime(time) => Json::String(time.to_string()),
+        DeValue::Integer(number) => {
+            let integer = i64::from_str_radix(number.as_str(), number.radix());
+            Json::Number(integer.map_err(|_| unfit("a number that is too large"))?.into())
+        }
+        DeValue::Float(number) => {
+            let float = number.as_str().parse().ok().and_then(Number::from_f64);
+            Json::Number(float.ok_or_else(|| unfit("a number that is not finite"))?)
+        }
+        DeValue::Array(items) => {
+            Json::Array(items.iter().map(|item| json(whole, item.get_ref())).collect::<Result<_>>()?)
+        }
+        DeValue::Table(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, item)| Ok((key.get_ref().clone().into_owned(), json(whole, item.get_ref())?)));
+            Json::Object(entries.collect::<Result<Map<_, _>>>()?)
+        }
+    })
+}

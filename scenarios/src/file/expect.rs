@@ -1,0 +1,157 @@
+//! The table `[expect]` and the tables `[[expect.service]]`: from what people write to one flat list of checks.
+//!
+//! `[expect]` speaks of every service that uses Spot. A service's own table overrides it key by key, and is all there is for a
+//! service that does not use Spot: such a service has no failover to wait for.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use handlers::service::ServiceId;
+use simulator::spec::ServiceSpec;
+
+use super::cursor::{Result, Table, Value};
+use super::{Check, Expectation, FinalStrategy, service, strategy};
+use crate::diagnostic::Fault;
+
+/// No scenario is long enough for more failovers or deployments than this.
+const MAX_COUNT: RangeInclusive<u32> = 0..=10_000;
+
+const KEYS: &[&str] = &[
+    "service",
+    "failover_within",
+    "restored_within",
+    "min_availability",
+    "final_strategy",
+    "failovers",
+    "max_deployments_forced",
+];
+
+/// The keys of one table. What is absent is not expected.
+#[derive(Default, Clone)]
+struct Keys<'d> {
+    failover_within: Option<(Value<'d>, Duration)>,
+    restored_within: Option<(Value<'d>, Duration)>,
+    min_availability: Option<f64>,
+    final_strategy: Option<FinalStrategy>,
+    failovers: Option<u32>,
+    max_deployments_forced: Option<u32>,
+}
+
+/// Reads what is expected: services in the order of the file, the checks of each in the order of [`Check`].
+pub(super) fn read_all(root: &Table<'_>, services: &[ServiceSpec], duration: Duration) -> Result<Vec<Expectation>> {
+    let Some(expect) = root.get("expect") else {
+        return Err(root
+            .fault("the scenario expects nothing, so it cannot fail", "`[expect]` is missing")
+            .help("add for example: [expect] with final_strategy = \"original\""));
+    };
+    let table = expect.table("[expect]", KEYS)?;
+    let general = Keys::read(&table, duration)?;
+    let own = own_keys(&table, services, duration)?;
+
+    let mut expectations = Vec::new();
+    for ServiceSpec { id, strategy, .. } in services {
+        let own = own.get(id).cloned().unwrap_or_default();
+        let keys = if strategy.uses_spot() { own.over(&general)? } else { own.without_spot(id)? };
+        expectations.extend(keys.checks().map(|check| Expectation { service: id.clone(), check }));
+    }
+    if expectations.is_empty() {
+        return Err(Fault::new(
+            expect.span(),
+            "the scenario expects nothing, so it cannot fail",
+            "no check results from this",
+        )
+        .help("[expect] speaks of services that use Spot; give others an [[expect.service]]"));
+    }
+    Ok(expectations)
+}
+
+fn own_keys<'d>(
+    expect: &Table<'d>,
+    services: &[ServiceSpec],
+    duration: Duration,
+) -> Result<BTreeMap<ServiceId, Keys<'d>>> {
+    let Some(tables) = expect.get("service") else { return Ok(BTreeMap::new()) };
+    let mut places: BTreeMap<&ServiceId, Value<'_>> = BTreeMap::new();
+    let mut own = BTreeMap::new();
+    for table in tables.tables("[[expect.service]]", KEYS)? {
+        let name = table.need("service", "\"web/checkout\"")?;
+        let id = &service::find(name, services)?.id;
+        if let Some(first) = places.insert(id, name) {
+            return Err(name
+                .fault("has two [[expect.service]]", "put its keys into one table")
+                .also(first.span(), "the first one"));
+        }
+        own.insert(id.clone(), Keys::read(&table, duration)?);
+    }
+    Ok(own)
+}
+
+impl<'d> Keys<'d> {
+    fn read(table: &Table<'d>, longest: Duration) -> Result<Self> {
+        let within = |key| {
+            let read = |value: Value<'d>| Ok((value, value.duration(Duration::ZERO..=longest)?));
+            table.get(key).map(read).transpose()
+        };
+        let count = |key| table.get(key).map(|value| value.integer(MAX_COUNT)).transpose();
+        Ok(Self {
+            failover_within: within("failover_within")?,
+            restored_within: within("restored_within")?,
+            min_availability: table.get("min_availability").map(Value::share).transpose()?,
+            final_strategy: table.get("final_strategy").map(final_strategy).transpose()?,
+            failovers: count("failovers")?,
+            max_deployments_forced: count("max_deployments_forced")?,
+        })
+    }
+
+    /// These keys, and those of `general` for what they do not mention.
+    fn over(mut self, general: &Self) -> Result<Self> {
+        self.failovers = self.failovers.or(general.failovers);
+        if self.failovers == Some(0) {
+            // Waiting for a failover that must not happen is dropped when it was meant for all, refused when meant for this service.
+            self.refuse_waiting("cannot be checked: `failovers` is 0 for this service")?;
+        } else {
+            self.failover_within = self.failover_within.or(general.failover_within);
+            self.restored_within = self.restored_within.or(general.restored_within);
+        }
+        self.min_availability = self.min_availability.or(general.min_availability);
+        self.final_strategy = self.final_strategy.or_else(|| general.final_strategy.clone());
+        self.max_deployments_forced = self.max_deployments_forced.or(general.max_deployments_forced);
+        Ok(self)
+    }
+
+    /// These keys for a service that has nothing to lose.
+    fn without_spot(self, id: &ServiceId) -> Result<Self> {
+        self.refuse_waiting(&format!("cannot be checked: the strategy of {id} does not use Spot"))?;
+        Ok(self)
+    }
+
+    fn refuse_waiting(&self, why: &str) -> Result<()> {
+        match self.failover_within.or(self.restored_within) {
+            Some((value, _)) => Err(value.fault(why, "there will be no failover to wait for")),
+            None => Ok(()),
+        }
+    }
+
+    fn checks(self) -> impl Iterator<Item = Check> {
+        let checks = [
+            self.failover_within.map(|(_, within)| Check::FailoverWithin(within)),
+            self.restored_within.map(|(_, within)| Check::RestoredWithin(within)),
+            self.min_availability.map(Check::MinAvailability),
+            self.final_strategy.map(Check::FinalStrategy),
+            self.failovers.map(Check::Failovers),
+            self.max_deployments_forced.map(Check::MaxDeploymentsForced),
+        ];
+        checks.into_iter().flatten()
+    }
+}
+
+fn final_strategy(value: Value<'_>) -> Result<FinalStrategy> {
+    if value.raw().is_array() {
+        return strategy::read(value).map(FinalStrategy::Exactly);
+    }
+    let fallback = value
+        .choice(&[("original", false), ("fallback", true)])
+        .map_err(|fault| fault.help("or a list of items, like the `strategy` of a service"))?;
+    Ok(if fallback { FinalStrategy::Fallback } else { FinalStrategy::Original })
+}

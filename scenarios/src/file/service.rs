@@ -1,0 +1,132 @@
+//! The tables `[[service]]`, and how the rest of a file refers to a service.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use handlers::service::{AccountId, Region, ServiceId};
+use simulator::spec::ServiceSpec;
+
+use super::cursor::{Result, Table, Value};
+use super::{strategy, suggest};
+use crate::diagnostic::Fault;
+
+/// Most tasks of a service (aws-facts.md §4).
+pub(super) const MAX_DESIRED: u32 = 5000;
+/// Longest stop timeout on Fargate (aws-facts.md §3).
+const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+const KEYS: &[&str] = &[
+    "account",
+    "cluster",
+    "name",
+    "desired",
+    "strategy",
+    "minimum_healthy_percent",
+    "maximum_percent",
+    "stop_timeout",
+];
+
+/// Reads every `[[service]]`. Each must be of an account that `accounts` lists, where the file has such a list.
+pub(super) fn read_all(
+    root: &Table<'_>,
+    region: &Region,
+    accounts: Option<Value<'_>>,
+    listed: &[AccountId],
+) -> Result<Vec<ServiceSpec>> {
+    let Some(tables) = root.get("service") else {
+        return Err(root
+            .fault("the scenario has no service", "`[[service]]` is missing")
+            .help("add a [[service]] with account, cluster, name, desired and strategy"));
+    };
+    let mut services = Vec::new();
+    let mut names: BTreeMap<ServiceId, Value<'_>> = BTreeMap::new();
+    for table in tables.tables("[[service]]", KEYS)? {
+        let account = table.need("account", "\"111111111111\"")?;
+        let name = table.need("name", "\"checkout\"")?;
+        let id = ServiceId {
+            account: account.name()?,
+            region: region.clone(),
+            cluster: table.need("cluster", "\"web\"")?.name()?,
+            service: name.name()?,
+        };
+        if let Some(accounts) = accounts.filter(|_| !listed.contains(&id.account)) {
+            return Err(unlisted(account, listed).also(accounts.span(), "the accounts of this scenario"));
+        }
+        if let Some(first) = names.insert(id.clone(), name) {
+            return Err(Fault::new(name.span(), format!("there are two services {id}"), "the second one")
+                .also(first.span(), "the first one"));
+        }
+        services.push(read(&table, id)?);
+    }
+    if services.is_empty() {
+        return Err(tables.fault("is empty", "a scenario needs at least one service"));
+    }
+    Ok(services)
+}
+
+fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
+    let stop_timeout = |value: Value<'_>| value.duration(Duration::ZERO..=MAX_STOP_TIMEOUT);
+    Ok(ServiceSpec {
+        id,
+        desired: table.need("desired", "4")?.integer(0..=MAX_DESIRED)?,
+        strategy: strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
+        minimum_healthy_percent: table
+            .get("minimum_healthy_percent")
+            .map_or(Ok(100), |value| value.integer(0..=100))?,
+        maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
+        stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+    })
+}
+
+/// `account` is not one of `known`.
+pub(super) fn unlisted(account: Value<'_>, known: &[AccountId]) -> Fault {
+    let typed = account.text().unwrap_or_default();
+    let label = match suggest::closest(typed, known.iter().map(AccountId::as_str)) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "not an account of this scenario".into(),
+    };
+    Fault::new(account.span(), format!("account {typed} is not known"), label)
+        .help(format!("known are: {}", suggest::list(known.iter().map(AccountId::as_str))))
+}
+
+/// The service that a text such as `web/checkout` or `111111111111/web/checkout` names.
+pub(super) fn find<'s>(value: Value<'_>, services: &'s [ServiceSpec]) -> Result<&'s ServiceSpec> {
+    let text = value.text()?;
+    let mut matching = services.iter().filter(|service| is_named(&service.id, text));
+    match (matching.next(), matching.next()) {
+        (Some(service), None) => Ok(service),
+        (Some(first), Some(second)) => {
+            let all: Vec<String> =
+                [first, second].into_iter().chain(matching).map(|service| service.id.to_string()).collect();
+            Err(value
+                .fault("means more than one service", "put the account in front")
+                .help(format!("write one of: {}", suggest::list(all.iter().map(String::as_str)))))
+        }
+        (None, _) => Err(unknown(value, text, services)),
+    }
+}
+
+fn is_named(id: &ServiceId, text: &str) -> bool {
+    let short =
+        |text: &str| text.split_once('/').is_some_and(|(c, s)| c == id.cluster.as_str() && s == id.service.as_str());
+    short(text) || text.split_once('/').is_some_and(|(account, rest)| account == id.account.as_str() && short(rest))
+}
+
+fn unknown(value: Value<'_>, text: &str, services: &[ServiceSpec]) -> Fault {
+    let short = |id: &ServiceId| format!("{}/{}", id.cluster, id.service);
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for service in services {
+        *uses.entry(short(&service.id)).or_default() += 1;
+    }
+    let unambiguous = |id: &ServiceId| Some(short(id)).filter(|name| uses.get(name) == Some(&1));
+    let names: Vec<String> = services.iter().map(|s| unambiguous(&s.id).unwrap_or_else(|| s.id.to_string())).collect();
+    let same_name = names.iter().map(String::as_str).find(|name| name.rsplit('/').next() == Some(text));
+    let label = match same_name.or_else(|| suggest::closest(text, names.iter().map(String::as_str))) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "no such service".into(),
+    };
+    value
+        .fault("does not exist", label)
+        .help(format!("services here: {}", suggest::list(names.iter().map(String::as_str))))
+}

@@ -1,0 +1,36 @@
+//! Plays a scenario on the embedded simulator.
+
+use simulator::facts::Facts;
+use simulator::pattern::PatternError;
+use simulator::{Outcome, run};
+
+use crate::file::Scenario;
+use crate::verdict::{self, Verdict};
+
+/// A scenario that has been played.
+#[derive(Debug)]
+pub struct Play {
+    /// What was played.
+    pub scenario: Scenario,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Each expectation with what was found, in the file's order.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Play {
+    /// Whether every expectation holds and the oracle found nothing.
+    pub fn holds(&self) -> bool {
+        self.outcome.violations.is_empty() && self.verdicts.iter().all(|v| v.holds)
+    }
+}
+
+/// Plays `scenario`.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
+    let outcome = run(scenario.world.clone(), Facts::default(), scenario.duration)?;
+    let verdicts = scenario.expectations.iter().map(|e| verdict::judge(e, &outcome)).collect();
+    Ok(Play { scenario, outcome, verdicts })
+}

@@ -1,0 +1,1174 @@
+//! What people see when a scenario file is wrong. Each test is one mistake in a good file and the whole of what is printed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use scenarios::file::{self, Check, FinalStrategy, MAX_BYTES};
+
+const OUTAGE: &str = include_str!("../spot-outage.toml");
+const INTERRUPTION: &str = include_str!("../spot-interruption.toml");
+const SYNTHETIC: &str = include_str!("../synthetic-placement-failure.toml");
+
+const GOOD: &str = r#"title    = "A test"
+duration = "3h"
+accounts = ["111111111111", "222222222222"]
+
+[[service]]
+account  = "111111111111"
+cluster  = "web"
+name     = "checkout"
+desired  = 6
+strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", weight = 3 }]
+
+[[service]]
+account  = "222222222222"
+cluster  = "back"
+name     = "ledger"
+desired  = 2
+strategy = [{ provider = "FARGATE", weight = 1 }]
+
+[[at]]
+time = "10m"
+spot = { capacity = 0 }
+
+[expect]
+failover_within = "2m"
+final_strategy  = "original"
+"#;
+
+/// What is printed for [`GOOD`] with the first `from` replaced by `to`.
+fn shown(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the good file");
+    refused(&GOOD.replacen(from, to, 1))
+}
+
+/// What is printed for [`GOOD`] with `lines` before `[expect]`.
+fn with(lines: &str) -> String {
+    shown("[expect]", &format!("{lines}\n[expect]"))
+}
+
+/// What is printed for [`GOOD`] with `lines` at its end.
+fn and(lines: &str) -> String {
+    refused(&format!("{GOOD}{lines}\n"))
+}
+
+fn refused(text: &str) -> String {
+    let problem = file::parse("test.toml", text).expect_err("the file is wrong");
+    assert!(problem.place().is_some());
+    problem.to_string()
+}
+
+/// What is printed for a file of these bytes, without the directory it is in.
+fn loaded(name: &str, bytes: &[u8]) -> String {
+    let path = temporary(name);
+    fs::write(&path, bytes).unwrap();
+    let shown = file::load(&path).expect_err("the file is wrong").to_string();
+    fs::remove_file(&path).unwrap();
+    shown.replace(&path.display().to_string(), name)
+}
+
+fn temporary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
+}
+
+#[test]
+fn the_good_files_are_good() {
+    for text in [GOOD, OUTAGE, INTERRUPTION, SYNTHETIC] {
+        file::parse("good.toml", text).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+}
+
+// Keys, and TOML itself.
+
+#[test]
+fn an_unknown_key() {
+    assert_snapshot!(shown("desired ", "desird "), @r#"
+    error: unknown key `desird` in [[service]]
+     --> test.toml:9:1
+      |
+    9 | desird  = 6
+      | ^^^^^^ did you mean `desired`?
+      |
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
+    "#);
+}
+
+#[test]
+fn an_unknown_key_of_the_scenario() {
+    assert_snapshot!(shown("duration", "replicas = 3\nduration"), @r#"
+    error: unknown key `replicas` in the scenario
+     --> test.toml:2:1
+      |
+    2 | replicas = 3
+      | ^^^^^^^^ not a key of this table
+      |
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, service, at, expect
+    "#);
+}
+
+#[test]
+fn a_missing_key() {
+    assert_snapshot!(shown("cluster  = \"web\"\n", ""), @r#"
+    error: [[service]] has no `cluster`
+     --> test.toml:5:1
+      |
+    5 | [[service]]
+      | ^^^^^^^^^^^ `cluster` is missing
+      |
+      = help: write for example: cluster = "web"
+    "#);
+}
+
+#[test]
+fn a_missing_duration() {
+    assert_snapshot!(shown("duration = \"3h\"\n", ""), @r#"
+    error: the scenario has no `duration`
+     --> test.toml:1:1
+      |
+    1 | title    = "A test"
+      | ^ `duration` is missing
+      |
+      = help: write for example: duration = "3h"
+    "#);
+}
+
+#[test]
+fn a_duplicated_key() {
+    assert_snapshot!(shown("duration", "title = 1\nduration"), @r#"
+    error: `title` is given twice
+     --> test.toml:2:1
+      |
+    2 | title = 1
+      | ^^^^^ the second one
+    "#);
+}
+
+#[test]
+fn a_syntax_error() {
+    assert_snapshot!(shown("desired  = 6", "desired  = = 6"), @r#"
+    error: this is not valid TOML
+     --> test.toml:9:12
+      |
+    9 | desired  = = 6
+      |            ^ extra `=`, expected nothing
+    "#);
+}
+
+#[test]
+fn an_unclosed_string() {
+    assert_snapshot!(shown(r#""web""#, r#""web"#), @r#"
+    error: this is not valid TOML
+     --> test.toml:7:16
+      |
+    7 | cluster  = "web
+      |                ^ invalid basic string, expected `"`
+    "#);
+}
+
+#[test]
+fn an_unclosed_list_at_the_end() {
+    assert_snapshot!(and("x = [1,"), @r#"
+    error: this is not valid TOML
+      --> test.toml:26:8
+       |
+    26 | x = [1,
+       |        ^ unclosed array, expected `]`
+    "#);
+}
+
+#[test]
+fn an_empty_file() {
+    assert_snapshot!(refused(""), @r#"
+    error: the file is empty
+     --> test.toml:1:1
+      |
+    1 |
+      | ^ a scenario begins with a title
+      |
+      = help: needed are: title, duration, one [[service]] or more, and [expect]
+    "#);
+}
+
+#[test]
+fn a_file_of_comments() {
+    assert_snapshot!(refused("# nothing\n\n"), @r#"
+    error: the file is empty
+     --> test.toml:1:1
+      |
+    1 | # nothing
+      | ^ a scenario begins with a title
+      |
+      = help: needed are: title, duration, one [[service]] or more, and [expect]
+    "#);
+}
+
+#[test]
+fn single_brackets_where_double_ones_belong() {
+    assert_snapshot!(refused("title = 'x'\nduration = '1h'\n[service]\nname = 'a'\n"), @r#"
+    error: there can be several `service`, so each is a table in double brackets
+     --> test.toml:3:1
+      |
+    3 | [service]
+      | ^^^^^^^^^ write [[service]]
+    "#);
+}
+
+// Values.
+
+#[test]
+fn a_wrong_unit() {
+    assert_snapshot!(shown("3h", "10 minuts"), @r#"
+    error: `duration` = "10 minuts" is not a duration: there is no unit "minuts"
+     --> test.toml:2:12
+      |
+    2 | duration = "10 minuts"
+      |            ^^^^^^^^^^^ units are ms, s, m, h and d, as in "1h 30m"
+      |
+      = help: did you mean "minutes"?
+    "#);
+}
+
+#[test]
+fn a_bare_number_for_a_duration() {
+    assert_snapshot!(shown(r#""3h""#, "10"), @r#"
+    error: `duration` = 10 has no unit
+     --> test.toml:2:12
+      |
+    2 | duration = 10
+      |            ^^ write a unit, as in "10m"
+    "#);
+}
+
+#[test]
+fn a_number_in_quotes_for_a_duration() {
+    assert_snapshot!(shown("3h", "90"), @r#"
+    error: `duration` = "90" has no unit
+     --> test.toml:2:12
+      |
+    2 | duration = "90"
+      |            ^^^^ write a unit, as in "90m"
+    "#);
+}
+
+#[test]
+fn a_duration_without_a_number() {
+    assert_snapshot!(shown("3h", "soon"), @r#"
+    error: `duration` = "soon" is not a duration
+     --> test.toml:2:12
+      |
+    2 | duration = "soon"
+      |            ^^^^^^ write a number and a unit (ms, s, m, h or d), as in "1h 30m"
+    "#);
+}
+
+#[test]
+fn a_duration_out_of_range() {
+    assert_snapshot!(shown("3h", "32days"), @r#"
+    error: `duration` = "32days" is out of range
+     --> test.toml:2:12
+      |
+    2 | duration = "32days"
+      |            ^^^^^^^^ allowed is 1s to 31d
+    "#);
+}
+
+#[test]
+fn a_negative_number() {
+    assert_snapshot!(shown("= 6", "= -6"), @r#"
+    error: `desired` = -6 is out of range
+     --> test.toml:9:12
+      |
+    9 | desired  = -6
+      |            ^^ allowed is 0 to 5000
+    "#);
+}
+
+#[test]
+fn a_number_too_large_for_a_service() {
+    assert_snapshot!(shown("= 6", "= 5001"), @r#"
+    error: `desired` = 5001 is out of range
+     --> test.toml:9:12
+      |
+    9 | desired  = 5001
+      |            ^^^^ allowed is 0 to 5000
+    "#);
+}
+
+#[test]
+fn a_number_too_large_for_a_computer() {
+    assert_snapshot!(shown("= 6", "= 99999999999999999999999"), @r#"
+    error: `desired` = 99999999999999999999999 is out of range
+     --> test.toml:9:12
+      |
+    9 | desired  = 99999999999999999999999
+      |            ^^^^^^^^^^^^^^^^^^^^^^^ allowed is 0 to 5000
+    "#);
+}
+
+#[test]
+fn text_where_a_number_belongs() {
+    assert_snapshot!(shown("= 6", "= 'six'"), @r#"
+    error: `desired` = "six" is not a whole number
+     --> test.toml:9:12
+      |
+    9 | desired  = 'six'
+      |            ^^^^^ allowed is 0 to 5000
+    "#);
+}
+
+#[test]
+fn a_fraction_where_a_whole_number_belongs() {
+    assert_snapshot!(shown("= 6", "= 1.5"), @r#"
+    error: `desired` = 1.5 is not a whole number
+     --> test.toml:9:12
+      |
+    9 | desired  = 1.5
+      |            ^^^ allowed is 0 to 5000
+    "#);
+}
+
+#[test]
+fn an_account_without_quotes() {
+    assert_snapshot!(shown(r#"account  = "111111111111""#, "account  = 111111111111"), @r#"
+    error: `account` = 111111111111 is not text
+     --> test.toml:6:12
+      |
+    6 | account  = 111111111111
+      |            ^^^^^^^^^^^^ write it in quotes
+    "#);
+}
+
+#[test]
+fn an_account_of_eleven_digits() {
+    assert_snapshot!(shown(r#"account  = "1"#, r#"account  = ""#), @r#"
+    error: account "11111111111" is not valid
+     --> test.toml:6:12
+      |
+    6 | account  = "11111111111"
+      |            ^^^^^^^^^^^^^ an account is 12 digits
+    "#);
+}
+
+#[test]
+fn an_empty_title() {
+    assert_snapshot!(shown("A test", " "), @r#"
+    error: `title` = " " is empty
+     --> test.toml:1:12
+      |
+    1 | title    = " "
+      |            ^^^ write at least one word
+    "#);
+}
+
+#[test]
+fn control_characters_in_a_title() {
+    assert_snapshot!(shown("A test", r"\u001b[2JA test"), @r#"
+    error: `title` = "\u{1b}[2JA test" cannot be used
+     --> test.toml:1:12
+      |
+    1 | title    = "\u001b[2JA test"
+      |            ^^^^^^^^^^^^^^^^^ it holds a control character, U+001B
+    "#);
+}
+
+// Services.
+
+#[test]
+fn a_service_of_an_unknown_account() {
+    assert_snapshot!(shown(r#"account  = "222222222222""#, r#"account  = "222222222223""#), @r#"
+    error: account 222222222223 is not known
+      --> test.toml:13:12
+       |
+     3 | accounts = ["111111111111", "222222222222"]
+       |            -------------------------------- the accounts of this scenario
+    ...
+    13 | account  = "222222222223"
+       |            ^^^^^^^^^^^^^^ did you mean "222222222222"?
+       |
+       = help: known are: 111111111111, 222222222222
+    "#);
+}
+
+#[test]
+fn two_services_of_one_name() {
+    assert_snapshot!(refused(&OUTAGE.replace("search", "checkout")), @r#"
+    error: there are two services 111111111111/web/checkout
+      --> test.toml:21:12
+       |
+    14 | name     = "checkout"
+       |            ---------- the first one
+    ...
+    21 | name     = "checkout"
+       |            ^^^^^^^^^^ the second one
+    "#);
+}
+
+#[test]
+fn no_service() {
+    assert_snapshot!(refused("title = 'x'\nduration = '1h'\n"), @r#"
+    error: the scenario has no service
+     --> test.toml:1:1
+      |
+    1 | title = 'x'
+      | ^ `[[service]]` is missing
+      |
+      = help: add a [[service]] with account, cluster, name, desired and strategy
+    "#);
+}
+
+#[test]
+fn a_strategy_with_two_bases() {
+    assert_snapshot!(shown("weight = 3", "base = 2, weight = 3"), @r#"
+    error: `base` = 2 is the second base of this strategy
+      --> test.toml:10:85
+       |
+    10 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", base = 2, weight = 3 }]
+       |                                            - the first one                          ^ only one provider may have a base
+    "#);
+}
+
+#[test]
+fn a_strategy_with_a_weight_too_large() {
+    assert_snapshot!(shown("weight = 3", "weight = 1001"), @r#"
+    error: `weight` = 1001 is out of range
+      --> test.toml:10:87
+       |
+    10 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", weight = 1001 }]
+       |                                                                                       ^^^^ allowed is 0 to 1000
+    "#);
+}
+
+#[test]
+fn a_strategy_without_weights() {
+    assert_snapshot!(shown("weight = 3", "weight = 0"), @r#"
+    error: `strategy` = [...] is not a strategy: no capacity provider has a weight above 0
+      --> test.toml:10:12
+       |
+    10 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", weight = 0 }]
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ ECS would refuse this
+    "#);
+}
+
+#[test]
+fn an_empty_strategy() {
+    assert_snapshot!(shown(r#"[{ provider = "FARGATE", weight = 1 }]"#, "[]"), @r#"
+    error: `strategy` = [...] is not a strategy: a strategy needs at least one capacity provider
+      --> test.toml:17:12
+       |
+    17 | strategy = []
+       |            ^^ ECS would refuse this
+    "#);
+}
+
+#[test]
+fn a_provider_that_is_not_modelled() {
+    assert_snapshot!(shown("FARGATE_SPOT", "my-asg"), @r#"
+    error: `provider` = "my-asg" is a provider the simulator does not know
+      --> test.toml:10:62
+       |
+    10 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "my-asg", weight = 3 }]
+       |                                                              ^^^^^^^^ allowed: "FARGATE", "FARGATE_SPOT"
+    "#);
+}
+
+#[test]
+fn an_account_listed_twice() {
+    assert_snapshot!(shown(r#""222222222222"]"#, r#""111111111111"]"#), @r#"
+    error: `accounts` = "111111111111" is listed twice
+     --> test.toml:3:29
+      |
+    3 | accounts = ["111111111111", "111111111111"]
+      |             --------------  ^^^^^^^^^^^^^^ the second one
+      |             |
+      |             the first one
+    "#);
+}
+
+// The policy.
+
+#[test]
+fn a_tunable_that_is_not_a_duration() {
+    assert_snapshot!(with("[policy]\nprobation = '10 minuts'"), @r#"
+    error: `probation` = "10 minuts" is not a duration: there is no unit "minuts"
+      --> test.toml:24:13
+       |
+    24 | probation = '10 minuts'
+       |             ^^^^^^^^^^^ units are ms, s, m, h and d, as in "1h 30m"
+       |
+       = help: did you mean "minutes"?
+    "#);
+}
+
+#[test]
+fn a_tunable_out_of_range() {
+    assert_snapshot!(with("[policy]\nrestores_per_day = 0"), @r#"
+    error: `restores_per_day` = 0 is refused: out of range
+      --> test.toml:24:20
+       |
+    24 | restores_per_day = 0
+       |                    ^ allowed is 1 to 100
+    "#);
+}
+
+#[test]
+fn tunables_that_contradict_each_other() {
+    assert_snapshot!(with("[policy]\nrestore_after = '2h'\nrestore_backoff_cap = '1h'"), @r#"
+    error: restore_backoff_cap (1h) is shorter than restore_after (2h); raise the cap or lower the first wait
+      --> test.toml:24:17
+       |
+    24 | restore_after = '2h'
+       |                 ^^^^ contradicts the other value
+    25 | restore_backoff_cap = '1h'
+       |                       ---- the other value
+    "#);
+}
+
+#[test]
+fn a_tunable_that_contradicts_a_default() {
+    assert_snapshot!(with("[policy]\nrestore_after = '7h'"), @r#"
+    error: restore_backoff_cap (6h) is shorter than restore_after (7h); raise the cap or lower the first wait
+      --> test.toml:24:17
+       |
+    24 | restore_after = '7h'
+       |                 ^^^^ contradicts the default of the other
+    "#);
+}
+
+// Events.
+
+#[test]
+fn an_event_after_the_end() {
+    assert_snapshot!(shown("10m", "4h"), @r#"
+    error: `time` = "4h" is after the end
+      --> test.toml:20:8
+       |
+     2 | duration = "3h"
+       |            ---- the scenario lasts this long
+    ...
+    20 | time = "4h"
+       |        ^^^^ allowed is 0s to 3h
+    "#);
+}
+
+#[test]
+fn an_event_without_an_action() {
+    assert_snapshot!(shown("spot = { capacity = 0 }\n", ""), @r#"
+    error: nothing happens in this [[at]]
+      --> test.toml:19:1
+       |
+    19 | [[at]]
+       | ^^^^^^ an action is missing
+       |
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service
+    "#);
+}
+
+#[test]
+fn an_event_with_two_actions() {
+    assert_snapshot!(shown("[expect]", "interrupt = { service = 'web/checkout' }\n[expect]"), @r#"
+    error: two actions in one [[at]]: `spot` and `interrupt`
+      --> test.toml:23:1
+       |
+    21 | spot = { capacity = 0 }
+       | ---- the first one
+    22 |
+    23 | interrupt = { service = 'web/checkout' }
+       | ^^^^^^^^^ give it an [[at]] of its own
+       |
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service
+    "#);
+}
+
+#[test]
+fn an_unknown_action() {
+    assert_snapshot!(shown("spot =", "sport ="), @r#"
+    error: unknown key `sport` in [[at]]
+      --> test.toml:21:1
+       |
+    21 | sport = { capacity = 0 }
+       | ^^^^^ did you mean `spot`?
+       |
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service
+    "#);
+}
+
+#[test]
+fn a_capacity_that_is_neither_a_number_nor_unlimited() {
+    assert_snapshot!(shown("capacity = 0", "capacity = 'none'"), @r#"
+    error: `capacity` = "none" is neither a number nor "unlimited"
+      --> test.toml:21:21
+       |
+    21 | spot = { capacity = 'none' }
+       |                     ^^^^^^ write a whole number, 0 to 1000000, or "unlimited"
+    "#);
+}
+
+#[test]
+fn a_negative_capacity() {
+    assert_snapshot!(shown("capacity = 0", "capacity = -1"), @r#"
+    error: `capacity` = -1 is out of range
+      --> test.toml:21:21
+       |
+    21 | spot = { capacity = -1 }
+       |                     ^^ write a whole number, 0 to 1000000, or "unlimited"
+    "#);
+}
+
+#[test]
+fn an_unknown_loss() {
+    assert_snapshot!(shown("capacity = 0", "capacity = 0, loss = 'silently'"), @r#"
+    error: `loss` = "silently" is not known
+      --> test.toml:21:31
+       |
+    21 | spot = { capacity = 0, loss = 'silently' }
+       |                               ^^^^^^^^^^ allowed: "interrupt", "silent", "keep"
+       |
+       = help: did you mean "silent"?
+    "#);
+}
+
+#[test]
+fn an_event_of_an_unknown_account() {
+    assert_snapshot!(shown("capacity = 0", "capacity = 0, accounts = ['333333333333']"), @r#"
+    error: account 333333333333 is not known
+      --> test.toml:21:36
+       |
+    21 | spot = { capacity = 0, accounts = ['333333333333'] }
+       |                                    ^^^^^^^^^^^^^^ not an account of this scenario
+       |
+       = help: known are: 111111111111, 222222222222
+    "#);
+}
+
+#[test]
+fn an_event_of_a_reserved_source() {
+    assert_snapshot!(with(&put_events("source = 'aws.ecs', detail = {}")), @r#"
+    error: `source` = "aws.ecs" cannot be sent
+      --> test.toml:25:67
+       |
+    25 | put_events = { from = '999999999999', detail_type = 'x', source = 'aws.ecs', detail = {} }
+       |                                                                   ^^^^^^^^^ sources that begin with "aws." are reserved for AWS
+       |
+       = help: EventBridge answers NotAuthorizedForSource; a synthetic event has the source "test.aws.ecs"
+    "#);
+}
+
+#[test]
+fn a_detail_that_is_not_json() {
+    assert_snapshot!(with(&put_events(r#"source = 'a', detail = '{"a":}'"#)), @r#"
+    error: `detail` is not valid JSON
+      --> test.toml:25:81
+       |
+    25 | put_events = { from = '999999999999', detail_type = 'x', source = 'a', detail = '{"a":}' }
+       |                                                                                 ^^^^^^^^ expected value at line 1 column 6
+    "#);
+}
+
+#[test]
+fn a_detail_that_is_not_an_object() {
+    assert_snapshot!(with(&put_events("source = 'a', detail = '[1]'")), @r#"
+    error: `detail` = "[1]" is not a JSON object
+      --> test.toml:25:81
+       |
+    25 | put_events = { from = '999999999999', detail_type = 'x', source = 'a', detail = '[1]' }
+       |                                                                                 ^^^^^ write it in braces: { ... }
+    "#);
+}
+
+#[test]
+fn a_detail_that_json_cannot_say() {
+    assert_snapshot!(with(&put_events("source = 'a', detail = { load = nan }")), @r#"
+    error: `detail` = {...} holds a number that is not finite
+      --> test.toml:25:81
+       |
+    25 | put_events = { from = '999999999999', detail_type = 'x', source = 'a', detail = { load = nan } }
+       |                                                                                 ^^^^^^^^^^^^^^ JSON has no such number
+    "#);
+}
+
+#[test]
+fn an_update_of_nothing() {
+    assert_snapshot!(with("[[at]]\ntime = '1m'\nupdate_service = { service = 'web/checkout' }"), @r#"
+    error: `update_service` changes nothing
+      --> test.toml:25:18
+       |
+    25 | update_service = { service = 'web/checkout' }
+       |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ give it `strategy`, `desired` or both
+    "#);
+}
+
+// Expectations.
+
+#[test]
+fn an_expectation_of_a_service_that_does_not_exist() {
+    assert_snapshot!(and("[[expect.service]]\nservice = 'web/chekout'\nfailovers = 1"), @r#"
+    error: `service` = "web/chekout" does not exist
+      --> test.toml:27:11
+       |
+    27 | service = 'web/chekout'
+       |           ^^^^^^^^^^^^^ did you mean "web/checkout"?
+       |
+       = help: services here: web/checkout, back/ledger
+    "#);
+}
+
+#[test]
+fn a_service_without_its_cluster() {
+    assert_snapshot!(and("[[expect.service]]\nservice = 'ledger'\nfailovers = 0"), @r#"
+    error: `service` = "ledger" does not exist
+      --> test.toml:27:11
+       |
+    27 | service = 'ledger'
+       |           ^^^^^^^^ did you mean "back/ledger"?
+       |
+       = help: services here: web/checkout, back/ledger
+    "#);
+}
+
+#[test]
+fn an_ambiguous_service() {
+    assert_snapshot!(refused(&format!("{}[[expect.service]]\nservice = 'web/checkout'\n", GOOD.replace("back", "web").replace("ledger", "checkout"))), @r#"
+    error: `service` = "web/checkout" means more than one service
+      --> test.toml:27:11
+       |
+    27 | service = 'web/checkout'
+       |           ^^^^^^^^^^^^^^ put the account in front
+       |
+       = help: write one of: 111111111111/web/checkout, 222222222222/web/checkout
+    "#);
+}
+
+#[test]
+fn two_tables_of_one_service() {
+    assert_snapshot!(and("[[expect.service]]\nservice = 'back/ledger'\n[[expect.service]]\nservice = '222222222222/back/ledger'"), @r#"
+    error: `service` = "222222222222/back/ledger" has two [[expect.service]]
+      --> test.toml:29:11
+       |
+    27 | service = 'back/ledger'
+       |           ------------- the first one
+    28 | [[expect.service]]
+    29 | service = '222222222222/back/ledger'
+       |           ^^^^^^^^^^^^^^^^^^^^^^^^^^ put its keys into one table
+    "#);
+}
+
+#[test]
+fn a_failover_of_a_service_without_spot() {
+    assert_snapshot!(and("[[expect.service]]\nservice = 'back/ledger'\nfailover_within = '1m'"), @r#"
+    error: `failover_within` = "1m" cannot be checked: the strategy of 222222222222/back/ledger does not use Spot
+      --> test.toml:28:19
+       |
+    28 | failover_within = '1m'
+       |                   ^^^^ there will be no failover to wait for
+    "#);
+}
+
+#[test]
+fn a_failover_in_time_that_must_not_happen() {
+    assert_snapshot!(and("[[expect.service]]\nservice = 'web/checkout'\nfailovers = 0\nfailover_within = '1m'"), @r#"
+    error: `failover_within` = "1m" cannot be checked: `failovers` is 0 for this service
+      --> test.toml:29:19
+       |
+    29 | failover_within = '1m'
+       |                   ^^^^ there will be no failover to wait for
+    "#);
+}
+
+#[test]
+fn a_service_named_in_the_general_table() {
+    assert_snapshot!(and("service = 'web/checkout'"), @r#"
+    error: there can be several `service`, so each is a table in double brackets
+      --> test.toml:26:11
+       |
+    26 | service = 'web/checkout'
+       |           ^^^^^^^^^^^^^^ write [[expect.service]]
+    "#);
+}
+
+#[test]
+fn an_availability_in_percent() {
+    assert_snapshot!(and("min_availability = 97"), @r#"
+    error: `min_availability` = 97 is out of range
+      --> test.toml:26:20
+       |
+    26 | min_availability = 97
+       |                    ^^ allowed is 0 to 1, for example 0.97
+    "#);
+}
+
+#[test]
+fn an_unknown_final_strategy() {
+    assert_snapshot!(shown("original", "orignal"), @r#"
+    error: `final_strategy` = "orignal" is not known
+      --> test.toml:25:19
+       |
+    25 | final_strategy  = "orignal"
+       |                   ^^^^^^^^^ allowed: "original", "fallback"
+       |
+       = help: did you mean "original"?
+       = help: or a list of items, like the `strategy` of a service
+    "#);
+}
+
+#[test]
+fn no_expectation() {
+    assert_snapshot!(shown("[expect]\nfailover_within = \"2m\"\nfinal_strategy  = \"original\"\n", ""), @r#"
+    error: the scenario expects nothing, so it cannot fail
+     --> test.toml:1:1
+      |
+    1 | title    = "A test"
+      | ^ `[expect]` is missing
+      |
+      = help: add for example: [expect] with final_strategy = "original"
+    "#);
+}
+
+#[test]
+fn an_expectation_of_nobody() {
+    assert_snapshot!(shown("FARGATE_SPOT", "FARGATE"), @r#"
+    error: the scenario expects nothing, so it cannot fail
+      --> test.toml:23:1
+       |
+    23 | [expect]
+       | ^^^^^^^^ no check results from this
+       |
+       = help: [expect] speaks of services that use Spot; give others an [[expect.service]]
+    "#);
+}
+
+fn put_events(keys: &str) -> String {
+    format!("[[at]]\ntime = '1m'\nput_events = {{ from = '999999999999', detail_type = 'x', {keys} }}")
+}
+
+#[test]
+fn an_unknown_tunable() {
+    let shown = with("[policy]\nprobaton = '5m'");
+    let (excerpt, tunables) = shown.split_once("= help: known here: ").unwrap();
+    assert!(tunables.contains("probation"));
+    assert_snapshot!(excerpt, @r#"
+    error: unknown key `probaton` in [policy]
+      --> test.toml:24:1
+       |
+    24 | probaton = '5m'
+       | ^^^^^^^^ did you mean `probation`?
+       |
+    "#);
+}
+
+// Files that are not what they seem.
+
+#[test]
+fn a_file_that_is_not_there() {
+    assert_snapshot!(file::load(Path::new("no/such.toml")).unwrap_err(), @r#"
+    error: cannot read no/such.toml: there is no such file
+    help: check the path, or list the scenarios with --list
+    "#);
+}
+
+#[test]
+fn a_directory() {
+    assert_snapshot!(file::load(Path::new("src")).unwrap_err(), @r#"
+    error: cannot read src: it is a directory
+    help: name one of the .toml files in it
+    "#);
+}
+
+#[test]
+fn a_file_of_ten_megabytes() {
+    let line = "# a comment of this length is repeated until the file is large\n";
+    assert_snapshot!(loaded("huge.toml", line.repeat(10_000_000 / line.len()).as_bytes()), @r#"
+    error: the file is too large: a scenario is at most 1 MiB
+         --> huge.toml:16645:5
+          |
+    16645 | # a c
+          |     ^ 1 MiB ends here
+    "#);
+}
+
+#[test]
+fn ten_megabytes_on_one_line() {
+    assert_snapshot!(loaded("huge-line.toml", &vec![b'x'; 10_000_000]), @r#"
+    error: the file is too large: a scenario is at most 1 MiB
+     --> huge-line.toml:1:1048577
+      |
+    1 | ...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+      |                                                            ^ 1 MiB ends here
+    "#);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_never_ends() {
+    assert!(file::load(Path::new("/dev/zero")).unwrap_err().to_string().contains("too large"));
+}
+
+#[test]
+fn a_file_that_is_not_utf8() {
+    let mut bytes = GOOD.as_bytes().to_vec();
+    bytes[14] = 0xff;
+    assert_snapshot!(loaded("latin.toml", &bytes), @r#"
+    error: the file is not UTF-8 text
+     --> latin.toml:1:15
+      |
+    1 | title    = "A �est"
+      |               ^ this is not a character
+      |
+      = help: save the file as UTF-8
+    "#);
+}
+
+#[test]
+fn a_file_in_utf16() {
+    let bytes: Vec<u8> = std::iter::once(0xfeff).chain(GOOD.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert_snapshot!(loaded("notepad.toml", &bytes), @r#"
+    error: the file is not UTF-8 text
+     --> notepad.toml:1:1
+      |
+    1 | ��t␀i␀t␀l␀e␀ ␀ ␀ ␀ ␀=␀ ␀"␀A␀ ␀t␀e␀s␀t␀"␀
+      | ^ this is not a character
+      |
+      = help: save the file as UTF-8
+    "#);
+}
+
+#[test]
+fn a_mistake_in_a_line_of_500_kilobytes() {
+    let item = r#"{ provider = "FARGATE", weight = 1 }, "#;
+    let long = format!("[{}{{ provider = 'FARGATE', wieght = 1 }}, {}]", item.repeat(7_000), item.repeat(6_000));
+    assert_snapshot!(shown(r#"[{ provider = "FARGATE", weight = 1 }]"#, &long), @r#"
+    error: unknown key `wieght` in a strategy item
+      --> test.toml:17:266037
+       |
+    17 | ... "FARGATE", weight = 1 }, { provider = 'FARGATE', wieght = 1 }, { provider = "FARGATE", weight = 1 }, { provider = "FARGATE", wei...
+       |                                                      ^^^^^^ did you mean `weight`?
+       |
+       = help: known here: provider, weight, base
+    "#);
+}
+
+#[test]
+fn a_value_of_500_kilobytes() {
+    assert_snapshot!(shown("3h", &"9".repeat(500_000)), @r#"
+    error: `duration` = "999999999999999999999999999999999999999999999999999999999999..." is out of range
+     --> test.toml:2:12
+      |
+    2 | duration = "9999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999...
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ allowed is 1s to 31d
+    "#);
+}
+
+#[test]
+fn a_key_of_500_kilobytes() {
+    assert_snapshot!(shown("desired", &"d".repeat(500_000)), @r#"
+    error: unknown key `dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...` in [[service]]
+     --> test.toml:9:1
+      |
+    9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
+      |
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
+    "#);
+}
+
+#[test]
+fn two_places_far_apart_on_one_line() {
+    let long = format!("'111111111111', {}'111111111111'", " ".repeat(200_000));
+    assert_snapshot!(shown(r#""111111111111", "222222222222""#, &long), @r#"
+    error: `accounts` = "111111111111" is listed twice
+     --> test.toml:3:200029
+      |
+    3 | ...                                                  '111111111111']
+      |                                                      ^^^^^^^^^^^^^^ the second one
+    "#);
+}
+
+#[test]
+fn brackets_nested_a_hundred_thousand_deep() {
+    assert_snapshot!(refused(&format!("x = {}", "[".repeat(100_000))), @r#"
+    error: the file is nested too deeply
+     --> test.toml:1:85
+      |
+    1 | x = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[...
+      |                                                                                     ^ at most 80 levels are allowed
+    "#);
+    refused(&"[".repeat(100_000));
+    refused(&format!("x = {}", "{a=".repeat(100_000)));
+    refused(&format!("x = {}{}", "[".repeat(79), "]".repeat(79)));
+}
+
+#[test]
+fn a_key_of_a_hundred_thousand_parts() {
+    assert_snapshot!(refused(&format!("title = 'x'\na{} = 1", ".a".repeat(100_000))), @r#"
+    error: the file is nested too deeply
+     --> test.toml:2:1
+      |
+    2 | a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a...
+      | ^ at most 80 levels are allowed
+    "#);
+    refused(&format!("[a{}]", ".a".repeat(100_000)));
+}
+
+#[test]
+fn control_characters_never_reach_the_terminal() {
+    for hostile in ["\u{1b}[2J", "\u{9b}2J", "\u{7}", "\0", "\u{202e}", "\r"] {
+        for place in ["\"A test\"", "desired ", "\"3h\"", "\"checkout\"", "title"] {
+            for text in [hostile.to_owned(), format!("\"{hostile}\""), format!("# {hostile}\n{hostile}")] {
+                let Err(problem) = file::parse(hostile, &GOOD.replacen(place, &text, 1)) else { continue };
+                let shown = problem.to_string();
+                assert!(!shown.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_carriage_returns_are_accepted() {
+    let windows = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
+    file::parse("windows.toml", &windows).unwrap();
+    assert_snapshot!(refused(&windows.replacen("desired ", "desird ", 1)), @r#"
+    error: unknown key `desird` in [[service]]
+     --> test.toml:9:1
+      |
+    9 | desird  = 6
+      | ^^^^^^ did you mean `desired`?
+      |
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
+    "#);
+    assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
+    error: unknown key `titel` in the scenario
+     --> test.toml:1:1
+      |
+    1 | titel    = "A test"
+      | ^^^^^ did you mean `title`?
+      |
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, service, at, expect
+    "#);
+}
+
+#[test]
+fn the_largest_file_is_read() {
+    let text = format!("{GOOD}{}", "#".repeat(MAX_BYTES - GOOD.len()));
+    assert!(file::parse("large.toml", &text).is_ok());
+    assert!(file::parse("large.toml", &format!("{text}#")).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_with_a_place(text in any::<String>()) {
+        check(&text)?;
+    }
+
+    #[test]
+    fn a_damaged_scenario_is_read_or_refused_with_a_place(
+        file in prop::sample::select(&[OUTAGE, INTERRUPTION, SYNTHETIC]),
+        damages in prop::collection::vec((any::<Index>(), 0..40_usize, damage()), 1..4),
+    ) {
+        let mut text: Vec<char> = file.chars().collect();
+        for (at, length, inserted) in damages {
+            let from = at.index(text.len() + 1);
+            let to = (from + length).min(text.len());
+            text.splice(from..to, inserted.chars());
+        }
+        check(&text.into_iter().collect::<String>())?;
+    }
+}
+
+/// Noise, or a word of the real files: that gets past the TOML parser more often.
+fn damage() -> impl Strategy<Value = String> {
+    let words: Vec<String> = OUTAGE.split_whitespace().chain(SYNTHETIC.split_whitespace()).map(str::to_owned).collect();
+    prop_oneof!["[\\[\\]{}=\"'.,\n\r\t0-9a-z-]{0,6}", any::<String>(), prop::sample::select(words)]
+}
+
+fn check(text: &str) -> Result<(), TestCaseError> {
+    if let Err(problem) = file::parse("any.toml", text) {
+        let (line, column) = problem.place().expect("a text always has a place");
+        let shown = problem.to_string();
+        prop_assert!(shown.contains(&format!("any.toml:{line}:{column}")), "{line}:{column} is not in\n{shown}");
+        prop_assert!(shown.len() < 20_000);
+        prop_assert!(!problem.coloured().is_empty());
+    }
+    Ok(())
+}
+
+// What a good file means.
+
+#[test]
+fn without_a_list_the_accounts_are_those_of_the_services() {
+    let scenario = file::parse("good.toml", &GOOD.replace("accounts = ", "synthetic_from = ")).unwrap();
+    assert_eq!(scenario.world.accounts, scenario.world.synthetic_from);
+    assert_eq!((scenario.world.seed, scenario.world.region.as_str()), (1, "eu-west-1"));
+}
+
+#[test]
+fn general_expectations_reach_spot_services_and_own_ones_override_them() {
+    let checks = |text: &str| -> Vec<String> {
+        let scenario = file::parse("good.toml", text).unwrap();
+        scenario.expectations.iter().map(|e| format!("{}: {:?}", e.service.service, e.check)).collect()
+    };
+    assert_eq!(checks(GOOD), ["checkout: FailoverWithin(120s)", "checkout: FinalStrategy(Original)"]);
+
+    let own = "[[expect.service]]\nservice = 'web/checkout'\nfailovers = 0\n\
+               [[expect.service]]\nservice = 'back/ledger'\nmin_availability = 1\n";
+    assert_eq!(
+        checks(&format!("{GOOD}{own}")),
+        ["checkout: FinalStrategy(Original)", "checkout: Failovers(0)", "ledger: MinAvailability(1.0)"]
+    );
+
+    let exact = GOOD.replace("\"original\"", "[{ provider = 'FARGATE', weight = 10 }]");
+    let scenario = file::parse("good.toml", &exact).unwrap();
+    let last = &scenario.expectations.last().unwrap().check;
+    assert!(matches!(last, Check::FinalStrategy(FinalStrategy::Exactly(strategy)) if !strategy.uses_spot()));
+}
+
+#[test]
+fn every_action_can_be_written() {
+    let actions = r#"
+[[at]]
+time = "1m"
+spot = { capacity = "unlimited", loss = "silent", accounts = ["222222222222"] }
+[[at]]
+time = "2m"
+on_demand = { capacity = 3 }
+[[at]]
+time = "3m"
+interrupt = { service = "111111111111/web/checkout", tasks = "all" }
+[[at]]
+time = "4m"
+update_service = { service = "back/ledger", desired = 3, strategy = [{ provider = "FARGATE_SPOT", weight = 1 }] }
+[[at]]
+time = "5m"
+[at.put_events]
+from = "333333333333"
+source = "test.aws.ecs"
+detail_type = "x"
+detail = { eventName = "y", list = [1, 0x10, 2.5, true], when = 2026-01-01 }
+"#;
+    let scenario = file::parse("good.toml", &GOOD.replace("[expect]", &format!("{actions}[expect]"))).unwrap();
+    let events: Vec<String> = scenario.world.events.iter().map(|e| format!("{:?} {:?}", e.at, e.event)).collect();
+    assert_snapshot!(events.join("\n"), @r#"
+    600s Spot { accounts: ["111111111111", "222222222222"], capacity: Tasks(0), loss: Interrupt }
+    60s Spot { accounts: ["222222222222"], capacity: Unlimited, loss: Silent }
+    120s OnDemand { accounts: ["111111111111", "222222222222"], capacity: Tasks(3) }
+    180s Interrupt { service: ServiceId { account: "111111111111", region: "eu-west-1", cluster: "web", service: "checkout" }, tasks: 4294967295 }
+    240s UpdateService { service: ServiceId { account: "222222222222", region: "eu-west-1", cluster: "back", service: "ledger" }, strategy: Some(Strategy([StrategyItem { capacity_provider: FargateSpot, weight: 1, base: 0 }])), desired: Some(3) }
+    300s PutEvents { from: "333333333333", source: "test.aws.ecs", detail_type: "x", resources: [], detail: Object {"eventName": String("y"), "list": Array [Number(1), Number(16), Number(2.5), Bool(true)], "when": String("2026-01-01")} }
+    "#);
+}
+
+#[test]
+fn a_list_of_scenarios_survives_broken_files() {
+    let heading = |name: &str, text: &str| {
+        let path = temporary(name);
+        fs::write(&path, text).unwrap();
+        let heading = file::heading(&path);
+        fs::remove_file(&path).unwrap();
+        format!("{}: {}", heading.title, heading.about)
+    };
+    assert!(heading("good.toml", OUTAGE).starts_with("Spot vanishes for 40 minutes: Two accounts lose all Spot"));
+    assert_eq!(heading("broken.toml", "title = \"Broken\"\nabout = \"So\\u001b it is\"\nx ="), "Broken: So it is");
+    assert_eq!(heading("empty.toml", ""), "(no title): ");
+    assert_eq!(file::heading(Path::new("no/such.toml")).title, "(unreadable)");
+}

@@ -1,0 +1,71 @@
+//! What will happen, in order: by time, then by the order in which it was planned.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use handlers::timestamp::Timestamp;
+use serde_json::Value;
+
+use crate::ecs::{ServiceKey, TaskKey};
+use crate::spec::WorldEvent;
+
+/// A planned happening.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// From the script.
+    World(Box<WorldEvent>),
+    /// A task takes its next step.
+    Task(ServiceKey, TaskKey),
+    /// Spot takes a task back.
+    Reclaim(ServiceKey, TaskKey, Reclaim),
+    /// The scheduler looks at a service.
+    Schedule(ServiceKey),
+    /// An event reaches the central bus.
+    CentralBus(Box<Value>),
+    /// An event reaches a queue.
+    Queue(usize, String),
+    /// The event-source mapping asks a queue for messages.
+    Poll(usize),
+    /// A received message's visibility timeout is over.
+    Reappear(usize, u64),
+    /// The schedule rule fires.
+    RestoreTick,
+}
+
+/// How a task goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reclaim {
+    Warned,
+    Silently,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    entries: BTreeMap<(Timestamp, u64), Action>,
+    planned: u64,
+}
+
+impl Agenda {
+    pub(crate) fn plan(&mut self, at: Timestamp, action: Action) {
+        self.planned += 1;
+        self.entries.insert((at, self.planned), action);
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Timestamp> {
+        self.entries.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The first action due at `now`.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Action> {
+        let entry = self.entries.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+}
+
+/// The moment every world begins.
+pub(crate) const GENESIS: Timestamp = Timestamp::from_millis(1_767_225_600_000); // 2026-01-01T00:00:00Z
+
+/// Time since the world began.
+pub(crate) fn elapsed(at: Timestamp) -> Duration {
+    at.since(GENESIS)
+}

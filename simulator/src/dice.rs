@@ -1,0 +1,71 @@
+//! The only source of chance: numbers drawn from the seed.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// One stream of draws. Each part of the world has its own, so that a further draw in one leaves the others as they were.
+#[derive(Debug, Clone)]
+pub struct Dice(ChaCha8Rng);
+
+/// A span of time to draw from, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Shortest.
+    pub min: Duration,
+    /// Longest.
+    pub max: Duration,
+}
+
+impl Span {
+    /// From `min` to `max` milliseconds.
+    pub const fn millis(min: u64, max: u64) -> Self {
+        Self { min: Duration::from_millis(min), max: Duration::from_millis(max) }
+    }
+
+    /// From `min` to `max` seconds.
+    pub const fn secs(min: u64, max: u64) -> Self {
+        Self::millis(min * 1000, max * 1000)
+    }
+}
+
+impl Dice {
+    /// The stream number `stream` of `seed`.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        Self(rng)
+    }
+
+    /// A whole number in `0..bound`; 0 when `bound` is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        // Multiply and shift: the bias is below 2⁻³² for the small bounds used here, and no draw is ever thrown away.
+        u64::try_from((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
+    }
+
+    /// A time within `span`, in whole milliseconds.
+    pub fn within(&mut self, span: Span) -> Duration {
+        let (min, max) = (span.min.as_millis() as u64, span.max.as_millis() as u64);
+        Duration::from_millis(min + self.below(max.saturating_sub(min) + 1))
+    }
+
+    /// `digits` hexadecimal digits, as in ECS task ids.
+    pub fn hex(&mut self, digits: usize) -> String {
+        (0..digits).map(|_| char::from(b"0123456789abcdef"[self.below(16) as usize])).collect()
+    }
+
+    /// A UUID of version 4.
+    pub fn uuid(&mut self) -> String {
+        let (high, low) = (self.0.next_u64(), self.0.next_u64());
+        let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xffff,
+            high & 0xffff,
+            low >> 48,
+            low & 0xffff_ffff_ffff
+        )
+    }
+}

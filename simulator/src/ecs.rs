@@ -1,0 +1,287 @@
+//! ECS as callers see it: services, tasks, deployments, and what the API accepts. What the scheduler makes of it is in
+//! `scheduler.rs`, how a task lives in `task.rs`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use handlers::service::{AccountId, ServiceId};
+use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
+use handlers::timestamp::Timestamp;
+
+use crate::agenda::Action;
+use crate::market::Markets;
+use crate::spec::ServiceSpec;
+use crate::task::Task;
+use crate::trace::{Caller, Happening};
+use crate::world::World;
+
+/// A service's place in [`Ecs::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ServiceKey(pub(crate) usize);
+
+/// A task's number within its service, in order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TaskKey(pub(crate) u64);
+
+#[derive(Debug)]
+pub(crate) struct Ecs {
+    pub(crate) services: Vec<Service>,
+    pub(crate) by_id: BTreeMap<ServiceId, ServiceKey>,
+    pub(crate) markets: BTreeMap<AccountId, Markets>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) id: ServiceId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) desired: u32,
+    pub(crate) strategy: Strategy,
+    pub(crate) minimum_healthy_percent: u32,
+    pub(crate) maximum_percent: u32,
+    pub(crate) stop_timeout: Duration,
+    /// Providers associated with the service's cluster.
+    pub(crate) associated: Vec<CapacityProvider>,
+    /// The primary first; the others are being replaced.
+    pub(crate) deployments: Vec<Deployment>,
+    pub(crate) tasks: BTreeMap<TaskKey, Task>,
+    pub(crate) tasks_created: u64,
+    /// Newest first, at most [`MAX_MESSAGES`].
+    pub(crate) messages: VecDeque<(Timestamp, String)>,
+    /// Per provider, what the scheduler knows of failed placements.
+    pub(crate) placement: BTreeMap<CapacityProvider, Placement>,
+    pub(crate) steady: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Deployment {
+    /// `ecs-svc/` and 19 digits.
+    pub(crate) id: String,
+    pub(crate) strategy: Strategy,
+    pub(crate) created_at: Timestamp,
+    /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
+    pub(crate) earliest_completion: Timestamp,
+    pub(crate) completed: bool,
+}
+
+/// Failed placements on one provider since the last success.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Placement {
+    pub(crate) failures: u32,
+    pub(crate) retry_at: Option<Timestamp>,
+    /// When the failure was last told; repeats are suppressed (aws-facts.md §2.6).
+    pub(crate) told_at: Option<Timestamp>,
+}
+
+/// `DescribeServices` returns this many messages (aws-facts.md §2.6).
+const MAX_MESSAGES: usize = 100;
+
+/// An AWS error: code and message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// Such as `InvalidParameterException`.
+    pub code: &'static str,
+    /// As AWS words it.
+    pub message: String,
+}
+
+/// The part of an `UpdateService` request this model reads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateService {
+    /// `capacityProviderStrategy`, if given.
+    pub strategy: Option<Vec<StrategyItem>>,
+    /// `desiredCount`, if given.
+    pub desired: Option<u32>,
+    /// `forceNewDeployment`.
+    pub force_new_deployment: bool,
+}
+
+impl Ecs {
+    pub(crate) fn service(&self, key: ServiceKey) -> &Service {
+        &self.services[key.0]
+    }
+
+    pub(crate) fn service_mut(&mut self, key: ServiceKey) -> &mut Service {
+        &mut self.services[key.0]
+    }
+
+    pub(crate) fn find(&self, id: &ServiceId) -> Option<ServiceKey> {
+        self.by_id.get(id).copied()
+    }
+}
+
+impl Service {
+    pub(crate) fn primary(&self) -> &Deployment {
+        &self.deployments[0]
+    }
+
+    pub(crate) fn say(&mut self, now: Timestamp, text: &str) {
+        self.messages.push_front((now, format!("(service {}) {text}", self.id.service)));
+        self.messages.truncate(MAX_MESSAGES);
+    }
+}
+
+impl World {
+    /// Creates a service at its desired count, as if it had been running for a while.
+    pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
+        let key = ServiceKey(self.ecs.services.len());
+        let deployment = Deployment { completed: true, ..self.new_deployment(&spec.strategy) };
+        self.ecs.services.push(Service {
+            id: spec.id.clone(),
+            created_at: self.now,
+            desired: spec.desired,
+            strategy: spec.strategy.clone(),
+            minimum_healthy_percent: spec.minimum_healthy_percent,
+            maximum_percent: spec.maximum_percent,
+            stop_timeout: spec.stop_timeout,
+            associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
+            deployments: vec![deployment],
+            tasks: BTreeMap::new(),
+            tasks_created: 0,
+            messages: VecDeque::new(),
+            placement: BTreeMap::new(),
+            steady: true,
+        });
+        self.ecs.by_id.insert(spec.id.clone(), key);
+        self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
+        self.start_settled_tasks(key);
+    }
+
+    /// `UpdateService`.
+    ///
+    /// # Errors
+    /// What AWS answers, with its own message where users have quoted it (aws-facts.md §1.1, §1.4).
+    pub(crate) fn update_service(
+        &mut self,
+        caller: Caller,
+        id: &ServiceId,
+        update: &UpdateService,
+    ) -> Result<(), ApiError> {
+        let Some(key) = self.ecs.find(id) else {
+            return Err(ApiError { code: "ServiceNotFoundException", message: "Service not found.".into() });
+        };
+        let result = self.check_update(key, update);
+        match result {
+            Err(error) => {
+                self.record(Some(id), Happening::UpdateRefused { caller, message: error.message.clone() });
+                Err(error)
+            }
+            Ok(strategy) => {
+                self.apply_update(caller, key, strategy, update);
+                Ok(())
+            }
+        }
+    }
+
+    /// The new strategy if it changes, or the refusal; a refused call changes nothing (aws-facts.md §1.1).
+    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Option<Strategy>, ApiError> {
+        let service = self.ecs.service(key);
+        let Some(items) = &update.strategy else { return Ok(None) };
+        let strategy = Strategy::new(items.clone()).map_err(|error| invalid(strategy_message(&error)))?;
+        if strategy.items().iter().any(|item| !service.associated.contains(&item.capacity_provider)) {
+            return Err(invalid(NOT_ASSOCIATED));
+        }
+        if strategy == service.strategy {
+            return Ok(None);
+        }
+        if !update.force_new_deployment {
+            return Err(invalid(MUST_FORCE));
+        }
+        Ok(Some(strategy))
+    }
+
+    fn apply_update(&mut self, caller: Caller, key: ServiceKey, strategy: Option<Strategy>, update: &UpdateService) {
+        let changed = strategy.clone();
+        // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.
+        if let Some(desired) = update.desired {
+            self.ecs.service_mut(key).desired = desired;
+            self.ledgers[key.0].set_desired(self.now, desired);
+        }
+        if let Some(strategy) = strategy {
+            self.ecs.service_mut(key).strategy = strategy;
+        }
+        let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
+        let id = self.ecs.service(key).id.clone();
+        self.record(
+            Some(&id),
+            Happening::Updated {
+                caller,
+                strategy: changed.clone(),
+                desired: update.desired,
+                deployment: deployment.clone(),
+            },
+        );
+        if let (Some(strategy), Caller::Owner) = (&changed, caller) {
+            self.oracle.owner_chose(&id, strategy);
+        }
+        if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
+            self.ledgers[key.0].forced += 1;
+            self.judge_forced_deployment(&id, changed.as_ref(), deployment);
+        }
+        if let Some(deployment) = deployment {
+            let reason = format!("ECS deployment {deployment} in progress.");
+            self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+        }
+        self.agenda.plan(self.now, Action::Schedule(key));
+    }
+
+    /// A new primary deployment on the service's strategy; returns its id.
+    fn begin_deployment(&mut self, key: ServiceKey) -> String {
+        let strategy = self.ecs.service(key).strategy.clone();
+        let deployment = self.new_deployment(&strategy);
+        let id = deployment.id.clone();
+        self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
+        let service = self.ecs.service_mut(key);
+        service.deployments.insert(0, deployment);
+        // A service update resets the scheduler's patience (aws-facts.md §3).
+        service.placement.clear();
+        service.steady = false;
+        id
+    }
+
+    fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
+        let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
+        Deployment {
+            id: format!("ecs-svc/{digits}"),
+            strategy: strategy.clone(),
+            created_at: self.now,
+            earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
+            completed: false,
+        }
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError { code: "InvalidParameterException", message: message.into() }
+}
+
+/// aws-facts.md §1.1.
+const MUST_FORCE: &str = "When switching from launch type to capacity provider strategy on an existing service, or making a \
+    change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
+
+/// aws-facts.md §1.4.
+const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
+    associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and \
+    try again.";
+
+/// AWS's own words where users have quoted them (aws-facts.md §1.4), ours where nobody has.
+fn strategy_message(error: &StrategyError) -> String {
+    match error {
+        StrategyError::TwoBases(..) => {
+            "There are multiple capacity providers in the specified capacity provider strategy with a base value defined"
+        }
+        StrategyError::NoWeight => {
+            "There are no capacity providers in the capacity provider strategy with a weight value greater than zero"
+        }
+        StrategyError::Mixed(..) => {
+            "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate \
+             providers. Specify one or the other and try again."
+        }
+        // Every service of this model was created with a strategy (aws-facts.md §1.3).
+        StrategyError::Empty => {
+            "No launch type to fall back to for empty capacity provider strategy. Your service was not created with a launch \
+             type."
+        }
+        other => return other.to_string(),
+    }
+    .to_owned()
+}

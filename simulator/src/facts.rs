@@ -1,0 +1,79 @@
+//! What AWS does not promise, as named parameters: each says where its default comes from.
+
+use std::time::Duration;
+
+use crate::dice::Span;
+
+/// Durations and limits the model runs with. Spans are drawn from uniformly.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// PROVISIONING to PENDING. With `pending` it makes the 20 to 60 s of aws-facts.md §10.
+    pub provisioning: Span,
+    /// PENDING to RUNNING.
+    pub pending: Span,
+    /// RUNNING until a task counts as healthy, without health check or load balancer: 40 s (aws-facts.md §3).
+    pub healthy_after: Duration,
+    /// SIGTERM to the end of a task that the scheduler stops; most containers end well before `stopTimeout`. Not in the
+    /// fact sheet.
+    pub scheduler_stop: Span,
+    /// End of the containers to STOPPED. Not in the fact sheet.
+    pub deprovisioning: Span,
+    /// Over how long a falling capacity takes its tasks. Not in the fact sheet.
+    pub reclaim_spread: Span,
+    /// First pause after a failed placement (aws-facts.md §10).
+    pub placement_retry: Duration,
+    /// Longest pause after failed placements; documented are 27 min for start failures, for placements 5 min were seen
+    /// (aws-facts.md §3).
+    pub placement_retry_cap: Duration,
+    /// Identical service events are suppressed for this long (aws-facts.md §2.6).
+    pub suppress_repeats: Duration,
+    /// Least time from a deployment's start to COMPLETED, also with nothing to move (aws-facts.md §10).
+    pub empty_deployment: Span,
+    /// ECS to a bus, and from bus to bus or queue (aws-facts.md §10).
+    pub event_latency: Span,
+    /// Message visible until the event-source mapping has it. Not in the fact sheet.
+    pub poll_latency: Span,
+    /// Start of an invocation until the handler's first line, cold starts included (aws-facts.md §9).
+    pub lambda_start: Span,
+    /// One AWS call, both ways together. Not in the fact sheet.
+    pub call_latency: Span,
+    /// Function timeout, the product's own setting.
+    pub lambda_timeout: Duration,
+    /// Visibility timeout of the queues: six times the function timeout (aws-facts.md §6).
+    pub visibility_timeout: Duration,
+    /// Receives before a message goes to the DLQ; at least 5 advised (aws-facts.md §6).
+    pub max_receive_count: u32,
+    /// Messages per invocation, the product's own setting.
+    pub batch_size: usize,
+    /// Invocations of one queue handler at once, the product's own setting.
+    pub max_concurrency: u32,
+    /// Records per page of the due index; DynamoDB cuts at 1 MB (aws-facts.md §7).
+    pub page_size: usize,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            provisioning: Span::secs(5, 15),
+            pending: Span::secs(15, 45),
+            healthy_after: Duration::from_secs(40),
+            scheduler_stop: Span::secs(1, 10),
+            deprovisioning: Span::secs(5, 20),
+            reclaim_spread: Span::secs(0, 10),
+            placement_retry: Duration::from_secs(30),
+            placement_retry_cap: Duration::from_secs(300),
+            suppress_repeats: Duration::from_secs(6 * 3600),
+            empty_deployment: Span::secs(60, 90),
+            event_latency: Span::millis(100, 2000),
+            poll_latency: Span::millis(20, 200),
+            lambda_start: Span::millis(10, 60),
+            call_latency: Span::millis(5, 60),
+            lambda_timeout: Duration::from_secs(30),
+            visibility_timeout: Duration::from_secs(180),
+            max_receive_count: 5,
+            batch_size: 10,
+            max_concurrency: 10,
+            page_size: 100,
+        }
+    }
+}

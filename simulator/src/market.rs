@@ -1,0 +1,98 @@
+//! Spot and On-Demand capacity per account.
+
+use handlers::service::AccountId;
+use handlers::strategy::CapacityProvider;
+use handlers::timestamp::Timestamp;
+
+use crate::agenda::{Action, Reclaim};
+use crate::ecs::{ServiceKey, TaskKey};
+use crate::spec::{Capacity, Loss};
+use crate::trace::Happening;
+use crate::world::World;
+
+/// The two markets of one account.
+#[derive(Debug)]
+pub(crate) struct Markets {
+    pub(crate) spot: Market,
+    pub(crate) on_demand: Market,
+    /// Whether failed Spot placements are told (aws-facts.md §2.6).
+    pub(crate) spot_is_silent: bool,
+    /// When Spot last got more capacity.
+    pub(crate) spot_back_at: Option<Timestamp>,
+}
+
+/// Capacity and what is taken of it, in tasks.
+#[derive(Debug)]
+pub(crate) struct Market {
+    pub(crate) capacity: Capacity,
+    pub(crate) used: u32,
+}
+
+impl Markets {
+    pub(crate) fn unlimited() -> Self {
+        let market = || Market { capacity: Capacity::Unlimited, used: 0 };
+        Self { spot: market(), on_demand: market(), spot_is_silent: false, spot_back_at: None }
+    }
+
+    pub(crate) fn of(&mut self, provider: &CapacityProvider) -> &mut Market {
+        match provider {
+            CapacityProvider::FargateSpot => &mut self.spot,
+            _ => &mut self.on_demand,
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn set_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
+        self.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
+        for account in accounts {
+            let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
+            if capacity > markets.spot.capacity {
+                markets.spot_back_at = Some(self.now);
+            }
+            markets.spot.capacity = capacity;
+            markets.spot_is_silent = loss == Loss::Silent;
+            match (capacity, loss) {
+                (Capacity::Tasks(most), Loss::Interrupt) => self.reclaim(account, most, Reclaim::Warned),
+                (Capacity::Tasks(most), Loss::Silent) => self.reclaim(account, most, Reclaim::Silently),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn set_on_demand(&mut self, accounts: &[AccountId], capacity: Capacity) {
+        self.record(None, Happening::OnDemandCapacity { accounts: accounts.to_vec(), capacity });
+        for account in accounts {
+            if let Some(markets) = self.ecs.markets.get_mut(account) {
+                markets.on_demand.capacity = capacity;
+            }
+        }
+    }
+
+    /// Takes Spot tasks of an account back until `most` are left, each at its own moment.
+    fn reclaim(&mut self, account: &AccountId, most: u32, how: Reclaim) {
+        let mut tasks: Vec<(ServiceKey, TaskKey)> = Vec::new();
+        for (id, key) in &self.ecs.by_id {
+            if id.account == *account {
+                let service = self.ecs.service(*key);
+                let spot = service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+                tasks.extend(spot.map(|(task, _)| (*key, *task)));
+            }
+        }
+        while tasks.len() > most as usize {
+            let pick = self.dice.ecs.below(tasks.len() as u64) as usize;
+            let (service, task) = tasks.swap_remove(pick);
+            let at = self.now + self.dice.ecs.within(self.facts.reclaim_spread);
+            self.agenda.plan(at, Action::Reclaim(service, task, how));
+        }
+    }
+
+    /// Warns some Spot tasks of one service, at once.
+    pub(crate) fn interrupt(&mut self, service: ServiceKey, tasks: u32) {
+        let spot = self.ecs.service(service).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+        let picked: Vec<TaskKey> = spot.map(|(task, _)| *task).take(tasks as usize).collect();
+        for task in picked {
+            self.agenda.plan(self.now, Action::Reclaim(service, task, Reclaim::Warned));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! EventBridge event patterns, so that the simulator routes events with the very pattern files that get deployed.
+//!
+//! A rule that drops an event is the fault nobody sees: no error, no retry, no dead letter. So the patterns in
+//! `handlers/event-patterns/` are the single source (the CDK app deploys them, the simulator matches with them) and this
+//! module does what AWS does with them. It follows the user guide (`eb-create-pattern-operators`, aws-facts.md §5) and,
+//! where the guide is silent, Event Ruler (github.com/aws/event-ruler), the library AWS published as the engine of EventBridge.
+//!
+//! A pattern is compiled once into a tree and then matched against many events. Matching allocates nothing, except for
+//! an array inside an array; it recurses only as deep as the pattern, however deep the event is.
+//!
+//! # What was decided where AWS is unclear
+//!
+//! - **Numbers.** Older guide pages say 300, 300.0 and 3.0e2 are different; Ruler compares numbers by value to six decimals
+//!   within ±5e9. We follow Ruler; outside that range only the same integer (or float) matches. Past fifteen digits the
+//!   last decimal is not to be relied on (`f64`, and `serde_json` may read it one step off).
+//! - **Duplicated keys** in the JSON text: the last one wins, as in `serde_json`. Ruler replaces a repeated list too, but
+//!   merges a repeated object, and newer versions can refuse both.
+//! - **One path twice**, once beside a `$or` and once inside it, is refused ("cannot be allowed multiple times"). Ruler either
+//!   refuses it or lets the later one win, depending on a switch; nobody documents how AWS sets it.
+//! - **Arrays of objects** are matched element by element: two fields must come from one element, as in Ruler. Two things
+//!   are simpler here. `exists: false` on its own holds only when no element has the field, but beside other fields it is asked
+//!   of the same element, whatever their order (in Ruler the alphabetical order decides). And a `$or` beside an object of
+//!   the same name may use another element than that object does.
+//! - **An empty array, an empty object, an object** where the pattern has a list: the field counts as absent, for only
+//!   leaf values exist to EventBridge.
+//! - **Case** is folded character by character with Unicode lower case, without locale.
+//! - **Not modelled**: a key with dots standing for nested keys, an exact IP address matching its other spellings, Ruler's
+//!   undocumented `exactly`, the "Rule is too complex" limit on wildcards, the quota of 30 wildcard rules per bus.
+
+use std::{mem, slice};
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+mod condition;
+mod parse;
+
+use condition::Condition;
+
+/// A compiled event pattern.
+#[derive(Debug, Clone)]
+pub struct Pattern(Object);
+
+impl Pattern {
+    /// Compiles the text of an event pattern, or says what `PutRule` would say.
+    ///
+    /// # Errors
+    ///
+    /// The pattern is not one that EventBridge takes.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        parse::compile(text).map(Self)
+    }
+
+    /// Whether a rule with this pattern fires on this event. An event that is no JSON object never matches.
+    #[must_use]
+    pub fn matches(&self, event: &Value) -> bool {
+        event.as_object().is_some_and(|fields| self.0.holds(Some(fields)))
+    }
+}
+
+/// Why EventBridge would refuse a pattern: its exception, its words, then where and what would be right.
+///
+/// AWS ends its message with the line and column in the text; we give the path instead, which survives reformatting.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: Event pattern is not valid. Reason: {reason} at {path}; allowed: {allowed}", Self::CODE)]
+pub struct PatternError {
+    path: String,
+    reason: String,
+    allowed: &'static str,
+}
+
+impl PatternError {
+    /// The error code AWS answers with.
+    pub const CODE: &'static str = "InvalidEventPatternException";
+
+    /// Where in the pattern, as in `$.detail.state[0].prefix`; `$` is the whole pattern.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong, in the words of AWS where they are known.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What would be right at that place.
+    #[must_use]
+    pub fn allowed(&self) -> &str {
+        self.allowed
+    }
+}
+
+/// Every field must hold, and one of the alternatives if there are any.
+#[derive(Debug, Clone)]
+struct Object {
+    fields: Box<[(Box<str>, Field)]>,
+    alternatives: Box<[Object]>,
+}
+
+#[derive(Debug, Clone)]
+enum Field {
+    Object(Object),
+    Leaf(Leaf),
+}
+
+/// One of the conditions must hold, on one of the values the event has there.
+#[derive(Debug, Clone)]
+struct Leaf {
+    conditions: Box<[Condition]>,
+    absence_holds: bool,
+}
+
+impl Object {
+    /// `None` stands for an object that is not there, which `exists: false` asks for.
+    fn holds(&self, event: Option<&Map<String, Value>>) -> bool {
+        self.fields.iter().all(|(name, field)| {
+            let value = event.and_then(|fields| fields.get(&**name));
+            match field {
+                Field::Object(object) => object.holds_at(value),
+                Field::Leaf(leaf) => leaf.holds_at(value),
+            }
+        }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.holds(event)))
+    }
+
+    fn holds_at(&self, value: Option<&Value>) -> bool {
+        match value {
+            Some(Value::Object(fields)) => self.holds(Some(fields)),
+            Some(Value::Array(items)) => self.holds_in(items),
+            _ => self.holds(None),
+        }
+    }
+
+    fn holds_in(&self, items: &[Value]) -> bool {
+        if self.holds(None) {
+            // Absence is enough, so one element without the field proves nothing: none may break the pattern.
+            !any_in(items, |item| item.as_object().is_some_and(|fields| !self.holds(Some(fields))))
+        } else {
+            any_in(items, |item| item.as_object().is_some_and(|fields| self.holds(Some(fields))))
+        }
+    }
+}
+
+impl Leaf {
+    fn holds_at(&self, value: Option<&Value>) -> bool {
+        match value {
+            None | Some(Value::Object(_)) => self.absence_holds,
+            Some(Value::Array(items)) => {
+                let mut absent = true;
+                any_in(items, |item| {
+                    absent &= item.is_object();
+                    !item.is_object() && self.holds(item)
+                }) || (absent && self.absence_holds)
+            }
+            Some(scalar) => self.holds(scalar),
+        }
+    }
+
+    fn holds(&self, scalar: &Value) -> bool {
+        self.conditions.iter().any(|condition| condition.holds(scalar))
+    }
+}
+
+/// Whether the test holds for one element, looking through arrays in arrays with a list of our own instead of the stack:
+/// the sender of an event decides how deep it is.
+fn any_in(items: &[Value], mut test: impl FnMut(&Value) -> bool) -> bool {
+    let mut outer: Vec<slice::Iter<'_, Value>> = Vec::new();
+    let mut current = items.iter();
+    loop {
+        match current.next() {
+            Some(Value::Array(inner)) => outer.push(mem::replace(&mut current, inner.iter())),
+            Some(value) if test(value) => return true,
+            Some(_) => {}
+            None => match outer.pop() {
+                Some(rest) => current = rest,
+                None => return false,
+            },
+        }
+    }
+}

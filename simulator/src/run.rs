@@ -1,0 +1,148 @@
+//! Runs a world under the virtual clock: tokio's paused time on one thread, in which the handlers' own async code waits
+//! unchanged.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use handlers::reconcile::Transition;
+use handlers::record::Record;
+use handlers::service::ServiceId;
+use handlers::strategy::Strategy;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::agenda::GENESIS;
+use crate::facts::Facts;
+use crate::lambda;
+use crate::ledger::Ledger;
+use crate::pattern::PatternError;
+use crate::spec::WorldSpec;
+use crate::trace::Entry;
+use crate::world::World;
+
+/// The world and its clock, shared by the driver and the invocations.
+#[derive(Debug)]
+pub(crate) struct Sim {
+    world: RefCell<World>,
+    start: Instant,
+    /// Somebody planned something earlier than what the driver waits for.
+    earlier: Notify,
+}
+
+/// A world after its run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that happened, in order.
+    pub trace: Vec<Entry>,
+    /// The services, in the order of the spec.
+    pub services: Vec<ServiceOutcome>,
+    /// Transitions announced on the bus, in order.
+    pub audits: Vec<Transition>,
+    /// Invariants the oracle found broken.
+    pub violations: Vec<String>,
+    /// Messages left in the queues, and messages in the DLQs.
+    pub messages_left: usize,
+    /// Messages in the DLQs.
+    pub messages_dead: usize,
+}
+
+/// One service after the run.
+#[derive(Debug)]
+pub struct ServiceOutcome {
+    /// Which.
+    pub id: ServiceId,
+    /// The owner's strategy, as of the owner's last change.
+    pub original: Strategy,
+    /// The live strategy.
+    pub live: Strategy,
+    /// Its books.
+    pub ledger: Ledger,
+    /// Its record, if there is one.
+    pub record: Option<Record>,
+}
+
+impl Sim {
+    /// The world, as of now.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.world.borrow_mut();
+        world.now = GENESIS + self.start.elapsed();
+        let waited_for = world.agenda.next_at();
+        let result = work(&mut world);
+        if world.agenda.next_at() < waited_for || waited_for.is_none() {
+            self.earlier.notify_one();
+        }
+        result
+    }
+}
+
+/// Runs the world of `spec` for `duration`.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+///
+/// # Panics
+/// When called from within a tokio runtime: the world needs a clock of its own.
+pub fn run(spec: WorldSpec, facts: Facts, duration: Duration) -> Result<Outcome, PatternError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing from the system");
+    let world = RefCell::new(World::new(spec, facts)?);
+    let start = runtime.block_on(async { Instant::now() });
+    let sim = Rc::new(Sim { world, start, earlier: Notify::new() });
+    let invocations = tokio::task::LocalSet::new();
+    invocations.block_on(&runtime, drive(Rc::clone(&sim), duration));
+    // Invocations still under way end here; what they would have done lies after the end.
+    drop(invocations);
+    let world = Rc::into_inner(sim).expect("only invocations shared it").world.into_inner();
+    Ok(outcome(world))
+}
+
+async fn drive(sim: Rc<Sim>, duration: Duration) {
+    let end = sim.start + duration;
+    loop {
+        let next = sim.with(|world| world.agenda.next_at()).map_or(end, |at| sim.start + at.since(GENESIS));
+        if next > end {
+            break;
+        }
+        if timeout_at(next, sim.earlier.notified()).await.is_ok() {
+            continue;
+        }
+        let starting = sim.with(|world| {
+            world.advance();
+            std::mem::take(&mut world.starting)
+        });
+        for invocation in starting {
+            tokio::task::spawn_local(lambda::run(Rc::clone(&sim), invocation));
+        }
+        if next == end {
+            break;
+        }
+    }
+    sleep_until(end).await;
+    sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
+}
+
+fn outcome(world: World) -> Outcome {
+    let messages_left = world.queues.iter().map(|q| q.left()).sum();
+    let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
+    let mut records: BTreeMap<ServiceId, Record> = world.table.records().map(|r| (r.service.clone(), r)).collect();
+    let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
+        original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
+        record: records.remove(&service.id),
+        live: service.strategy,
+        id: service.id,
+        ledger,
+    });
+    Outcome {
+        services: services.collect(),
+        trace: world.trace,
+        audits: world.audits,
+        violations: world.oracle.violations,
+        messages_left,
+        messages_dead,
+    }
+}

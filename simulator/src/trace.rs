@@ -1,0 +1,264 @@
+//! What happened, one readable line each, virtual time first: the raw material of timelines, reports and failure output.
+
+use std::fmt;
+use std::time::Duration;
+
+use handlers::record::Phase;
+use handlers::service::{AccountId, ServiceId};
+use handlers::strategy::{CapacityProvider, Strategy};
+use serde::Serialize;
+
+use crate::spec::{Capacity, Loss};
+
+/// One happening.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Since the start of the world.
+    pub at: Duration,
+    /// Whom it is about; `None` is the world or the central account.
+    pub service: Option<ServiceId>,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// Who asked for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Caller {
+    /// The service's owner.
+    Owner,
+    /// Spot Recovery, through `CentralSpotAutomationRole`.
+    Recovery,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// A Spot market changed.
+    SpotCapacity {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// To what.
+        capacity: Capacity,
+        /// How tasks above it go.
+        loss: Loss,
+    },
+    /// An On-Demand market changed.
+    OnDemandCapacity {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// To what.
+        capacity: Capacity,
+    },
+    /// Somebody put an event of their own on the central bus.
+    EventPut {
+        /// Stamped by EventBridge.
+        account: AccountId,
+        /// `source`.
+        source: String,
+        /// `detail-type`.
+        detail_type: String,
+    },
+    /// EventBridge did not accept an entry of PutEvents.
+    EventRefused {
+        /// The caller.
+        account: AccountId,
+        /// The entry's error code.
+        code: &'static str,
+    },
+    /// A Spot task got the two-minute warning.
+    Interrupted {
+        /// Task id.
+        task: String,
+    },
+    /// A Spot task went without a warning.
+    Vanished {
+        /// Task id.
+        task: String,
+    },
+    /// A task changed its `lastStatus`.
+    Task {
+        /// Task id.
+        task: String,
+        /// Where it runs.
+        provider: CapacityProvider,
+        /// New `lastStatus`.
+        status: &'static str,
+    },
+    /// ECS could not place tasks.
+    PlacementFailure {
+        /// Whose capacity is missing.
+        provider: CapacityProvider,
+        /// Whether an event says so.
+        announced: bool,
+    },
+    /// `UpdateService` was accepted.
+    Updated {
+        /// Who asked.
+        caller: Caller,
+        /// The new strategy, if it changed.
+        strategy: Option<Strategy>,
+        /// The new desired count, if it changed.
+        desired: Option<u32>,
+        /// The deployment this began, if any.
+        deployment: Option<String>,
+    },
+    /// `UpdateService` was refused.
+    UpdateRefused {
+        /// Who asked.
+        caller: Caller,
+        /// ECS's message.
+        message: String,
+    },
+    /// A deployment reached COMPLETED.
+    DeploymentCompleted {
+        /// Its strategy.
+        strategy: Strategy,
+    },
+    /// Running and desired are equal again.
+    SteadyState,
+    /// A message reached a queue.
+    Queued {
+        /// Which.
+        queue: &'static str,
+    },
+    /// A message was received too often and moved to the DLQ.
+    DeadLettered {
+        /// Which.
+        queue: &'static str,
+    },
+    /// A handler began.
+    Invoked {
+        /// Which.
+        function: &'static str,
+        /// Messages in its batch.
+        messages: usize,
+    },
+    /// A handler ended.
+    Finished {
+        /// Which.
+        function: &'static str,
+        /// Messages that must come back, or records that stay due.
+        failed: usize,
+        /// Whether it was stopped at its timeout.
+        timed_out: bool,
+    },
+    /// The record changed its phase.
+    Phase {
+        /// Before; `None` for a new record.
+        from: Option<Phase>,
+        /// After; `None` for a deleted one.
+        to: Option<Phase>,
+        /// Why, from the record.
+        reason: String,
+    },
+    /// An audit event reached the central bus.
+    Audited,
+    /// The oracle found an invariant broken.
+    Violation {
+        /// Which, and how.
+        invariant: String,
+    },
+}
+
+impl Happening {
+    /// Whether people want to read it; the rest is for digging.
+    pub fn is_detail(&self) -> bool {
+        matches!(
+            self,
+            Self::Task { .. } | Self::Queued { .. } | Self::Invoked { .. } | Self::Finished { .. } | Self::Audited
+        )
+    }
+}
+
+/// `web/checkout in 111111111111` needs no account when there is one; callers choose the short or the long form.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12} ", Clock(self.at))?;
+        match &self.service {
+            Some(service) => write!(f, "{service} ")?,
+            None => write!(f, "- ")?,
+        }
+        write!(f, "{}", self.what)
+    }
+}
+
+/// A time since the start, as `1:05:09.250`.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(pub Duration);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.0.as_secs();
+        let text = format!("{}:{:02}:{:02}.{:03}", s / 3600, s / 60 % 60, s % 60, self.0.subsec_millis());
+        f.pad(&text)
+    }
+}
+
+fn list(accounts: &[AccountId]) -> String {
+    accounts.iter().map(AccountId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SpotCapacity { accounts, capacity, loss } => {
+                write!(f, "Spot capacity is now {capacity} in {}", list(accounts))?;
+                match loss {
+                    Loss::Interrupt => Ok(()),
+                    Loss::Silent => f.write_str(", tasks above it vanish in silence"),
+                    Loss::Keep => f.write_str(", running tasks stay"),
+                }
+            }
+            Self::OnDemandCapacity { accounts, capacity } => {
+                write!(f, "On-Demand capacity is now {capacity} in {}", list(accounts))
+            }
+            Self::EventPut { account, source, detail_type } => {
+                write!(f, "event put on the central bus by {account}: {source}, {detail_type}")
+            }
+            Self::EventRefused { account, code } => write!(f, "event of {account} refused by the central bus: {code}"),
+            Self::Interrupted { task } => write!(f, "Spot task {task} gets the two-minute warning"),
+            Self::Vanished { task } => write!(f, "Spot task {task} vanishes"),
+            Self::Task { task, provider, status } => write!(f, "task {task} on {provider} is {status}"),
+            Self::PlacementFailure { provider, announced } => {
+                let silence = if *announced { "" } else { " (no event)" };
+                write!(f, "{provider} has no capacity for its tasks{silence}")
+            }
+            Self::Updated { caller, strategy, desired, .. } => {
+                f.write_str(match caller {
+                    Caller::Owner => "owner updates the service:",
+                    Caller::Recovery => "UpdateService:",
+                })?;
+                if let Some(strategy) = strategy {
+                    write!(f, " {strategy}")?;
+                }
+                if let Some(desired) = desired {
+                    write!(f, " desired {desired}")?;
+                }
+                Ok(())
+            }
+            Self::UpdateRefused { caller, message } => {
+                let who = match caller {
+                    Caller::Owner => "owner's ",
+                    Caller::Recovery => "",
+                };
+                write!(f, "{who}UpdateService refused: {message}")
+            }
+            Self::DeploymentCompleted { strategy } => write!(f, "deployment completed on {strategy}"),
+            Self::SteadyState => f.write_str("steady state"),
+            Self::Queued { queue } => write!(f, "message in {queue}"),
+            Self::DeadLettered { queue } => write!(f, "message of {queue} moved to its DLQ"),
+            Self::Invoked { function, messages } => write!(f, "{function} starts with {messages} messages"),
+            Self::Finished { function, failed, timed_out } => {
+                let how = if *timed_out { "is stopped at its timeout" } else { "ends" };
+                write!(f, "{function} {how}, {failed} failed")
+            }
+            Self::Phase { from, to, reason } => {
+                let name = |phase: &Option<Phase>| phase.map_or("-".to_owned(), |p| p.to_string());
+                write!(f, "{} → {}: {reason}", name(from), name(to))
+            }
+            Self::Audited => f.write_str("audit event"),
+            Self::Violation { invariant } => write!(f, "VIOLATION: {invariant}"),
+        }
+    }
+}

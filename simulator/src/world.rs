@@ -1,0 +1,182 @@
+//! The world: all parts of the simulated AWS, and what happens next.
+
+use std::time::{Duration, SystemTime};
+
+use handlers::reconcile::Transition;
+use handlers::record::{Phase, Record};
+use handlers::service::ServiceId;
+use handlers::timestamp::Timestamp;
+
+use crate::agenda::{Action, Agenda, GENESIS, elapsed};
+use crate::dice::Dice;
+use crate::ecs::{Ecs, UpdateService};
+use crate::eventbridge::EventBridge;
+use crate::facts::Facts;
+use crate::lambda::{Invocation, QUEUES};
+use crate::ledger::Ledger;
+use crate::market::Markets;
+use crate::oracle::Oracle;
+use crate::pattern::PatternError;
+use crate::spec::{WorldEvent, WorldSpec};
+use crate::sqs::Queue;
+use crate::table::{Item, Table};
+use crate::trace::{Caller, Entry, Happening};
+
+/// One stream of chance per part.
+#[derive(Debug)]
+pub(crate) struct AllDice {
+    pub(crate) ecs: Dice,
+    pub(crate) bus: Dice,
+    pub(crate) lambda: Dice,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) spec: WorldSpec,
+    pub(crate) facts: Facts,
+    pub(crate) dice: AllDice,
+    pub(crate) agenda: Agenda,
+    pub(crate) ecs: Ecs,
+    pub(crate) bus: EventBridge,
+    pub(crate) queues: [Queue; 2],
+    /// Running invocations per queue.
+    pub(crate) concurrency: [u32; 2],
+    /// Invocations to be started by the driver.
+    pub(crate) starting: Vec<Invocation>,
+    pub(crate) table: Table,
+    pub(crate) audits: Vec<Transition>,
+    pub(crate) oracle: Oracle,
+    /// One per service, by [`crate::ecs::ServiceKey`].
+    pub(crate) ledgers: Vec<Ledger>,
+    pub(crate) trace: Vec<Entry>,
+}
+
+impl World {
+    pub(crate) fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        let seed = spec.seed;
+        let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
+        let mut world = Self {
+            now: GENESIS,
+            dice: AllDice { ecs: Dice::new(seed, 0), bus: Dice::new(seed, 1), lambda: Dice::new(seed, 2) },
+            agenda: Agenda::default(),
+            ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
+            bus: EventBridge::new(!spec.synthetic_from.is_empty())?,
+            queues: QUEUES.map(|_| Queue::default()),
+            concurrency: [0; 2],
+            starting: Vec::new(),
+            table: Table::default(),
+            audits: Vec::new(),
+            oracle: Oracle::default(),
+            ledgers: Vec::new(),
+            trace: Vec::new(),
+            facts,
+            spec,
+        };
+        for service in world.spec.services.clone() {
+            world.oracle.owner_chose(&service.id, &service.strategy);
+            world.create_settled(&service);
+        }
+        for event in std::mem::take(&mut world.spec.events) {
+            world.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
+        }
+        world.agenda.plan(GENESIS + world.spec.restore_schedule, Action::RestoreTick);
+        Ok(world)
+    }
+
+    /// Does everything that is due now.
+    pub(crate) fn advance(&mut self) {
+        while let Some(action) = self.agenda.take_due(self.now) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::World(event) => self.happen(*event),
+            Action::Task(service, task) => self.step_task(service, task),
+            Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
+            Action::Schedule(service) => self.schedule(service),
+            Action::CentralBus(event) => self.on_central_bus(&event),
+            Action::Queue(queue, body) => self.enqueue(queue, body),
+            Action::Poll(queue) => self.poll(queue),
+            Action::Reappear(queue, receipt) => self.reappear(queue, receipt),
+            Action::RestoreTick => self.restore_tick(),
+        }
+    }
+
+    fn happen(&mut self, event: WorldEvent) {
+        match event {
+            WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),
+            WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
+            WorldEvent::Interrupt { service, tasks } => {
+                if let Some(key) = self.ecs.find(&service) {
+                    self.interrupt(key, tasks);
+                }
+            }
+            WorldEvent::PutEvents { from, source, detail_type, resources, detail } => {
+                self.put_events(&from, &source, &detail_type, &resources, &detail);
+            }
+            WorldEvent::UpdateService { service, strategy, desired } => {
+                let update = UpdateService {
+                    force_new_deployment: strategy.is_some(),
+                    strategy: strategy.map(Into::into),
+                    desired,
+                };
+                // A refusal is in the trace; the owner of a scenario has no one else to tell.
+                let _ = self.update_service(Caller::Owner, &service, &update);
+            }
+        }
+    }
+
+    pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
+        self.trace.push(Entry { at: elapsed(self.now), service: service.cloned(), what });
+    }
+
+    /// Now, for what formats system times.
+    pub(crate) fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.now.as_millis())
+    }
+
+    /// A conditional write of a record, seen by the oracle and the books.
+    pub(crate) fn put_record(&mut self, version: u64, written: &Record) -> Result<(), Option<Item>> {
+        let before = self.table.put(&written.service.record_id(), version, written.to_item())?;
+        self.judge_record(written);
+        self.note_phase(&written.service, phase_of(before.as_ref()), Some(written.phase), &written.reason);
+        Ok(())
+    }
+
+    /// A conditional delete of a record.
+    pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Item>> {
+        let before = self.table.delete(&record.service.record_id(), record.version)?;
+        self.note_phase(&record.service, phase_of(before.as_ref()), None, "nothing left to do for it");
+        Ok(())
+    }
+
+    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: &str) {
+        if from == to {
+            return;
+        }
+        self.record(Some(service), Happening::Phase { from, to, reason: reason.to_owned() });
+        let Some(key) = self.ecs.find(service) else { return };
+        let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
+        let ledger = &mut self.ledgers[key.0];
+        match (from, to) {
+            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => ledger.episode_begins(self.now),
+            (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
+            (Some(Phase::Restoring), Some(Phase::Watching)) => ledger.restored(self.now, spot_back_at),
+            (_, Some(Phase::OnDemand)) => ledger.failed_over(self.now),
+            _ => {}
+        }
+    }
+
+    /// An audit event reaches the central bus.
+    pub(crate) fn audit(&mut self, transition: &Transition) {
+        self.audits.push(transition.clone());
+        self.record(None, Happening::Audited);
+    }
+}
+
+fn phase_of(item: Option<&Item>) -> Option<Phase> {
+    serde_json::from_value(item?.get("phase")?.clone()).ok()
+}
