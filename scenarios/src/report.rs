@@ -32,7 +32,7 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 struct Summary {
     service: String,
-    desired_strategy: String,
+    original_strategy: String,
     failovers: usize,
     #[serde(serialize_with = "optional_millis")]
     time_to_failover_ms: Option<Duration>,
@@ -56,7 +56,7 @@ impl Summary {
         let slowest = |time: fn(&Episode) -> Option<Duration>| ledger.episodes.iter().filter_map(time).max();
         Self {
             service: service.id.to_string(),
-            desired_strategy: service.original.to_string(),
+            original_strategy: service.original.to_string(),
             failovers: ledger.episodes.len(),
             time_to_failover_ms: slowest(Episode::time_to_failover),
             time_to_restore_ms: slowest(Episode::time_to_restore),
@@ -122,7 +122,8 @@ impl Report {
             (None, 1..) => "not yet".to_owned(),
             (t, _) => time(t),
         };
-        let columns: [(&str, &dyn Fn(&Summary) -> String); 7] = [
+        type Cell<'a> = &'a dyn Fn(&Summary) -> String;
+        let columns: [(&str, Cell); 7] = [
             ("service", &|s| s.service.clone()),
             ("failover after", &|s| time(s.time_to_failover_ms)),
             ("restored after", &restore),

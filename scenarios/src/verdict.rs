@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use handlers::service::ServiceId;
-use handlers::strategy::Strategy;
 use serde::Serialize;
 use simulator::ledger::Episode;
 use simulator::{Outcome, ServiceOutcome};
@@ -30,11 +28,7 @@ pub fn judge(expectation: &Expectation, outcome: &Outcome) -> Verdict {
         Some(found) => judge_service(check, found),
         None => ("a service".into(), "none".into(), false),
     };
-    Verdict { service: service_name(service), expected, found, holds }
-}
-
-fn service_name(service: &ServiceId) -> String {
-    service.to_string()
+    Verdict { service: service.to_string(), expected, found, holds }
 }
 
 fn judge_service(check: &Check, service: &ServiceOutcome) -> (String, String, bool) {
@@ -53,13 +47,14 @@ fn judge_service(check: &Check, service: &ServiceOutcome) -> (String, String, bo
             (format!("availability at least {}", percent(*least)), percent(availability), availability >= *least)
         }
         Check::FinalStrategy(expected) => {
-            let (word, strategy) = match expected {
-                FinalStrategy::Original => ("original strategy at the end: ", &service.original),
-                FinalStrategy::Fallback => ("fallback strategy at the end: ", &service.original.fallback()),
-                FinalStrategy::Exactly(strategy) => ("strategy at the end: ", strategy),
+            let (words, strategy) = match expected {
+                FinalStrategy::Original => ("ends on its original strategy", &service.original),
+                FinalStrategy::Fallback => ("ends on its fallback strategy", &service.original.fallback()),
+                FinalStrategy::Exactly(strategy) => ("ends on the strategy given", strategy),
             };
             let holds = service.live.items() == strategy.items();
-            (format!("{word}{strategy}"), same_or(&service.live, holds), holds)
+            let expected = if holds { words.to_owned() } else { format!("{words}, {strategy}") };
+            (expected, service.live.to_string(), holds)
         }
         Check::Failovers(count) => {
             let found = ledger.episodes.len();
@@ -69,10 +64,6 @@ fn judge_service(check: &Check, service: &ServiceOutcome) -> (String, String, bo
             (format!("deployments forced: at most {most}"), ledger.forced.to_string(), ledger.forced <= *most)
         }
     }
-}
-
-fn same_or(live: &Strategy, same: bool) -> String {
-    if same { "it is".into() } else { live.to_string() }
 }
 
 /// The slowest episode decides; no episode at all is a failure, or the expectation would prove nothing.

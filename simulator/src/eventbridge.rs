@@ -71,6 +71,10 @@ impl World {
         for queue in targets {
             let at = self.now + self.dice.bus.within(self.facts.event_latency);
             self.agenda.plan(at, Action::Queue(queue, event.to_string()));
+            if self.dice.faults.below(100) < u64::from(self.facts.duplicate_percent) {
+                let again = at + self.dice.faults.within(self.facts.duplicate_delay);
+                self.agenda.plan(again, Action::Queue(queue, event.to_string()));
+            }
         }
     }
 

@@ -31,6 +31,10 @@ pub struct Facts {
     pub empty_deployment: Span,
     /// ECS to a bus, and from bus to bus or queue (aws-facts.md §10).
     pub event_latency: Span,
+    /// Chance, in percent, that a message reaches its queue twice; AWS promises at least once (aws-facts.md §2.5, §5, §6).
+    pub duplicate_percent: u32,
+    /// How much later the second one comes.
+    pub duplicate_delay: Span,
     /// Message visible until the event-source mapping has it. Not in the fact sheet.
     pub poll_latency: Span,
     /// Start of an invocation until the handler's first line, cold starts included (aws-facts.md §9).
@@ -65,6 +69,8 @@ impl Default for Facts {
             suppress_repeats: Duration::from_secs(6 * 3600),
             empty_deployment: Span::secs(60, 90),
             event_latency: Span::millis(100, 2000),
+            duplicate_percent: 0,
+            duplicate_delay: Span::secs(0, 300),
             poll_latency: Span::millis(20, 200),
             lambda_start: Span::millis(10, 60),
             call_latency: Span::millis(5, 60),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use handlers::strategy::{CapacityProvider, Strategy};
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 
 use crate::agenda::Action;
 use crate::ecs::{ServiceKey, TaskKey};
@@ -46,27 +46,23 @@ impl World {
     }
 
     /// Where the next task of the primary deployment belongs, given the tasks it has and those just found unplaceable: base
-    /// first, then the provider furthest below its share. How AWS rounds is not known (aws-facts.md §12d); here the
-    /// first listed wins a tie.
+    /// first, then the provider that the task brings nearest to its share, `(tasks above the base + 1) / weight`. How AWS
+    /// rounds is not known (aws-facts.md §12d); here the first listed wins a tie.
     pub(crate) fn next_provider(&self, key: ServiceKey, unplaced: &[CapacityProvider]) -> CapacityProvider {
         let strategy: &Strategy = &self.ecs.service(key).primary().strategy;
         let count = |provider: &CapacityProvider| {
             self.primary_tasks(key).filter(|(_, t)| t.provider == *provider).count()
                 + unplaced.iter().filter(|p| *p == provider).count()
         };
-        let items =
-            strategy.items().iter().filter(|item| item.weight > 0).map(|item| (item, count(&item.capacity_provider)));
-        let items: Vec<_> = items.collect();
+        let items = strategy.items().iter().filter(|item| item.weight > 0);
+        let items: Vec<_> = items.map(|item| (item, count(&item.capacity_provider))).collect();
         let below_base = items.iter().find(|(item, count)| *count < item.base as usize);
-        // Least (tasks above the base) / weight, compared without fractions.
-        let least = || {
-            items.iter().min_by(|(a, a_count), (b, b_count)| {
-                let a_share = (a_count - (a.base as usize).min(*a_count)) * b.weight as usize;
-                let b_share = (b_count - (b.base as usize).min(*b_count)) * a.weight as usize;
-                a_share.cmp(&b_share)
-            })
+        // Fractions compared crosswise: a/b < c/d as a·d < c·b.
+        let share = |(item, count): &(&StrategyItem, usize), other: &StrategyItem| {
+            (count.saturating_sub(item.base as usize) + 1) * other.weight as usize
         };
-        match below_base.or_else(least) {
+        let nearest = || items.iter().min_by(|a, b| share(a, b.0).cmp(&share(b, a.0)));
+        match below_base.or_else(nearest) {
             Some((item, _)) => item.capacity_provider.clone(),
             // A valid strategy has an item with a weight above 0.
             None => CapacityProvider::Fargate,

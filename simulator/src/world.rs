@@ -28,6 +28,7 @@ pub(crate) struct AllDice {
     pub(crate) ecs: Dice,
     pub(crate) bus: Dice,
     pub(crate) lambda: Dice,
+    pub(crate) faults: Dice,
 }
 
 #[derive(Debug)]
@@ -58,7 +59,12 @@ impl World {
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         let mut world = Self {
             now: GENESIS,
-            dice: AllDice { ecs: Dice::new(seed, 0), bus: Dice::new(seed, 1), lambda: Dice::new(seed, 2) },
+            dice: AllDice {
+                ecs: Dice::new(seed, 0),
+                bus: Dice::new(seed, 1),
+                lambda: Dice::new(seed, 2),
+                faults: Dice::new(seed, 3),
+            },
             agenda: Agenda::default(),
             ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
             bus: EventBridge::new(!spec.synthetic_from.is_empty())?,
