@@ -1,16 +1,17 @@
 //! `scenario`: plays scenario files. Exit code 0 when every expectation holds, 1 when one does not, 2 when a file or the
 //! command line is wrong.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anstream::{eprintln, print, println};
+use anstream::eprintln;
 use clap::Parser;
 use scenarios::report::Report;
 use scenarios::{file, library, play};
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask scenario", version)]
+#[command(name = "scenario", bin_name = "cargo xtask scenario")]
 struct Arguments {
     /// A scenario of the library, or a path to a .toml file
     #[arg(required_unless_present = "list", value_name = "NAME|PATH")]
@@ -29,49 +30,51 @@ struct Arguments {
     json: bool,
 }
 
+const MISTAKE: u8 = 2;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.scenario {
-        Some(ref name) if !arguments.list => play_one(name, &arguments),
-        _ => list(),
-    }
-}
-
-fn list() -> ExitCode {
-    let all = library::all();
-    let width = all.iter().map(|named| named.name.len()).max().unwrap_or(0);
-    for named in all {
-        println!("{:width$}  {}", named.name, file::heading(&named.path).title);
-    }
-    ExitCode::SUCCESS
-}
-
-fn play_one(name: &str, arguments: &Arguments) -> ExitCode {
-    let loaded = library::find(name)
-        .map_err(|unknown| format!("error: {unknown}"))
-        .and_then(|path| file::load(&path).map_err(|problem| problem.coloured()));
-    let mut scenario = match loaded {
-        Ok(scenario) => scenario,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return ExitCode::from(2);
+    let done = match &arguments.scenario {
+        Some(name) => play_one(name, &arguments),
+        None => Ok((list(), true)),
+    };
+    let (text, holds) = match done {
+        Ok(done) => done,
+        Err(mistake) => {
+            eprintln!("{mistake}");
+            return ExitCode::from(MISTAKE);
         }
     };
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough; the verdict stands.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write the report: {error}");
+            ExitCode::from(MISTAKE)
+        }
+        _ if holds => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn list() -> String {
+    let all = library::all();
+    let width = all.iter().map(|named| named.name.len()).max().unwrap_or(0);
+    all.iter().map(|named| format!("{:width$}  {}\n", named.name, file::heading(&named.path).title)).collect()
+}
+
+/// What to print, and whether everything holds; or what is wrong with the request.
+fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+    let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
+    let mut scenario = file::load(&path).map_err(|problem| problem.coloured())?;
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
-    let played = match play::play(scenario) {
-        Ok(played) => played,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    let played = play::play(scenario).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report has string keys only"));
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
     } else {
-        print!("{}", report.text());
-    }
-    if played.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+        report.text()
+    };
+    Ok((text, played.holds()))
 }

@@ -1,2 +1,105 @@
-//! wip
-fn main() {}
+//! `cargo xtask`: the developer's commands. Thin and without dependencies: it starts programs and compiles in seconds.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::time::Instant;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  scenario NAME|PATH [--seed N] [--json]   play a scenario on the embedded simulator
+  scenario --list                          name the scenarios
+  test                                     everything that must pass: format, lints, documentation, tests
+";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    match command.to_str() {
+        Some("scenario") => scenario(&rest),
+        Some("test") if rest.is_empty() => test(),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("error: no such command: {}\n\n{USAGE}", env::args().skip(1).collect::<Vec<_>>().join(" "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    // Set by cargo for what it runs: the very cargo that built us.
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Builds the player, with cargo's own progress while there is anything to build, and becomes it.
+fn scenario(arguments: &[OsString]) -> ExitCode {
+    let manifest = workspace().join("Cargo.toml");
+    let mut run = cargo(&["run", "--package", "scenarios", "--bin", "scenario"]);
+    run.arg("--manifest-path").arg(manifest);
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    if target.join("debug/scenario").exists() {
+        run.arg("--quiet");
+    }
+    exit(run.arg("--").args(arguments).status())
+}
+
+/// One step of `test`: what it is for, and the cargo command.
+type Step = (&'static str, Vec<&'static str>);
+
+#[expect(clippy::disallowed_methods, reason = "how long a build takes is a matter of the wall clock")]
+fn test() -> ExitCode {
+    let nextest = cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    let tests = if nextest {
+        vec!["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
+    } else {
+        vec!["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"]
+    };
+    let steps: [Step; 4] = [
+        ("format", vec!["fmt", "--all", "--check"]),
+        ("lints", vec!["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+        ("documentation", vec!["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"]),
+        ("tests", tests),
+    ];
+    for (what, arguments) in steps {
+        eprintln!("==> {what}: cargo {}", arguments.join(" "));
+        let began = Instant::now();
+        let mut step = cargo(&arguments);
+        step.current_dir(workspace()).env("RUSTDOCFLAGS", "-D warnings");
+        if !std::io::stderr().is_terminal() {
+            step.env("CARGO_TERM_PROGRESS_WHEN", "never");
+        }
+        let status = step.status();
+        if !status.as_ref().is_ok_and(ExitStatus::success) {
+            eprintln!("error: {what} failed");
+            return exit(status);
+        }
+        // The tests' own summary is the last thing said.
+        if what != "tests" {
+            eprintln!("    {what} passed in {:.0?}", began.elapsed());
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn exit(status: std::io::Result<ExitStatus>) -> ExitCode {
+    match status {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => {
+            eprintln!("error: cannot start cargo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
