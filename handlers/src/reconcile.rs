@@ -63,7 +63,7 @@ pub enum ReconcileError {
         /// What the table said.
         error: StoreError,
     },
-    /// The step did not end within [`MAX_STEPS`].
+    /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
 }

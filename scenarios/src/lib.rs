@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | what may a scenario file say? | [`file`] |
+//! | what may a scenario file say? | [`mod@file`] |
 //! | how is a mistake in one shown? | [`diagnostic`] |
 //! | what is expected, and does it hold? | [`verdict`] |
 //! | what does a person read of a run? | [`timeline`], [`report`] |

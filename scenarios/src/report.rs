@@ -98,7 +98,11 @@ impl Report {
         let bold = Style::new().bold();
         writeln!(out, "{bold}{}{bold:#}", self.title)?;
         let duration = seconds(Duration::from_millis(self.duration_ms));
-        writeln!(out, "{} services, {duration} of virtual time, seed {}\n", self.services.len(), self.seed)?;
+        let services = match self.services.len() {
+            1 => "1 service".to_owned(),
+            n => format!("{n} services"),
+        };
+        writeln!(out, "{services}, {duration} of virtual time, seed {}\n", self.seed)?;
         self.write_timeline(out)?;
         writeln!(out)?;
         self.write_summary(out)?;
@@ -123,25 +127,25 @@ impl Report {
             (t, _) => time(t),
         };
         type Cell<'a> = &'a dyn Fn(&Summary) -> String;
-        let columns: [(&str, Cell); 7] = [
-            ("service", &|s| s.service.clone()),
-            ("failover after", &|s| time(s.time_to_failover_ms)),
-            ("restored after", &restore),
-            ("failed restores", &|s| s.failed_restores.to_string()),
-            ("availability", &|s| percent(s.availability)),
-            ("On-Demand task-hours", &|s| format!("{:.2}", s.on_demand_task_hours)),
-            ("deployments forced", &|s| s.deployments_forced.to_string()),
+        let columns: [(&str, &str, Cell); 7] = [
+            ("", "service", &|s| s.service.clone()),
+            ("time to", "failover", &|s| time(s.time_to_failover_ms)),
+            ("time to", "restore", &restore),
+            ("failed", "restores", &|s| s.failed_restores.to_string()),
+            ("", "availability", &|s| percent(s.availability)),
+            ("On-Demand", "task-hours", &|s| format!("{:.2}", s.on_demand_task_hours)),
+            ("deployments", "forced", &|s| s.deployments_forced.to_string()),
         ];
         let rows: Vec<Vec<String>> =
-            self.services.iter().map(|s| columns.iter().map(|(_, cell)| cell(s)).collect()).collect();
-        let widths: Vec<usize> = columns
-            .iter()
-            .enumerate()
-            .map(|(n, (head, _))| rows.iter().map(|row| row[n].len()).max().unwrap_or(0).max(head.len()))
-            .collect();
+            self.services.iter().map(|s| columns.iter().map(|(_, _, cell)| cell(s)).collect()).collect();
+        let width = |n: usize, (above, head, _): &(&str, &str, Cell)| {
+            rows.iter().map(|row| row[n].len()).max().unwrap_or(0).max(above.len()).max(head.len())
+        };
+        let widths: Vec<usize> = columns.iter().enumerate().map(|(n, column)| width(n, column)).collect();
         let dim = Style::new().dimmed();
-        let heads: Vec<String> = columns.iter().map(|(head, _)| (*head).to_owned()).collect();
-        writeln!(out, "{dim}{}{dim:#}", row(&heads, &widths))?;
+        let heads = |pick: fn(&(&str, &str, Cell)) -> String| columns.iter().map(pick).collect::<Vec<_>>();
+        writeln!(out, "{dim}{}{dim:#}", row(&heads(|(above, _, _)| (*above).to_owned()), &widths))?;
+        writeln!(out, "{dim}{}{dim:#}", row(&heads(|(_, head, _)| (*head).to_owned()), &widths))?;
         for cells in &rows {
             writeln!(out, "{}", row(cells, &widths))?;
         }
@@ -184,6 +188,7 @@ fn row(cells: &[String], widths: &[usize]) -> String {
         // Names to the left, figures to the right.
         let _ = if n == 0 { write!(text, "{cell:width$}") } else { write!(text, "  {cell:>width$}") };
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

@@ -70,7 +70,7 @@ fn test() -> ExitCode {
     let steps: [Step; 4] = [
         ("format", vec!["fmt", "--all", "--check"]),
         ("lints", vec!["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
-        ("documentation", vec!["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"]),
+        ("documentation", vec!["doc", "--workspace", "--all-features", "--no-deps"]),
         ("tests", tests),
     ];
     for (what, arguments) in steps {
