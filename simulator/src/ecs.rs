@@ -176,6 +176,10 @@ impl World {
     fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Option<Strategy>, ApiError> {
         let service = self.ecs.service(key);
         let Some(items) = &update.strategy else { return Ok(None) };
+        // An empty list would be a change too, and asks for force first (aws-facts.md §1.3).
+        if items.is_empty() && !update.force_new_deployment {
+            return Err(invalid(MUST_FORCE));
+        }
         let strategy = Strategy::new(items.clone()).map_err(|error| invalid(strategy_message(&error)))?;
         if strategy.items().iter().any(|item| !service.associated.contains(&item.capacity_provider)) {
             return Err(invalid(NOT_ASSOCIATED));
@@ -195,6 +199,9 @@ impl World {
         if let Some(desired) = update.desired {
             self.ecs.service_mut(key).desired = desired;
             self.ledgers[key.0].set_desired(self.now, desired);
+            if update.force_new_deployment {
+                self.schedule(key);
+            }
         }
         if let Some(strategy) = strategy {
             self.ecs.service_mut(key).strategy = strategy;
@@ -285,3 +292,6 @@ fn strategy_message(error: &StrategyError) -> String {
     }
     .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,13 +27,18 @@ impl World {
         let most = desired * service.maximum_percent as usize / 100;
         let primary = self.primary_tasks(key).count();
         let all = service.tasks.values().filter(|t| t.is_wanted()).count();
-        let room = most.saturating_sub(all);
+        let mut room = most.saturating_sub(all);
         // Tasks that found no room keep their place in the ratio: the FARGATE share does not grow when Spot is short.
         let mut unplaced: Vec<CapacityProvider> = Vec::new();
-        for _ in 0..desired.saturating_sub(primary).min(room) {
+        for _ in 0..desired.saturating_sub(primary) {
+            // Only placed tasks take room: a provider without capacity does not hold up the other one's share.
+            if room == 0 {
+                break;
+            }
             let provider = self.next_provider(key, &unplaced);
             if self.try_place(key, &provider, unplaced.contains(&provider)) {
                 self.add_task(key, &provider);
+                room -= 1;
             } else {
                 unplaced.push(provider);
             }
@@ -215,3 +220,6 @@ impl World {
         self.ecs.service_mut(key).steady = steady;
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

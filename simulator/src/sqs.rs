@@ -71,3 +71,86 @@ impl Queue {
         self.waiting.len() + self.in_flight.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue_of(ids: &[&str]) -> Queue {
+        let mut queue = Queue::default();
+        ids.iter().for_each(|id| queue.send((*id).to_owned(), format!("body of {id}")));
+        queue
+    }
+
+    fn ids(received: &Received) -> Vec<&str> {
+        received.messages.iter().map(|(_, message)| message.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_received_message_is_invisible_until_it_reappears_and_then_comes_with_a_higher_count() {
+        let mut queue = queue_of(&["a"]);
+        for count in 1..=3 {
+            let received = queue.receive(10, 5);
+            let (receipt, message) = &received.messages[0];
+            assert_eq!((message.receive_count, message.body.as_str()), (count, "body of a"));
+            assert!(queue.is_empty() && queue.receive(10, 5).messages.is_empty());
+            assert_eq!(queue.left(), 1, "in flight is not handled");
+            assert!(queue.reappear(*receipt));
+            assert!(!queue.reappear(*receipt), "a receipt brings its message back once");
+        }
+    }
+
+    #[test]
+    fn a_deleted_message_never_comes_back() {
+        let mut queue = queue_of(&["a"]);
+        let (receipt, _) = queue.receive(10, 5).messages[0];
+        queue.delete(receipt);
+        assert!(!queue.reappear(receipt));
+        assert_eq!((queue.left(), queue.dead.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_receipt_from_before_a_reappearance_deletes_nothing() {
+        let mut queue = queue_of(&["a"]);
+        let (old, _) = queue.receive(10, 5).messages[0];
+        queue.reappear(old);
+        let (new, _) = queue.receive(10, 5).messages[0];
+        queue.delete(old);
+        assert!(queue.reappear(new));
+    }
+
+    #[test]
+    fn a_message_goes_to_the_dead_letter_queue_on_the_receive_after_the_allowed_ones() {
+        let mut queue = queue_of(&["a"]);
+        for _ in 0..5 {
+            let received = queue.receive(10, 5);
+            assert_eq!((received.messages.len(), received.dead), (1, 0));
+            queue.reappear(received.messages[0].0);
+        }
+        let received = queue.receive(10, 5);
+        assert_eq!((received.messages.len(), received.dead), (0, 1));
+        assert_eq!((queue.left(), queue.dead.len()), (0, 1));
+        assert_eq!(queue.dead[0].id, "a");
+    }
+
+    #[test]
+    fn a_poison_message_does_not_cost_the_others_their_place_in_the_batch() {
+        let mut queue = queue_of(&["poison"]);
+        for _ in 0..2 {
+            let (receipt, _) = queue.receive(10, 2).messages[0];
+            queue.reappear(receipt);
+        }
+        queue.send("a".into(), String::new());
+        queue.send("b".into(), String::new());
+        let received = queue.receive(2, 2);
+        assert_eq!((ids(&received), received.dead), (vec!["a", "b"], 1));
+    }
+
+    #[test]
+    fn a_batch_takes_no_more_than_asked_for_and_the_rest_stays() {
+        let mut queue = queue_of(&["a", "b", "c"]);
+        assert_eq!(ids(&queue.receive(2, 5)), ["a", "b"]);
+        assert!(!queue.is_empty());
+        assert_eq!(queue.left(), 3);
+    }
+}

@@ -1,0 +1,212 @@
+//! One service in a world without handlers, moved by hand: the scheduler alone under the virtual clock.
+
+use std::time::Duration;
+
+use handlers::policy::Policy;
+use handlers::service::{AccountId, ServiceId};
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
+use handlers::timestamp::Timestamp;
+use serde_json::Value;
+
+use crate::agenda::{Action, GENESIS};
+use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
+use crate::facts::Facts;
+use crate::market::Markets;
+use crate::spec::{Capacity, Loss, ServiceSpec, WorldSpec};
+use crate::task::Task;
+use crate::trace::{Caller, Happening};
+use crate::world::World;
+
+pub(crate) use CapacityProvider::{Fargate, FargateSpot};
+
+/// A valid strategy of `(provider, base, weight)`.
+pub(crate) fn strategy(items: &[(CapacityProvider, u32, u32)]) -> Strategy {
+    Strategy::new(self::items(items)).expect("the test's strategy is valid")
+}
+
+/// The same unchecked, as a caller of the API may send it.
+pub(crate) fn items(items: &[(CapacityProvider, u32, u32)]) -> Vec<StrategyItem> {
+    let item = |(provider, base, weight): &(CapacityProvider, u32, u32)| StrategyItem {
+        capacity_provider: provider.clone(),
+        base: *base,
+        weight: *weight,
+    };
+    items.iter().map(item).collect()
+}
+
+/// `FARGATE` base 1 weight 1, `FARGATE_SPOT` weight 3.
+pub(crate) fn mixed() -> Strategy {
+    strategy(&[(Fargate, 1, 1), (FargateSpot, 0, 3)])
+}
+
+pub(crate) fn on_demand() -> Strategy {
+    strategy(&[(Fargate, 0, 1)])
+}
+
+pub(crate) fn spot() -> Strategy {
+    strategy(&[(FargateSpot, 0, 1)])
+}
+
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) world: World,
+    /// Events that left the workload account, in order.
+    pub(crate) events: Vec<Value>,
+}
+
+const KEY: ServiceKey = ServiceKey(0);
+
+impl Bench {
+    /// A settled service with ECS's default bounds of 100 and 200 percent.
+    pub(crate) fn new(desired: u32, strategy: &Strategy) -> Self {
+        Self::with_bounds(desired, strategy, 100, 200)
+    }
+
+    pub(crate) fn with_bounds(desired: u32, strategy: &Strategy, minimum: u32, maximum: u32) -> Self {
+        let account: AccountId = "111111111111".parse().expect("an account");
+        let id = ServiceId {
+            account: account.clone(),
+            region: "eu-west-1".parse().expect("a region"),
+            cluster: "web".parse().expect("a cluster"),
+            service: "checkout".parse().expect("a service"),
+        };
+        let spec = WorldSpec {
+            seed: 1,
+            region: id.region.clone(),
+            central: "999999999999".parse().expect("an account"),
+            accounts: vec![account],
+            synthetic_from: Vec::new(),
+            restore_schedule: Duration::from_secs(60),
+            policy: Policy::default(),
+            services: vec![ServiceSpec {
+                id,
+                desired,
+                strategy: strategy.clone(),
+                minimum_healthy_percent: minimum,
+                maximum_percent: maximum,
+                stop_timeout: Duration::from_secs(30),
+            }],
+            events: Vec::new(),
+        };
+        let mut bench = Self {
+            world: World::new(spec, Facts::default()).expect("the product's patterns are valid"),
+            events: Vec::new(),
+        };
+        // The starts of the settled tasks are of no interest.
+        bench.run(Duration::from_secs(30));
+        bench.events.clear();
+        bench.world.trace.clear();
+        bench
+    }
+
+    /// Lets time pass.
+    pub(crate) fn run(&mut self, time: Duration) {
+        self.run_watched(time, |_| {});
+    }
+
+    /// Lets time pass and shows the service after every single step.
+    pub(crate) fn run_watched(&mut self, time: Duration, mut watch: impl FnMut(&Self)) {
+        let end = self.world.now + time;
+        while let Some(at) = self.world.agenda.next_at().filter(|at| *at <= end) {
+            self.world.now = at;
+            while let Some(action) = self.world.agenda.take_due(at) {
+                match action {
+                    Action::Task(service, task) => self.world.step_task(service, task),
+                    Action::Schedule(service) => self.world.schedule(service),
+                    Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
+                    Action::CentralBus(event) => self.events.push(*event),
+                    // No queues, no handlers, no script here.
+                    Action::World(_) | Action::Queue(..) | Action::Poll(_) | Action::Reappear(..) => {}
+                    Action::RestoreTick => {}
+                }
+                watch(self);
+            }
+        }
+        self.world.now = end;
+    }
+
+    pub(crate) fn update(&mut self, update: &UpdateService) -> Result<(), ApiError> {
+        let id = self.service().id.clone();
+        self.world.update_service(Caller::Owner, &id, update)
+    }
+
+    /// Forces a new deployment of what is live.
+    pub(crate) fn force(&mut self) {
+        let update = UpdateService { force_new_deployment: true, ..UpdateService::default() };
+        self.update(&update).expect("forcing alone is always accepted");
+    }
+
+    /// Forces a deployment on another strategy.
+    pub(crate) fn switch(&mut self, strategy: &Strategy) {
+        let strategy = Some(strategy.items().to_vec());
+        let update = UpdateService { strategy, force_new_deployment: true, ..UpdateService::default() };
+        self.update(&update).expect("a valid strategy with force is accepted");
+    }
+
+    pub(crate) fn scale(&mut self, desired: u32) {
+        let update = UpdateService { desired: Some(desired), ..UpdateService::default() };
+        self.update(&update).expect("a desired count is always accepted");
+    }
+
+    pub(crate) fn set_spot(&mut self, capacity: Capacity, loss: Loss) {
+        let accounts = self.world.spec.accounts.clone();
+        self.world.set_spot(&accounts, capacity, loss);
+    }
+
+    pub(crate) fn interrupt(&mut self, tasks: u32) {
+        self.world.interrupt(KEY, tasks);
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        self.world.ecs.service(KEY)
+    }
+
+    pub(crate) fn service_mut(&mut self) -> &mut Service {
+        self.world.ecs.service_mut(KEY)
+    }
+
+    pub(crate) fn markets(&self) -> &Markets {
+        &self.world.ecs.markets[&self.service().id.account]
+    }
+
+    /// Tasks that ECS wants to run: pending or running, not told to stop.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Task> {
+        self.service().tasks.values().filter(|t| t.is_wanted())
+    }
+
+    pub(crate) fn wanted_on(&self, provider: &CapacityProvider) -> usize {
+        self.wanted().filter(|t| t.provider == *provider).count()
+    }
+
+    /// Wanted tasks on `FARGATE` and on `FARGATE_SPOT`.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.wanted_on(&Fargate), self.wanted_on(&FargateSpot))
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.service().tasks.values().filter(|t| t.is_running()).count()
+    }
+
+    pub(crate) fn healthy(&self) -> usize {
+        let (now, after) = (self.world.now, self.world.facts.healthy_after);
+        self.service().tasks.values().filter(|t| t.is_healthy(now, after)).count()
+    }
+
+    pub(crate) fn is_completed(&self) -> bool {
+        self.service().primary().completed
+    }
+
+    pub(crate) fn since(&self, at: Timestamp) -> Duration {
+        self.world.now.since(at)
+    }
+
+    /// When something of a kind happened, since the start of the world.
+    pub(crate) fn times(&self, kind: impl Fn(&Happening) -> bool) -> Vec<Timestamp> {
+        self.world.trace.iter().filter(|e| kind(&e.what)).map(|e| GENESIS + e.at).collect()
+    }
+
+    /// Placement failure events that left the account.
+    pub(crate) fn announced_failures(&self) -> usize {
+        self.events.iter().filter(|e| e["detail"]["eventName"] == "SERVICE_TASK_PLACEMENT_FAILURE").count()
+    }
+}
