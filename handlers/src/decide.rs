@@ -6,15 +6,21 @@
 //! function goes on: level-triggered (DESIGN §3).
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::event::{Event, Signal};
 use crate::held::HeldReason;
+use crate::market::Market;
 use crate::observation::{Look, Observation};
 use crate::policy::{InterruptionPolicy, Policy};
-use crate::record::{Held, Lease, Phase, Record};
+use crate::record::{Change, Held, Lease, Phase, Record};
 use crate::service::ServiceId;
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// No record is due again before this: a sweep never meets one twice.
+const SOONEST: Duration = Duration::from_secs(1);
 
 /// Why anybody looks at the service now.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +42,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Who would act: the token of this invocation.
     pub owner: &'a str,
+    /// What is known of the service's Spot market, where it was read; an unknown market admits every restore.
+    pub market: Option<&'a Market>,
 }
 
 /// The next step.
@@ -72,6 +80,8 @@ pub enum Reason {
     Stale,
     /// The live strategy has no Spot.
     NoSpot,
+    /// The owner tagged the service `spot-recovery=off`.
+    OptedOut,
     /// The service is gone, or going.
     Gone,
     /// A service of the same name was created anew.
@@ -106,8 +116,12 @@ pub enum Reason {
     NotDue,
     /// The day's restores are used up.
     DailyCap,
+    /// Other services of the account try the Spot market first, or it has just failed one.
+    MarketBusy,
     /// The time on On-Demand is over.
     RestoreDue,
+    /// The one task on Spot holds.
+    ProbeHolds,
     /// The original is live, probation runs.
     OnProbation,
     /// Probation is passed, the episode is closed.
@@ -133,6 +147,7 @@ impl fmt::Display for Reason {
             Self::AtFullCount => "a placement failure at full count is no loss",
             Self::Stale => "the event is about the past",
             Self::NoSpot => "the strategy has no Spot",
+            Self::OptedOut => "its owner opted it out",
             Self::Gone => "the service is gone",
             Self::Recreated => "the service was deleted and created anew",
             Self::Leased => "another handler is acting",
@@ -150,7 +165,9 @@ impl fmt::Display for Reason {
             Self::AlreadyOnDemand => "is on On-Demand already",
             Self::NotDue => "restore is not due yet",
             Self::DailyCap => "the day's restores are used up",
+            Self::MarketBusy => "other restores try the Spot market first",
             Self::RestoreDue => "time on On-Demand is over",
+            Self::ProbeHolds => "one task runs on Spot, now all of them",
             Self::OnProbation => "original strategy is live, on probation",
             Self::Restored => "runs in full on the original strategy, episode closed",
             Self::OwnerChanged => "someone else changed the strategy, theirs stands",
@@ -183,8 +200,9 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
             Some(known) if known != seen.created_at => {
                 let anew = Record { version: record.version, ..Record::new(service.clone(), ctx.now) };
                 match watching(anew.clone(), seen, ctx) {
-                    Decision::Leave(Reason::NoSpot) => Decision::Forget(Reason::Recreated),
+                    Decision::Forget(_) | Decision::Leave(Reason::OptedOut) => Decision::Forget(Reason::Recreated),
                     Decision::Leave(_) => write(watch_again(anew, seen, ctx), Reason::Recreated),
+                    Decision::Write(next, _) if next.phase == Phase::Watching => write(*next, Reason::Recreated),
                     other => other,
                 }
             }
@@ -193,17 +211,9 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
     }
 }
 
-/// What the record becomes when ECS clearly refused the update of a claimed transition: held, to go on from where the
-/// transition started.
-pub fn refused(mut claimed: Record, reason: HeldReason, ctx: &Context) -> (Record, Reason) {
-    if claimed.phase == Phase::Restoring {
-        claimed.phase = Phase::OnDemand;
-        claimed.confirmed = true;
-    } else {
-        claimed.phase = Phase::Watching;
-        claimed.original = None;
-        claimed.short_since = Some(ctx.now);
-    }
+/// What the record becomes when ECS clearly refused the update of a claimed transition: held. The claim is tried again when
+/// the held service is looked at.
+pub fn refused(claimed: Record, reason: HeldReason, ctx: &Context) -> (Record, Reason) {
     (on_hold(claimed, reason.clone(), ctx), Reason::Held(reason))
 }
 
@@ -216,6 +226,9 @@ pub fn postponed(mut claimed: Record, ctx: &Context) -> Record {
 }
 
 fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
+    if seen.opted_out {
+        return Decision::Forget(Reason::OptedOut);
+    }
     match record.phase {
         Phase::Watching => watching(record, seen, ctx),
         Phase::FailingOver => failing_over(record, seen, ctx),
@@ -228,6 +241,9 @@ fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 // ---- Watching -------------------------------------------------------------------------------------------------------
 
 fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
+    if seen.opted_out {
+        return Decision::Leave(Reason::OptedOut);
+    }
     if !seen.uses_spot() {
         return if record.version == 0 { Decision::Leave(Reason::NoSpot) } else { Decision::Forget(Reason::NoSpot) };
     }
@@ -292,26 +308,32 @@ fn watch_again(mut record: Record, seen: &Observation, ctx: &Context) -> Record 
 /// Saves the original and claims the failover. Only called when the live strategy has Spot, so the fallback is never
 /// saved as the original (aws-facts.md §11.1).
 fn start_episode(mut record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
+    let Some(original) = seen.strategy.clone() else { return Decision::Leave(Reason::NoSpot) };
+    if let Some(why) = hands_off(&reason, ctx) {
+        return keep_watching(record, seen, why, ctx);
+    }
     let same_outage = record.restored_at.is_some_and(|at| ctx.now.since(at) < ctx.policy.episode_memory);
     if same_outage {
-        record.failed_restores += 1;
+        record.failed_restores = record.failed_restores.saturating_add(1);
     } else {
-        record.episode += 1;
+        record.episode = record.episode.saturating_add(1);
         record.failed_restores = 0;
     }
-    record.original = seen.strategy.clone();
     record.service_created_at = Some(seen.created_at);
     record.event = match ctx.trigger {
         Trigger::Event(event) => Some(event.raw.clone()),
         Trigger::Sweep => None,
     };
-    claim(record, Phase::FailingOver, reason, ctx)
+    let change = Change { to: original.fallback(), from: original.clone() };
+    record.original = Some(original);
+    claim(record, Phase::FailingOver, change, reason, ctx)
 }
 
 /// Whether an event is about a time before what the record remembers, or too old to be acted on: duplicates and redriven
 /// messages may come hours late (aws-facts.md §6). The service is looked at all the same.
 fn is_stale(record: &Record, event: &Event, ctx: &Context) -> bool {
-    let since = if record.phase == Phase::Watching { record.restored_at } else { Some(record.phase_since) };
+    // Before its first episode a service has no past that an event could be about.
+    let since = (record.phase != Phase::Watching || record.episode > 0).then_some(record.phase_since);
     // Event times are whole seconds, rounded down.
     let outdated = since.is_some_and(|since| event.at.as_millis() / 1000 < since.as_millis() / 1000);
     outdated || ctx.now.since(event.at) > ctx.policy.event_max_age
@@ -320,168 +342,231 @@ fn is_stale(record: &Record, event: &Event, ctx: &Context) -> bool {
 // ---- FailingOver ----------------------------------------------------------------------------------------------------
 
 fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    let Some(original) = record.original.clone() else { return without_original(record, seen, ctx) };
-    let fallback = original.fallback();
-    match &seen.strategy {
-        Some(live) if *live == fallback => {
-            enter(&mut record, Phase::OnDemand, ctx);
-            record.confirmed = true;
-            record.restore_at = Some(ctx.now + record.restore_delay(ctx.policy));
-            record.next_check_at = ctx.now + ctx.policy.active_interval;
-            write(record, Reason::FallbackLive)
-        }
-        Some(live) if *live == original => {
-            if record.leased_by(ctx.owner, ctx.now) {
-                Decision::Update(Box::new(record), fallback)
-            } else {
-                claim(record, Phase::FailingOver, Reason::TakenOver, ctx)
-            }
-        }
-        _ => adopt(record, seen, ctx),
+    let (Some(_), Some(change)) = (&record.original, record.change.clone()) else { return adopt(record, seen, ctx) };
+    if seen.strategy.as_ref() == Some(&change.to) {
+        on_fallback(&mut record, ctx);
+        return write(record, Reason::FallbackLive);
     }
+    if seen.strategy.as_ref() == Some(&change.from) {
+        return apply(record, change, ctx);
+    }
+    adopt(record, seen, ctx)
+}
+
+/// The claimed change is still to be made: by whoever holds the claim.
+fn apply(record: Record, change: Change, ctx: &Context) -> Decision {
+    if let Some(why) = hands_off(&Reason::TakenOver, ctx) {
+        return wait(record, why, ctx);
+    }
+    if record.leased_by(ctx.owner, ctx.now) {
+        Decision::Update(Box::new(record), change.to)
+    } else {
+        let phase = record.phase;
+        claim(record, phase, change, Reason::TakenOver, ctx)
+    }
+}
+
+/// On-Demand from now on, until the backoff is over.
+fn on_fallback(record: &mut Record, ctx: &Context) {
+    enter(record, Phase::OnDemand, ctx);
+    record.confirmed = true;
+    record.restore_at = Some(ctx.now + record.restore_delay(ctx.policy));
+    record.next_check_at = ctx.now + ctx.policy.active_interval;
 }
 
 // ---- OnDemand -------------------------------------------------------------------------------------------------------
 
 fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    let Some(original) = record.original.clone() else { return without_original(record, seen, ctx) };
-    let fallback = original.fallback();
-    let live_is_fallback = seen.strategy.as_ref() == Some(&fallback);
-    if !live_is_fallback && ctx.now.since(record.phase_since) < ctx.policy.settle {
-        return postpone(record, Reason::Settling, ctx);
-    }
-    if !live_is_fallback {
-        // ECS rolled the failover back, or the owner did: either way what is live is where we start from.
-        return match seen.strategy.as_ref() == Some(&original) {
-            true if seen.is_short() => fall_back(record, Reason::RolledBack, ctx),
+    let (Some(original), Some(change)) = (record.original.clone(), record.change.clone()) else {
+        return adopt(record, seen, ctx);
+    };
+    if seen.strategy.as_ref() != Some(&change.to) {
+        return match &seen.strategy {
+            _ if ctx.now.since(record.phase_since) < ctx.policy.settle => postpone(record, Reason::Settling, ctx),
+            Some(live) if *live == change.from => failover_rolled_back(record, live, &original, seen, ctx),
             _ => adopt(record, seen, ctx),
         };
     }
     if matches!(ctx.trigger, Trigger::Event(_)) {
         return Decision::Leave(Reason::AlreadyOnDemand);
     }
-    let complete = seen.runs_fully_on(&fallback);
     let due = record.restore_at.is_none_or(|at| ctx.now >= at);
-    if complete {
-        return if due { restore(record, ctx) } else { wait_for_restore(record, Reason::NotDue, ctx) };
+    if seen.runs_fully_on(&change.to) {
+        return if due { restore(record, original, seen, ctx) } else { wait_for_restore(record, Reason::NotDue, ctx) };
     }
     // The fallback does not come up. Held is an alert, not an end: once the backoff allows, Spot is tried again, which
     // can only be better (DESIGN rule 8).
     let waited = ctx.now.since(record.phase_since) >= ctx.policy.restore_timeout;
     match (waited, due) {
-        (true, true) => restore(record, ctx),
+        (true, true) => restore(record, original, seen, ctx),
+        (true, false) if seen.application_fails() => postpone(record, Reason::ApplicationFails, ctx),
         (true, false) if seen.is_short() => hold(record, HeldReason::OnDemandShort, ctx),
         _ => postpone(record, Reason::NotDue, ctx),
     }
 }
 
+/// A circuit breaker or an alarm brought back what was live before (aws-facts.md §1.6). Doing the same again at once would
+/// end the same way, so unless the service is well where it is, a person is told and it is tried again slowly.
+fn failover_rolled_back(
+    mut record: Record,
+    live: &Strategy,
+    original: &Strategy,
+    seen: &Observation,
+    ctx: &Context,
+) -> Decision {
+    if live == original && !seen.is_short() {
+        return close(record, seen, Reason::RolledBack, ctx);
+    }
+    record.phase = Phase::FailingOver;
+    record.confirmed = false;
+    record.failed_restores = record.failed_restores.saturating_add(1);
+    let mut record = on_hold(record, HeldReason::RolledBack, ctx);
+    record.next_check_at = ctx.now + record.restore_delay(ctx.policy).max(ctx.policy.held_interval);
+    write(record, Reason::Held(HeldReason::RolledBack))
+}
+
 fn wait_for_restore(mut record: Record, reason: Reason, ctx: &Context) -> Decision {
     let look = ctx.now + ctx.policy.watch_interval;
-    record.next_check_at = record.restore_at.map_or(look, |at| at.clamp(ctx.now, look));
+    record.next_check_at = record.restore_at.map_or(look, |at| at.clamp(ctx.now + SOONEST, look));
     write(record, reason)
 }
 
-fn restore(mut record: Record, ctx: &Context) -> Decision {
-    let day = std::time::Duration::from_secs(24 * 3600);
-    record.restores.retain(|at| ctx.now.since(*at) < day);
+fn restore(mut record: Record, original: Strategy, seen: &Observation, ctx: &Context) -> Decision {
+    if let Some(why) = hands_off(&Reason::RestoreDue, ctx) {
+        return wait(record, why, ctx);
+    }
+    record.restores.retain(|at| ctx.now.since(*at) < DAY);
     if let (true, Some(oldest)) =
         (record.restores.len() >= ctx.policy.restores_per_day as usize, record.restores.first())
     {
-        record.restore_at = Some(*oldest + day);
+        record.restore_at = Some(*oldest + DAY);
         return wait_for_restore(record, Reason::DailyCap, ctx);
     }
+    let admitted = ctx.market.map_or(ctx.now, |market| market.admits(&record, ctx.policy, ctx.now));
+    if admitted > ctx.now {
+        record.restore_at = Some(admitted);
+        return wait_for_restore(record, Reason::MarketBusy, ctx);
+    }
     record.restores.push(ctx.now);
-    claim(record, Phase::Restoring, Reason::RestoreDue, ctx)
+    let fallback = original.fallback();
+    // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first.
+    let probe = ctx.policy.probe_restores && seen.stoppable() > 1;
+    let to = if probe { original.probe() } else { original };
+    claim(record, Phase::Restoring, Change { from: fallback, to }, Reason::RestoreDue, ctx)
 }
 
 // ---- Restoring ------------------------------------------------------------------------------------------------------
 
 fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    let Some(original) = record.original.clone() else { return without_original(record, seen, ctx) };
+    let (Some(original), Some(change)) = (record.original.clone(), record.change.clone()) else {
+        return adopt(record, seen, ctx);
+    };
     let live = seen.strategy.as_ref();
-    if live == Some(&original) && record.confirmed {
-        return on_probation(record, &original, seen, ctx);
+    if live == Some(&change.to) {
+        return on_probation(record, &original, change, seen, ctx);
     }
-    if live == Some(&original) {
-        record.confirmed = true;
-        record.lease = None;
-        record.next_check_at = ctx.now + ctx.policy.active_interval;
-        return write(record, Reason::OnProbation);
-    }
-    let live_is_fallback = live == Some(&original.fallback());
-    if live_is_fallback && !record.confirmed {
-        return if record.leased_by(ctx.owner, ctx.now) {
-            Decision::Update(Box::new(record), original)
-        } else {
-            claim(record, Phase::Restoring, Reason::TakenOver, ctx)
-        };
+    if live == Some(&change.from) && !record.confirmed {
+        return apply(record, change, ctx);
     }
     if ctx.now.since(record.phase_since) < ctx.policy.settle {
         return postpone(record, Reason::Settling, ctx);
     }
-    if live_is_fallback {
+    let fallback = original.fallback();
+    if live == Some(&fallback) {
         // A circuit breaker brought the previous strategy back: a failed restore, and ECS did our work (aws-facts.md §1.6).
-        record.failed_restores += 1;
-        enter(&mut record, Phase::OnDemand, ctx);
-        record.confirmed = true;
-        record.restore_at = Some(ctx.now + record.restore_delay(ctx.policy));
-        record.next_check_at = ctx.now + ctx.policy.active_interval;
+        record.failed_restores = record.failed_restores.saturating_add(1);
+        on_fallback(&mut record, ctx);
+        record.change = Some(Change { from: change.to, to: fallback });
         return write(record, Reason::RolledBack);
+    }
+    if live == Some(&change.from) {
+        return fall_back(record, &original, seen, Reason::RolledBack, ctx);
     }
     adopt(record, seen, ctx)
 }
 
 /// A restore is a probation, not a call (DESIGN rule 4).
-fn on_probation(mut record: Record, original: &Strategy, seen: &Observation, ctx: &Context) -> Decision {
-    let up = seen.runs_fully_on(original);
-    if let Trigger::Event(event) = ctx.trigger {
-        let stale = is_stale(&record, event, ctx);
-        match event.signal {
-            Signal::SpotPlacementFailure if !stale && !up => {
-                return fall_back(record, Reason::SpotPlacementFailure, ctx);
-            }
-            Signal::SyntheticPlacementFailure if !stale => {
-                return fall_back(record, Reason::SyntheticPlacementFailure, ctx);
-            }
-            Signal::Interruption if !stale && ctx.policy.interruption_policy == InterruptionPolicy::Immediate => {
-                return fall_back(record, Reason::Interruption, ctx);
-            }
-            _ => {}
-        }
+fn on_probation(
+    mut record: Record,
+    original: &Strategy,
+    change: Change,
+    seen: &Observation,
+    ctx: &Context,
+) -> Decision {
+    let up = seen.runs_fully_on(&change.to);
+    if let Some(reason) = lost_on_probation(&record, up, seen, ctx) {
+        return fall_back(record, original, seen, reason, ctx);
     }
-    let before = record.healthy_since;
-    if up {
-        let since = *record.healthy_since.get_or_insert(ctx.now);
-        if ctx.now.since(since) >= ctx.policy.probation {
-            return close(record, seen, Reason::Restored, ctx);
-        }
-    } else if before.is_some() && seen.is_short() {
-        return fall_back(record, Reason::ShortOnProbation, ctx);
-    } else if ctx.now.since(record.phase_since) >= ctx.policy.restore_timeout {
-        return fall_back(record, Reason::RestoreTimedOut, ctx);
-    } else {
-        record.healthy_since = None;
+    if let (true, true, Some(why)) = (up, change.to != *original, hands_off(&Reason::ProbeHolds, ctx)) {
+        return wait(record, why, ctx);
     }
-    if record.healthy_since != before || matches!(ctx.trigger, Trigger::Sweep) {
+    if up && change.to != *original {
+        let change = Change { from: change.to, to: original.clone() };
+        return claim(record, Phase::Restoring, change, Reason::ProbeHolds, ctx);
+    }
+    let (confirmed, before) = (record.confirmed, record.healthy_since);
+    record.confirmed = true;
+    record.lease = None;
+    record.healthy_since = up.then(|| before.unwrap_or(ctx.now));
+    record.healthy_tasks = if up { seen.running } else { 0 };
+    record.short_since = if up { None } else { record.short_since.or(Some(ctx.now)) };
+    if record.healthy_since.is_some_and(|since| ctx.now.since(since) >= ctx.policy.probation) {
+        return close(record, seen, Reason::Restored, ctx);
+    }
+    if !confirmed || record.healthy_since != before || matches!(ctx.trigger, Trigger::Sweep) {
         postpone(record, Reason::OnProbation, ctx)
     } else {
         Decision::Leave(Reason::OnProbation)
     }
 }
 
+/// Why the restore has failed, if it has.
+fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Context) -> Option<Reason> {
+    if let Trigger::Event(event) = ctx.trigger
+        && !is_stale(record, event, ctx)
+    {
+        match event.signal {
+            Signal::SpotPlacementFailure if !up => return Some(Reason::SpotPlacementFailure),
+            Signal::SyntheticPlacementFailure => return Some(Reason::SyntheticPlacementFailure),
+            Signal::Interruption if ctx.policy.interruption_policy == InterruptionPolicy::Immediate => {
+                return Some(Reason::Interruption);
+            }
+            _ => {}
+        }
+    }
+    // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7).
+    if up || seen.application_fails() {
+        None
+    } else if record.healthy_since.is_some() && seen.is_short() && seen.running < record.healthy_tasks {
+        Some(Reason::ShortOnProbation)
+    } else if ctx.now.since(record.short_since.unwrap_or(record.phase_since)) >= ctx.policy.restore_timeout {
+        Some(Reason::RestoreTimedOut)
+    } else {
+        None
+    }
+}
+
 /// A failed restore: back to the fallback at once, and the next try later than this one.
-fn fall_back(mut record: Record, reason: Reason, ctx: &Context) -> Decision {
-    record.failed_restores += 1;
-    claim(record, Phase::FailingOver, reason, ctx)
+fn fall_back(mut record: Record, original: &Strategy, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
+    let Some(from) = seen.strategy.clone() else { return adopt(record, seen, ctx) };
+    if let Some(why) = hands_off(&reason, ctx) {
+        return wait(record, why, ctx);
+    }
+    record.failed_restores = record.failed_restores.saturating_add(1);
+    claim(record, Phase::FailingOver, Change { from, to: original.fallback() }, reason, ctx)
 }
 
 // ---- Held -----------------------------------------------------------------------------------------------------------
 
 /// Looks again at a slow pace; goes on from the phase before when the cause is gone.
 fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    let Some(held) = record.held.clone() else { return without_original(record, seen, ctx) };
+    let Some(held) = record.held.clone() else { return adopt(record, seen, ctx) };
     if matches!(ctx.trigger, Trigger::Event(_)) || ctx.now < record.next_check_at {
         return Decision::Leave(Reason::Held(held.reason));
+    }
+    // A failover that could not be made may not be needed any more.
+    if held.resume == Phase::FailingOver && seen.strategy == record.original && !seen.is_short() {
+        return close(record, seen, Reason::Cured, ctx);
     }
     let resumed = Record { phase: held.resume, phase_since: record.phase_since, held: None, ..record.clone() };
     match in_phase(resumed.clone(), seen, ctx) {
@@ -490,6 +575,13 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         }
         Decision::Write(next, reason) if next.phase == Phase::Held => {
             write(Record { phase_since: record.phase_since, ..*next }, reason)
+        }
+        // On-Demand that is still short is not cured by waiting for the next restore.
+        Decision::Write(next, _)
+            if held.reason == HeldReason::OnDemandShort && seen.is_short() && next.phase == held.resume =>
+        {
+            let next = Record { phase: Phase::Held, phase_since: record.phase_since, held: record.held, ..*next };
+            write(on_hold(next, held.reason.clone(), ctx), Reason::Held(held.reason))
         }
         // Still in the phase it resumed: the cause is cured, and that is the news.
         Decision::Write(next, _) if next.phase == held.resume => {
@@ -518,12 +610,32 @@ fn enter(record: &mut Record, phase: Phase, ctx: &Context) {
     record.held = None;
 }
 
-/// The first step of every change to ECS, and so the one place where the kill switch and the dry run stop it.
-fn claim(mut record: Record, phase: Phase, reason: Reason, ctx: &Context) -> Decision {
-    if ctx.policy.hands_off() {
-        return Decision::Leave(if ctx.policy.paused { Reason::Paused } else { Reason::DryRun(Box::new(reason)) });
+/// Why nothing may be changed now, if so: what would have been done, and why.
+fn hands_off(reason: &Reason, ctx: &Context) -> Option<Reason> {
+    if ctx.policy.paused {
+        Some(Reason::Paused)
+    } else if ctx.policy.dry_run {
+        Some(Reason::DryRun(Box::new(reason.clone())))
+    } else {
+        None
+    }
+}
+
+/// Same phase, nothing done: a due record waits for its next look, an event leaves it as it is.
+fn wait(record: Record, reason: Reason, ctx: &Context) -> Decision {
+    match ctx.trigger {
+        Trigger::Sweep => postpone(record, reason, ctx),
+        Trigger::Event(_) => Decision::Leave(reason),
+    }
+}
+
+/// The first step of every change to ECS. Callers have asked [`hands_off`]; so that none can forget, it is asked again.
+fn claim(mut record: Record, phase: Phase, change: Change, reason: Reason, ctx: &Context) -> Decision {
+    if let Some(why) = hands_off(&reason, ctx) {
+        return Decision::Leave(why);
     }
     enter(&mut record, phase, ctx);
+    record.change = Some(change);
     record.reason = reason.to_string();
     let until = ctx.now + ctx.policy.lease;
     record.lease = Some(Lease { owner: ctx.owner.to_owned(), until });
@@ -562,18 +674,15 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
 fn close(mut record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
     enter(&mut record, Phase::Watching, ctx);
     record.original = None;
+    record.change = None;
     record.event = None;
-    record.restored_at = Some(ctx.now);
+    // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
+    record.restored_at = matches!(reason, Reason::Restored | Reason::RolledBack).then_some(ctx.now);
     write(watch_again(record, seen, ctx), reason)
 }
 
-/// Someone else's strategy is live: it stands, and our claim on the service ends (DESIGN rule 6).
+/// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and our claim on the service ends (DESIGN rule 6).
 fn adopt(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     let theirs = if seen.strategy == record.original { Reason::RolledBack } else { Reason::OwnerChanged };
     if seen.uses_spot() { close(record, seen, theirs, ctx) } else { Decision::Forget(theirs) }
-}
-
-/// A record that should hold the original and does not, such as one edited by hand: only what is live can be trusted.
-fn without_original(record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    adopt(record, seen, ctx)
 }

@@ -169,7 +169,14 @@ fn service_action(raw: &Value, synthetic: bool) -> Result<Read, Refusal> {
     let mut signal = None;
     for provider in providers {
         let arn = provider.as_str().ok_or(Refusal::Shape { field: "detail.capacityProviderArns", expected: "ARNs" })?;
-        match CapacityProvider::from(EcsArn::parse(arn)?.path.to_owned()) {
+        let arn = EcsArn::parse(arn)?;
+        if arn.kind != "capacity-provider" {
+            return Err(Refusal::Shape {
+                field: "detail.capacityProviderArns",
+                expected: "ARNs of capacity providers",
+            });
+        }
+        match CapacityProvider::from(arn.path.to_owned()) {
             CapacityProvider::FargateSpot if synthetic => signal = Some(Signal::SyntheticPlacementFailure),
             CapacityProvider::FargateSpot => signal = Some(Signal::SpotPlacementFailure),
             CapacityProvider::Fargate if signal.is_none() => signal = Some(Signal::OnDemandPlacementFailure),

@@ -24,6 +24,9 @@ pub enum HeldReason {
     /// The role may not do what is needed.
     #[error("role CentralSpotAutomationRole is denied {0}; attach the permissions (onboarding step 2)")]
     AccessDenied(String),
+    /// ECS rolled the failover back: its circuit breaker or an alarm judged the deployment.
+    #[error("ECS rolled the failover back; check why the service's tasks do not become healthy on FARGATE")]
+    RolledBack,
     /// The fallback does not come up either.
     #[error("On-Demand capacity is short too; check the account's Fargate vCPU quota and the region's health")]
     OnDemandShort,

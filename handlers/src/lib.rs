@@ -15,6 +15,8 @@ pub mod decide;
 pub mod event;
 pub mod handler;
 pub mod held;
+pub mod market;
+pub mod metrics;
 pub mod observation;
 pub mod policy;
 pub mod ports;

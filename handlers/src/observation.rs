@@ -6,6 +6,9 @@ use crate::held::HeldReason;
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 
+/// Tag and value by which an owner opts a service out.
+pub const OPT_OUT: (&str, &str) = ("spot-recovery", "off");
+
 /// The answer to "look at this service".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
@@ -30,6 +33,10 @@ pub struct Observation {
     pub controller: Controller,
     /// Whether `schedulingStrategy` is `REPLICA`; `DAEMON` does not exist on Fargate (aws-facts.md §1.5).
     pub replica: bool,
+    /// Whether the owner opted out: tag [`OPT_OUT`].
+    pub opted_out: bool,
+    /// Lower bound of healthy tasks in a deployment, in percent of desired; rounds up (aws-facts.md §3).
+    pub minimum_healthy_percent: u32,
     /// Tasks the owner or an auto scaler wants.
     pub desired: u32,
     /// Tasks that run, over all deployments.
@@ -133,6 +140,12 @@ impl Observation {
                 }
             })
             .unwrap_or(false)
+    }
+
+    /// How many healthy tasks ECS may stop in a deployment before new ones run.
+    pub fn stoppable(&self) -> u32 {
+        let kept = (u64::from(self.desired) * u64::from(self.minimum_healthy_percent)).div_ceil(100);
+        self.desired.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
     }
 
     /// Why we cannot handle this service at all, if so (DESIGN rule 11).

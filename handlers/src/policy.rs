@@ -155,6 +155,7 @@ macro_rules! tunables {
 /// Nothing waits longer than this (DESIGN rule 12).
 const WEEK: Duration = h(7 * 24);
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = m(1);
 const HOUR: Duration = h(1);
 const DAY: Duration = h(24);
 
@@ -187,12 +188,20 @@ tunables! {
         "A failover this soon after a restore counts as a failed restore of the same episode";
     watch_interval: Duration = m(10), "10m", "1s to 1day", SECOND..=DAY,
         "How often the sweep looks at a watched service that runs in full";
-    active_interval: Duration = m(1), "1m", "1s to 1h", SECOND..=HOUR,
-        "How often the sweep looks at a service that is short, moving or on probation";
+    active_interval: Duration = Duration::from_secs(50), "50s", "1s to 1h", SECOND..=HOUR,
+        "How often the sweep looks at a service that is short, moving or on probation; a little less than its schedule, or it looks every other time";
     held_interval: Duration = m(30), "30m", "1s to 1day", SECOND..=DAY,
         "How often a held service is looked at again";
     lease: Duration = m(2), "2m", "1s to 1h", SECOND..=HOUR,
         "How long a claim keeps other handlers off; longer than a handler may run";
+    update_burst: u32 = 10, "10", "1 to 50", 1..=50,
+        "Changes to services of one account that one invocation makes without a pause (ECS: a bucket of 50)";
+    update_pause: Duration = SECOND, "1s", "0s to 1m", Duration::ZERO..=MINUTE,
+        "Pause before each further change; ECS refills 5 a second for everybody in the account";
+    retry_delay: Duration = Duration::from_secs(10), "10s", "1s to 1h", SECOND..=HOUR,
+        "How long a failed message waits before it comes back; doubles each time, up to 15 minutes";
+    probe_restores: bool = true, "true", "true or false", ..,
+        "Whether a service whose minimumHealthyPercent lets ECS stop several tasks first tries one task on Spot before a full restore";
     sweep_limit: u32 = 10_000, "10000", "1 to 1000000", 1..=1_000_000,
         "Most records one sweep looks at; the rest wait for the next";
     paused: bool = false, "false", "true or false", ..,
@@ -251,6 +260,18 @@ impl Policy {
             )));
         }
         Ok(())
+    }
+
+    /// How long to wait after `failures` failed restores: `restore_after × factorⁿ`, capped.
+    pub fn backoff(&self, failures: u32) -> Duration {
+        let factor = self.restore_backoff_factor.saturating_pow(failures);
+        self.restore_after.saturating_mul(factor).min(self.restore_backoff_cap)
+    }
+
+    /// How long a message received `times` times waits before it comes back.
+    pub fn message_delay(&self, times: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(times.saturating_sub(1));
+        self.retry_delay.saturating_mul(factor).min(m(15).max(self.retry_delay))
     }
 
     /// Whether nothing may be changed in ECS.

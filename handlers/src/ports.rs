@@ -3,7 +3,12 @@
 //! Futures need not be `Send`: a Lambda instance and the simulator both run on one thread.
 #![allow(async_fn_in_trait, reason = "the traits are for generics inside this product, never for trait objects")]
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use crate::held::HeldReason;
+use crate::market::Market;
 use crate::observation::{Look, Observation};
 use crate::reconcile::Transition;
 use crate::record::{Record, RecordError};
@@ -52,6 +57,18 @@ pub trait StateStore {
     /// [`StoreError`].
     async fn delete(&self, record: &Record) -> Result<Put, StoreError>;
 
+    /// The market of an account and region, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn market(&self, account: &AccountId, region: &Region) -> Result<Option<Market>, StoreError>;
+
+    /// Writes a market on the same condition as [`StateStore::put`]; returns whether it holds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_market(&self, market: &Market) -> Result<bool, StoreError>;
+
     /// Records of one partition of the due index with `next_check_at <= now`, earliest first, one page. The index lags
     /// behind the table: what it shows may be out of date, which the version condition catches.
     ///
@@ -67,12 +84,18 @@ pub trait AuditLog {
     /// # Errors
     /// [`AuditError`].
     async fn announce(&self, transition: &Transition) -> Result<(), AuditError>;
+
+    /// Writes a line in the embedded metric format to the log, as it is.
+    fn measure(&self, line: &Value);
 }
 
 /// The time.
 pub trait Clock {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Waits.
+    async fn sleep(&self, time: Duration);
 }
 
 /// All ports in one.

@@ -1,5 +1,6 @@
 //! The only caller of the ports: observe → decide → claim → look again → act → confirm, and the sweep over due records.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -7,15 +8,22 @@ use serde::Serialize;
 
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::event::Event;
-use crate::observation::Look;
+use crate::market::{Finding, Market};
+use crate::metrics;
+use crate::observation::{Look, Observation};
 use crate::policy::Policy;
 use crate::ports::{Cluster, DESCRIBE_LIMIT, EcsError, Ports, Put, StoreError, UpdateError};
 use crate::record::{DUE_SHARDS, Phase, Record};
-use crate::service::{AccountId, ServiceId, ServiceName};
+use crate::service::{AccountId, Region, ServiceId, ServiceName};
+use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
+
+/// Most times a market is written again after somebody else's write came first. What it says is advice; a finding lost here
+/// costs time, not correctness.
+const MARKET_TRIES: usize = 4;
 
 /// One service moved from one phase to another: the audit event, and the log line people search for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,12 +32,17 @@ pub struct Transition {
     pub id: String,
     /// The service's ARN.
     pub service: String,
+    /// Its account.
+    pub account: AccountId,
     /// Phase before; absent for a service seen for the first time.
     pub from: Option<Phase>,
     /// Phase after; absent when the record was deleted.
     pub to: Option<Phase>,
     /// Outages of the service so far.
     pub episode: u32,
+    /// The owner's strategy as saved, so that it can be read here even when the record is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Strategy>,
     /// Why, in words.
     pub reason: String,
     /// When, in milliseconds since the epoch.
@@ -63,6 +76,14 @@ pub enum ReconcileError {
         /// What the table said.
         error: StoreError,
     },
+    /// The market of the account could not be read.
+    #[error("market of {account}: {error}")]
+    Market {
+        /// Which account.
+        account: AccountId,
+        /// What the table said.
+        error: StoreError,
+    },
     /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
@@ -83,12 +104,20 @@ pub struct Reconciler<'a, P> {
     ports: &'a P,
     policy: &'a Policy,
     owner: String,
+    /// Changes made so far, by account.
+    updates: RefCell<BTreeMap<AccountId, u32>>,
 }
 
 impl<'a, P: Ports> Reconciler<'a, P> {
-    /// `owner` must be unique to the invocation, such as Lambda's request id: it tells our own claim from another's.
+    /// `owner` must be unique to the attempt: it tells our own claim from another's. Lambda's request id alone is not, a retry
+    /// of the same event has the same.
     pub fn new(ports: &'a P, policy: &'a Policy, owner: impl Into<String>) -> Self {
-        Self { ports, policy, owner: owner.into() }
+        Self { ports, policy, owner: owner.into(), updates: RefCell::default() }
+    }
+
+    /// The tunables in force.
+    pub fn policy(&self) -> &Policy {
+        self.policy
     }
 
     /// Looks at the service an event speaks of, and takes it as far as it goes now. Returns why it went no further.
@@ -99,7 +128,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         // The record first: a claim then proves that nobody of ours acted since before the look.
         let record = self.read(&event.service).await?;
         let look = self.look(&event.service).await?;
-        self.settle(&event.service, Trigger::Event(event), record, look).await
+        self.settle(&event.service, Trigger::Event(event), record, look, None).await
     }
 
     /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
@@ -160,7 +189,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         };
         let mut failed = 0;
         for (record, look) in batch.iter().zip(looks) {
-            if let Err(error) = self.settle(&record.service, Trigger::Sweep, Some(record.clone()), look).await {
+            let settled = self.settle_due(record, look).await;
+            if let Err(error) = settled {
                 tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
                 failed += 1;
             }
@@ -168,22 +198,49 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         failed
     }
 
-    /// Decides and acts until nothing more is to be done now.
+    /// A due record: where a restore is due, the market is asked first.
+    async fn settle_due(&self, record: &Record, look: Look) -> Result<Reason, ReconcileError> {
+        let service = &record.service;
+        let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
+        let market = if restore_due { Some(self.market(&service.account, &service.region).await?) } else { None };
+        self.settle(service, Trigger::Sweep, Some(record.clone()), look, market.as_ref()).await
+    }
+
+    /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that.
     async fn settle(
+        &self,
+        service: &ServiceId,
+        trigger: Trigger<'_>,
+        record: Option<Record>,
+        look: Look,
+        market: Option<&Market>,
+    ) -> Result<Reason, ReconcileError> {
+        let mut findings = Vec::new();
+        let settled = self.take_steps(service, trigger, record, look, market, &mut findings).await;
+        for finding in findings {
+            self.tell_market(service, finding).await;
+        }
+        settled
+    }
+
+    /// Decides and acts until nothing more is to be done now.
+    async fn take_steps(
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
         mut record: Option<Record>,
         mut look: Look,
+        market: Option<&Market>,
+        findings: &mut Vec<Finding>,
     ) -> Result<Reason, ReconcileError> {
         for _ in 0..MAX_STEPS {
-            let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &self.owner };
+            let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &self.owner, market };
             match decide(service, record.as_ref(), &look, &ctx) {
                 Decision::Leave(reason) => {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
                     return Ok(reason);
                 }
-                Decision::Write(next, reason) => match self.write(record.as_ref(), *next, &reason).await? {
+                Decision::Write(next, reason) => match self.write(record.as_ref(), *next, &reason, findings).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
                         record = stored;
@@ -191,18 +248,18 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_ref(), *next, &reason).await? {
+                    record = match self.write(record.as_ref(), *next, &reason, findings).await? {
                         Write::Done(claimed) => Some(claimed),
                         Write::Lost(stored) => stored,
                     };
                     look = self.look(service).await?;
                 }
-                Decision::Update(claimed, strategy) => match self.ports.update_strategy(service, &strategy).await {
+                Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
                     Ok(seen) => look = Look::Found(Box::new(seen)),
                     Err(UpdateError::Gone(_)) => look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
                         let (next, reason) = decide::refused(*claimed, reason, &ctx);
-                        self.write(record.as_ref(), next, &reason).await?;
+                        self.write(record.as_ref(), next, &reason, findings).await?;
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
@@ -223,6 +280,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
                             self.announce(Some(subject), None, &reason).await;
+                            findings.extend(Finding::of(Some(subject), None));
                             return Ok(reason);
                         }
                         Put::Conflict(stored) => {
@@ -234,6 +292,42 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             }
         }
         Err(ReconcileError::Unsettled(service.clone()))
+    }
+
+    /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
+    async fn update(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
+        let so_far = {
+            let mut updates = self.updates.borrow_mut();
+            let count = updates.entry(service.account.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        if so_far > self.policy.update_burst {
+            self.ports.sleep(self.policy.update_pause).await;
+        }
+        self.ports.update_strategy(service, strategy).await
+    }
+
+    async fn market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
+        let market = self.ports.market(account, region).await;
+        let market = market.map_err(|error| ReconcileError::Market { account: account.clone(), error })?;
+        Ok(market.unwrap_or_else(|| Market::new(account.clone(), region.clone())))
+    }
+
+    /// Tells the market of a service what became of its restore.
+    async fn tell_market(&self, service: &ServiceId, finding: Finding) {
+        for _ in 0..MARKET_TRIES {
+            let market = match self.market(&service.account, &service.region).await {
+                Ok(market) => market.after(&service.record_id(), finding, self.policy, self.ports.now()),
+                Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
+            };
+            match self.ports.put_market(&market).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
+            }
+        }
+        tracing::warn!(%service, ?finding, "market not told, others kept writing it");
     }
 
     async fn read(&self, service: &ServiceId) -> Result<Option<Record>, ReconcileError> {
@@ -252,7 +346,13 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// Writes `next` if the stored version is still the one it was decided from, and announces a change of phase.
-    async fn write(&self, before: Option<&Record>, next: Record, reason: &Reason) -> Result<Write, ReconcileError> {
+    async fn write(
+        &self,
+        before: Option<&Record>,
+        next: Record,
+        reason: &Reason,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Write, ReconcileError> {
         let written = Record { version: next.version + 1, ..next.clone() };
         match self.put(&next).await? {
             Put::Written => {}
@@ -260,9 +360,10 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             Put::Conflict(Some(stored)) if *stored == written => {}
             Put::Conflict(stored) => return Ok(Write::Lost(stored.map(|r| *r))),
         }
-        if before.map(|r| r.phase) != Some(next.phase) {
+        if next.is_transition_from(before) {
             self.announce(before, Some(&next), reason).await;
         }
+        findings.extend(Finding::of(before, Some(&next)));
         Ok(Write::Done(written))
     }
 
@@ -275,9 +376,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         let transition = Transition {
             id: subject.service.record_id(),
             service: subject.service.arn(),
+            account: subject.service.account.clone(),
             from: before.map(|r| r.phase),
             to: after.map(|r| r.phase),
             episode: subject.episode,
+            original: subject.original.clone(),
             reason: reason.to_string(),
             at: self.ports.now(),
         };
@@ -290,6 +393,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             %reason,
             "transition"
         );
+        self.ports.measure(&metrics::line(&transition));
         if let Err(error) = self.ports.announce(&transition).await {
             tracing::error!(service = %subject.service, %error, "transition not announced");
         }

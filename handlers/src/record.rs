@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 /// Name of the state table, a contract of the original design.
 pub const TABLE: &str = "ecs_cp_restore_state";
 /// Partitions of the due index, so that no single one carries every write of a large fleet.
-pub const DUE_SHARDS: u32 = 16;
+pub const DUE_SHARDS: u32 = 4;
 
 /// Where a service stands (DESIGN §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +47,15 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// A change of strategy that we claimed: the only strategies we ever replace, and the only ones we call our own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What was live when we claimed it.
+    pub from: Strategy,
+    /// What we apply.
+    pub to: Strategy,
+}
+
 /// What a held service waits for, and where it goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -73,6 +82,9 @@ pub struct Record {
     /// The owner's strategy, saved before the first change and kept until the episode is closed.
     #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
+    /// The change of the present phase; kept while its result is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// The event that started the episode; absent when the sweep did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Value>,
@@ -86,14 +98,17 @@ pub struct Record {
     /// Restores begun within the last 24 hours, oldest first; bounded by the daily cap.
     #[serde(default)]
     pub restores: Vec<Timestamp>,
-    /// Whether the strategy of the phase has been seen live since the phase began.
+    /// Whether the change has been seen live since it was claimed.
     pub confirmed: bool,
-    /// Since when tasks are missing while watching.
+    /// Since when tasks are missing, while watching or on probation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_since: Option<Timestamp>,
     /// Since when the restored service runs in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Timestamp>,
+    /// How many tasks it ran then: fewer are a loss, more wanted are not.
+    #[serde(default)]
+    pub healthy_tasks: u32,
     /// When the next restore is due, while on On-Demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_at: Option<Timestamp>,
@@ -130,6 +145,7 @@ impl Record {
             phase_since: now,
             reason: String::new(),
             original: None,
+            change: None,
             event: None,
             service_created_at: None,
             episode: 0,
@@ -138,12 +154,20 @@ impl Record {
             confirmed: false,
             short_since: None,
             healthy_since: None,
+            healthy_tasks: 0,
             restore_at: None,
             restored_at: None,
             next_check_at: now,
             lease: None,
             held: None,
         }
+    }
+
+    /// Whether `self` is another step of the service's way than `before`: another phase, or the restore after its probe.
+    pub fn is_transition_from(&self, before: Option<&Record>) -> bool {
+        before.is_none_or(|before| {
+            before.phase != self.phase || (self.phase == Phase::Restoring && before.change != self.change)
+        })
     }
 
     /// Whether a restore is pending: the `scheduled` attribute.
@@ -165,15 +189,16 @@ impl Record {
         self.lease.as_ref().is_some_and(|l| l.owner == owner && now < l.until)
     }
 
-    /// How long to stay on On-Demand before the next restore: `restore_after × factorⁿ`, capped, plus the service's own jitter.
+    /// How long to stay on On-Demand before the next restore: the backoff and the service's own jitter.
     pub fn restore_delay(&self, policy: &Policy) -> Duration {
-        let factor = u64::from(policy.restore_backoff_factor).saturating_pow(self.failed_restores);
-        let base = u64::try_from(policy.restore_after.as_millis()).unwrap_or(u64::MAX);
-        let cap = u64::try_from(policy.restore_backoff_cap.as_millis()).unwrap_or(u64::MAX);
-        let wait = base.saturating_mul(factor).min(cap);
-        let share = u64::from(hash(&self.service.record_id()) % 1000);
-        // At most the cap × 2, a week × 2: no overflow.
-        Duration::from_millis(wait + wait * u64::from(policy.restore_jitter_percent) / 100 * share / 1000)
+        let wait = policy.backoff(self.failed_restores);
+        wait + self.jitter(wait * policy.restore_jitter_percent / 100)
+    }
+
+    /// A share of `span` that is the service's own, the same each time.
+    pub fn jitter(&self, span: Duration) -> Duration {
+        let millis = span.as_millis() as u64 * u64::from(hash(&self.service.record_id()) % 1000) / 1000;
+        Duration::from_millis(millis)
     }
 
     /// The item as stored: this record's fields and the attributes that others read (`id`, `scheduled`, `due_shard`).

@@ -179,6 +179,15 @@ impl Strategy {
         ])
     }
 
+    /// The On-Demand strategy with one task on Spot: tries the market at the risk of that one. `FARGATE` outweighs Spot so
+    /// far that no rounding (aws-facts.md §12d) puts a second task of an ordinary service there.
+    pub fn probe(&self) -> Strategy {
+        Strategy(vec![
+            StrategyItem { capacity_provider: CapacityProvider::FargateSpot, weight: 1, base: 1 },
+            StrategyItem { capacity_provider: CapacityProvider::Fargate, weight: MAX_WEIGHT, base: 0 },
+        ])
+    }
+
     fn normalised(&self) -> Vec<&StrategyItem> {
         let mut items: Vec<&StrategyItem> = self.0.iter().collect();
         items.sort();

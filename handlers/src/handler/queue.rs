@@ -1,5 +1,7 @@
 //! What the two queue handlers share: messages in, failures out, each message on its own.
 
+use std::time::Duration;
+
 use crate::event::{Parsed, Refusal, Signal, Trust, parse};
 use crate::ports::Ports;
 use crate::reconcile::{ReconcileError, Reconciler};
@@ -11,6 +13,8 @@ pub struct Message {
     pub id: String,
     /// The event, as EventBridge wrote it.
     pub body: String,
+    /// `ApproximateReceiveCount`: how often it has come, this time included.
+    pub receive_count: u32,
 }
 
 /// A message that must come back: it goes into `batchItemFailures`, and after `maxReceiveCount` tries to the DLQ.
@@ -20,6 +24,9 @@ pub struct Failure {
     pub id: String,
     /// Why.
     pub error: MessageError,
+    /// How long it should stay invisible before it comes back: longer each time, so that a throttled account is left in
+    /// peace (aws-facts.md §6).
+    pub retry_in: Duration,
 }
 
 /// Why a message failed.
@@ -44,7 +51,8 @@ pub(super) async fn handle<P: Ports>(
     for message in messages {
         if let Err(error) = handle_one(reconciler, trust, message, concerns).await {
             tracing::warn!(message = message.id, %error, "message failed");
-            failures.push(Failure { id: message.id.clone(), error });
+            let retry_in = reconciler.policy().message_delay(message.receive_count);
+            failures.push(Failure { id: message.id.clone(), error, retry_in });
         }
     }
     failures

@@ -1,0 +1,359 @@
+//! An in-memory world behind the ports, single-threaded and under the test's own hand: it writes down every call, goes
+//! wrong when told to, and can stop at every call so that a test chooses who goes on.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
+use std::time::Duration;
+
+use handlers::held::HeldReason;
+use handlers::market::Market;
+use handlers::observation::{Look, Observation};
+use handlers::ports::{
+    AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError,
+    UpdateError,
+};
+use handlers::reconcile::Transition;
+use handlers::record::{Record, due_shard};
+use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
+use handlers::strategy::Strategy;
+use handlers::timestamp::Timestamp;
+use serde_json::Value;
+
+use crate::common::{NOW, full_on};
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// This one goes well; the next fault is for the next call.
+    None,
+    /// `ThrottlingException`: it did not happen.
+    Throttled,
+    /// No clear answer, and it did not happen.
+    Unclear,
+    /// No clear answer, and it happened.
+    UnclearButDone,
+    /// A write happened, its reply was lost, and the adapter's retry met it.
+    LostReply,
+    /// Somebody else writes the record first.
+    Outrun,
+    /// ECS refuses for good.
+    Refused(HeldReason),
+    /// The service is gone.
+    Gone,
+    /// An answer with one service too few.
+    Incomplete,
+}
+
+/// The world.
+pub(crate) struct Fake {
+    pub(crate) now: Cell<Timestamp>,
+    pub(crate) calls: RefCell<Vec<String>>,
+    pub(crate) services: RefCell<BTreeMap<ServiceId, Observation>>,
+    pub(crate) records: RefCell<BTreeMap<String, Record>>,
+    pub(crate) updates: RefCell<Vec<(ServiceId, Strategy)>>,
+    pub(crate) announced: RefCell<Vec<Transition>>,
+    pub(crate) measured: RefCell<Vec<Value>>,
+    pub(crate) markets: RefCell<BTreeMap<AccountId, Market>>,
+    pub(crate) slept: Cell<Duration>,
+    /// Clusters whose `DescribeServices` is throttled.
+    pub(crate) broken: RefCell<BTreeSet<ClusterName>>,
+    /// Whether every call waits to be polled once more before it happens, and once more after.
+    pub(crate) stops: Cell<(bool, bool)>,
+    pub(crate) page_size: usize,
+    faults: RefCell<BTreeMap<&'static str, VecDeque<Fault>>>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Cell::new(NOW),
+            calls: RefCell::default(),
+            services: RefCell::default(),
+            records: RefCell::default(),
+            updates: RefCell::default(),
+            announced: RefCell::default(),
+            measured: RefCell::default(),
+            markets: RefCell::default(),
+            slept: Cell::default(),
+            broken: RefCell::default(),
+            stops: Cell::new((false, false)),
+            page_size: 3,
+            faults: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn with_service(self, id: ServiceId, seen: Observation) -> Self {
+        self.services.borrow_mut().insert(id, seen);
+        self
+    }
+
+    pub(crate) fn with_record(self, record: Record) -> Self {
+        self.records.borrow_mut().insert(record.service.record_id(), record);
+        self
+    }
+
+    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`) go wrong like this.
+    pub(crate) fn with_faults(self, kind: &'static str, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults.borrow_mut().entry(kind).or_default().extend(faults);
+        self
+    }
+
+    pub(crate) fn record(&self, id: &ServiceId) -> Option<Record> {
+        self.records.borrow().get(&id.record_id()).cloned()
+    }
+
+    pub(crate) fn live(&self, id: &ServiceId) -> Option<Strategy> {
+        self.services.borrow()[id].strategy.clone()
+    }
+
+    pub(crate) fn calls_of(&self, kind: &str) -> usize {
+        self.calls.borrow().iter().filter(|call| call.split(' ').next() == Some(kind)).count()
+    }
+
+    async fn call(&self, kind: &'static str, what: impl AsRef<str>) -> Fault {
+        // Reading the due index is no race worth trying: its copy may be old in any case.
+        wait_if(self.stops.get().0 && kind != "due").await;
+        self.calls.borrow_mut().push(format!("{kind} {}", what.as_ref()).trim_end().to_owned());
+        self.faults.borrow_mut().get_mut(kind).and_then(VecDeque::pop_front).unwrap_or(Fault::None)
+    }
+
+    async fn reply<T>(&self, reply: T) -> T {
+        wait_if(self.stops.get().1).await;
+        reply
+    }
+
+    fn look(&self, cluster: &Cluster, service: &ServiceName) -> Look {
+        let id = ServiceId {
+            account: cluster.account.clone(),
+            region: cluster.region.clone(),
+            cluster: cluster.name.clone(),
+            service: service.clone(),
+        };
+        self.services.borrow().get(&id).map_or(Look::Missing, |seen| Look::Found(Box::new(seen.clone())))
+    }
+
+    /// The conditional write itself.
+    fn store(&self, record: &Record, next: Option<Record>, fault: &Fault) -> Result<Put, StoreError> {
+        let mut records = self.records.borrow_mut();
+        let id = record.service.record_id();
+        match fault {
+            Fault::Unclear | Fault::Throttled => return Err(StoreError::Unclear("timed out".into())),
+            Fault::Outrun => {
+                if let Some(stored) = records.get_mut(&id) {
+                    stored.version += 1;
+                }
+            }
+            _ => {}
+        }
+        let stored = records.get(&id).cloned();
+        if stored.as_ref().map_or(0, |r| r.version) != record.version {
+            return Ok(Put::Conflict(stored.map(Box::new)));
+        }
+        match next.clone() {
+            Some(next) => records.insert(id, next),
+            None => records.remove(&id),
+        };
+        match fault {
+            Fault::UnclearButDone => Err(StoreError::Unclear("timed out".into())),
+            Fault::LostReply => Ok(Put::Conflict(next.map(Box::new))),
+            _ => Ok(Put::Written),
+        }
+    }
+}
+
+/// The first polls of it are not ready, if `wait`.
+async fn wait_if(wait: bool) {
+    let mut waits = wait;
+    poll_fn(|cx| {
+        if std::mem::take(&mut waits) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+impl Ecs for Fake {
+    async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
+        assert!((1..=DESCRIBE_LIMIT).contains(&services.len()), "{} services in one call", services.len());
+        let fault = self.call("describe", format!("{}×{}", cluster.name, services.len())).await;
+        let mut looks: Vec<Look> = services.iter().map(|service| self.look(cluster, service)).collect();
+        let answer = match fault {
+            _ if self.broken.borrow().contains(&cluster.name) => Err(EcsError::Throttled("Rate exceeded".into())),
+            Fault::Throttled => Err(EcsError::Throttled("Rate exceeded".into())),
+            Fault::Unclear => Err(EcsError::Unclear("timed out".into())),
+            Fault::Incomplete => {
+                looks.pop();
+                Ok(looks)
+            }
+            _ => Ok(looks),
+        };
+        self.reply(answer).await
+    }
+
+    async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
+        let answer = match self.call("update", strategy.to_string()).await {
+            Fault::Throttled => Err(UpdateError::Throttled("Rate exceeded".into())),
+            Fault::Unclear => Err(UpdateError::Unclear("timed out".into())),
+            Fault::Refused(reason) => Err(UpdateError::Refused(reason)),
+            Fault::Gone => {
+                self.services.borrow_mut().remove(service);
+                Err(UpdateError::Gone("ServiceNotFoundException".into()))
+            }
+            fault => {
+                let mut seen = full_on(strategy.clone());
+                seen.deployments[0].created_at = self.now.get();
+                self.services.borrow_mut().insert(service.clone(), seen.clone());
+                self.updates.borrow_mut().push((service.clone(), strategy.clone()));
+                match fault {
+                    Fault::UnclearButDone => Err(UpdateError::Unclear("timed out".into())),
+                    _ => Ok(seen),
+                }
+            }
+        };
+        self.reply(answer).await
+    }
+}
+
+impl StateStore for Fake {
+    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
+        let answer = match self.call("get", "").await {
+            Fault::None => Ok(self.record(id)),
+            _ => Err(StoreError::Unclear("timed out".into())),
+        };
+        self.reply(answer).await
+    }
+
+    async fn put(&self, record: &Record) -> Result<Put, StoreError> {
+        let fault = self.call("put", record.phase.to_string()).await;
+        let next = Record { version: record.version + 1, ..record.clone() };
+        let answer = self.store(record, Some(next), &fault);
+        self.reply(answer).await
+    }
+
+    async fn delete(&self, record: &Record) -> Result<Put, StoreError> {
+        let fault = self.call("delete", "").await;
+        let answer = self.store(record, None, &fault);
+        self.reply(answer).await
+    }
+
+    async fn market(&self, account: &AccountId, _: &Region) -> Result<Option<Market>, StoreError> {
+        let answer = match self.call("market", "").await {
+            Fault::None => Ok(self.markets.borrow().get(account).cloned()),
+            _ => Err(StoreError::Unclear("timed out".into())),
+        };
+        self.reply(answer).await
+    }
+
+    async fn put_market(&self, market: &Market) -> Result<bool, StoreError> {
+        let answer = match self.call("put_market", "").await {
+            Fault::None => {
+                let mut markets = self.markets.borrow_mut();
+                let holds = markets.get(&market.account).map_or(0, |stored| stored.version) == market.version;
+                if holds {
+                    let next = Market { version: market.version + 1, ..market.clone() };
+                    markets.insert(market.account.clone(), next);
+                }
+                Ok(holds)
+            }
+            Fault::Outrun => Ok(false),
+            _ => Err(StoreError::Unclear("timed out".into())),
+        };
+        self.reply(answer).await
+    }
+
+    async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
+        if !matches!(self.call("due", "").await, Fault::None) {
+            return Err(StoreError::Unclear("timed out".into()));
+        }
+        let mut due: Vec<Record> = self.records.borrow().values().cloned().collect();
+        due.retain(|r| due_shard(&r.service.record_id()) == shard && r.next_check_at <= now);
+        due.sort_by_key(|r| r.next_check_at);
+        // The first page of every shard is empty and has a next one, as DynamoDB's may be.
+        let Some(PageToken(start)) = after else {
+            return Ok(Page { records: vec![], next: Some(PageToken("0".into())) });
+        };
+        let start: usize = start.parse().unwrap();
+        let end = start + self.page_size;
+        let next = (end < due.len()).then(|| PageToken(end.to_string()));
+        let records = due.into_iter().skip(start).take(self.page_size).collect();
+        Ok(Page { records, next })
+    }
+}
+
+impl AuditLog for Fake {
+    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
+        let name = |phase: Option<_>| phase.map_or("-".to_owned(), |p| format!("{p:?}"));
+        let fault = self.call("announce", format!("{}→{}", name(transition.from), name(transition.to))).await;
+        self.reply(()).await;
+        if !matches!(fault, Fault::None) {
+            return Err(AuditError("bus is gone".into()));
+        }
+        self.announced.borrow_mut().push(transition.clone());
+        Ok(())
+    }
+
+    fn measure(&self, line: &Value) {
+        self.measured.borrow_mut().push(line.clone());
+    }
+}
+
+impl Clock for Fake {
+    fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.slept.set(self.slept.get() + time);
+    }
+}
+
+/// Runs a future of this thread to its end.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut cx = task::Context::from_waker(Waker::noop());
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+    }
+    panic!("the future does not end");
+}
+
+/// Polls a future at most `polls` times, then drops it: a handler killed at that point.
+pub(crate) fn kill_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut cx = task::Context::from_waker(Waker::noop());
+    (0..polls).find_map(|_| match future.as_mut().poll(&mut cx) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    })
+}
+
+/// Runs two futures step by step in the order that `second` tells: whether the second of them goes on, asked only while
+/// neither has ended.
+pub(crate) fn interleave<A: Future, B: Future>(a: A, b: B, mut second: impl FnMut() -> bool) -> (A::Output, B::Output) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let mut cx = task::Context::from_waker(Waker::noop());
+    let (mut of_a, mut of_b) = (None, None);
+    for _ in 0..10_000 {
+        let second = match (&of_a, &of_b) {
+            (None, None) => second(),
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(_), Some(_)) => break,
+        };
+        if second {
+            if let Poll::Ready(output) = b.as_mut().poll(&mut cx) {
+                of_b = Some(output);
+            }
+        } else if let Poll::Ready(output) = a.as_mut().poll(&mut cx) {
+            of_a = Some(output);
+        }
+    }
+    (of_a.expect("the first ends"), of_b.expect("the second ends"))
+}

@@ -1,0 +1,1233 @@
+//! Proves the pure function `decide` rule by rule (DESIGN §3), then for any record, look, trigger and policy, and at last
+//! that its steps, taken one after another in a tiny world, lead back to the owner's exact strategy.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use handlers::decide::{Context, Decision, Reason, Trigger, decide, postponed, refused};
+use handlers::event::{Event, Signal};
+use handlers::held::HeldReason;
+use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
+use handlers::policy::{InterruptionPolicy, Policy};
+use handlers::record::{Lease, Phase, Record};
+use handlers::strategy::Strategy as Spread;
+use handlers::timestamp::Timestamp;
+use proptest::prelude::*;
+
+// ---- asking ---------------------------------------------------------------------------------------------------------
+
+fn ctx<'a>(trigger: Trigger<'a>, policy: &'a Policy, now: Timestamp) -> Context<'a> {
+    Context { trigger, policy, now, owner: ME, market: None }
+}
+
+fn on_sweep_with(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
+    decide(&service(), Some(record), &Look::Found(Box::new(seen.clone())), &ctx(Trigger::Sweep, policy, now))
+}
+
+fn on_sweep(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
+    on_sweep_with(&Policy::default(), record, seen, now)
+}
+
+fn on_event_with(policy: &Policy, record: Option<&Record>, seen: &Observation, event: &Event) -> Decision {
+    decide(&service(), record, &Look::Found(Box::new(seen.clone())), &ctx(Trigger::Event(event), policy, NOW))
+}
+
+fn on_event(record: Option<&Record>, seen: &Observation, signal: Signal) -> Decision {
+    on_event_with(&Policy::default(), record, seen, &event(signal, NOW))
+}
+
+#[track_caller]
+fn claimed(decision: Decision) -> (Record, Reason) {
+    match decision {
+        Decision::Claim(record, reason) => (*record, reason),
+        other => panic!("expected a claim, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn written(decision: Decision) -> (Record, Reason) {
+    match decision {
+        Decision::Write(record, reason) => (*record, reason),
+        other => panic!("expected a write, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn updated(decision: Decision) -> Spread {
+    match decision {
+        Decision::Update(_, strategy) => strategy,
+        other => panic!("expected an update, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn left(decision: Decision) -> Reason {
+    match decision {
+        Decision::Leave(reason) => reason,
+        other => panic!("expected to be left alone, got {other:?}"),
+    }
+}
+
+#[track_caller]
+/// Why a record is left where it is: nothing written, or only when to look next.
+fn stays(record: &Record, decision: Decision) -> Reason {
+    match decision {
+        Decision::Leave(reason) => reason,
+        Decision::Write(next, reason) if (next.phase, &next.change) == (record.phase, &record.change) => reason,
+        other => panic!("moved: {other:?}"),
+    }
+}
+
+fn forgotten(decision: Decision) -> Reason {
+    match decision {
+        Decision::Forget(reason) => reason,
+        other => panic!("expected to be forgotten, got {other:?}"),
+    }
+}
+
+const EVERY_SIGNAL: [Signal; 5] = [
+    Signal::SpotPlacementFailure,
+    Signal::OnDemandPlacementFailure,
+    Signal::SyntheticPlacementFailure,
+    Signal::Interruption,
+    Signal::SpotTask,
+];
+
+// ---- rule 1: save first ---------------------------------------------------------------------------------------------
+
+#[test]
+fn a_placement_failure_of_a_short_service_saves_the_original_and_claims_before_anything_is_updated() {
+    let (record, reason) = claimed(on_event(Some(&watching()), &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!(reason, Reason::SpotPlacementFailure);
+    assert_eq!((record.phase, record.phase_since, record.episode), (Phase::FailingOver, NOW, 1));
+    assert_eq!(record.original.as_ref().unwrap().items(), original().items());
+    assert_eq!(record.event, Some(event(Signal::SpotPlacementFailure, NOW).raw));
+    assert_eq!(record.lease, Some(Lease { owner: ME.into(), until: NOW + mins(2) }));
+    assert_eq!(record.service_created_at, Some(CREATED));
+    assert!(!record.confirmed);
+}
+
+#[test]
+fn a_service_never_seen_before_is_failed_over_by_its_first_placement_failure() {
+    let (record, _) = claimed(on_event(None, &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!((record.version, record.original), (0, Some(original())));
+}
+
+#[test]
+fn a_second_event_never_overwrites_the_saved_original() {
+    for signal in EVERY_SIGNAL {
+        for (record, seen) in [
+            (on_demand(NOW + mins(10)), full_on(fallback())),
+            (on_demand(NOW + mins(10)), deploying_short(fallback(), NOW - mins(1))),
+            (failing_over("other", NOW + mins(1)), full_on(fallback())),
+            (failing_over("other", NOW - mins(1)), full_on(fallback())),
+            (failing_over("other", NOW - mins(1)), short_on(original())),
+            (restoring(), deploying_short(original(), NOW - mins(1))),
+        ] {
+            match on_event(Some(&record), &seen, signal) {
+                Decision::Leave(_) => {}
+                Decision::Write(next, _) | Decision::Claim(next, _) => {
+                    assert_eq!(next.original, Some(original()), "{signal:?} in {}", record.phase);
+                }
+                other => panic!("{signal:?} in {}: {other:?}", record.phase),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fallback_is_never_saved_as_an_original() {
+    for signal in EVERY_SIGNAL {
+        for seen in [full_on(fallback()), short_on(fallback()), short_on(spread(&[("FARGATE", 0, 1)]))] {
+            assert_eq!(left(on_event(None, &seen, signal)), Reason::NoSpot);
+            assert_eq!(forgotten(on_event(Some(&watching()), &seen, signal)), Reason::NoSpot);
+        }
+    }
+}
+
+#[test]
+fn an_original_left_over_in_a_watched_record_gives_way_to_what_is_live() {
+    let record = Record { original: Some(somebody_elses()), ..watching() };
+    let (record, _) = claimed(on_event(Some(&record), &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!(record.original, Some(original()));
+}
+
+// ---- rule 2: claim, look again, act once ----------------------------------------------------------------------------
+
+#[test]
+fn update_only_follows_an_own_claim() {
+    let seen = short_on(original());
+    assert_eq!(updated(on_sweep(&failing_over(ME, NOW + mins(1)), &seen, NOW)), fallback());
+    // Expired, of another, or none at all: claim first.
+    for lease in [
+        Some(Lease { owner: ME.into(), until: NOW }),
+        Some(Lease { owner: "other".into(), until: NOW - secs(1) }),
+        None,
+    ] {
+        let record = Record { lease, ..failing_over(ME, NOW) };
+        let (record, reason) = claimed(on_sweep(&record, &seen, NOW));
+        assert_eq!((record.phase, reason), (Phase::FailingOver, Reason::TakenOver));
+        assert_eq!(updated(on_sweep(&record, &seen, NOW)), fallback());
+    }
+    let restoring = Record { confirmed: false, ..restoring() };
+    let (record, reason) = claimed(on_sweep(&restoring, &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::TakenOver));
+    assert_eq!(updated(on_sweep(&record, &full_on(fallback()), NOW)).items(), original().items());
+}
+
+#[test]
+fn a_claim_of_another_handler_is_respected_until_its_lease_ends_and_then_taken_over() {
+    let record = failing_over("other", NOW + mins(1));
+    let seen = short_on(original());
+    assert_eq!(left(on_event(Some(&record), &seen, Signal::SpotPlacementFailure)), Reason::Leased);
+    assert_eq!(left(on_sweep(&record, &seen, NOW + secs(59))), Reason::Leased);
+    let gone = decide(&service(), Some(&record), &Look::Missing, &ctx(Trigger::Sweep, &Policy::default(), NOW));
+    assert_eq!(left(gone), Reason::Leased);
+    let (record, reason) = claimed(on_sweep(&record, &seen, NOW + mins(1)));
+    assert_eq!(reason, Reason::TakenOver);
+    assert_eq!(record.lease.unwrap().owner, ME);
+}
+
+#[test]
+fn the_update_of_a_handler_that_died_before_confirming_is_confirmed_and_not_repeated() {
+    let dead = failing_over("dead", NOW - secs(1));
+    let (record, reason) = written(on_sweep(&dead, &deploying_short(fallback(), NOW - mins(2)), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::FallbackLive));
+    assert!(record.confirmed && record.lease.is_none());
+    let dead = Record { confirmed: false, lease: Some(Lease { owner: "dead".into(), until: NOW }), ..restoring() };
+    let (record, reason) = written(on_sweep(&dead, &deploying(original(), NOW - mins(2)), NOW));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::OnProbation));
+    assert!(record.confirmed && record.lease.is_none());
+}
+
+#[test]
+fn a_throttled_claim_gives_its_lease_back_and_is_looked_at_soon() {
+    let policy = Policy::default();
+    let record = postponed(failing_over(ME, NOW + mins(2)), &ctx(Trigger::Sweep, &policy, NOW));
+    assert_eq!((record.lease.clone(), record.phase), (None, Phase::FailingOver));
+    assert_eq!(record.next_check_at, NOW + policy.active_interval);
+    claimed(on_sweep(&record, &short_on(original()), NOW));
+}
+
+// ---- rule 4: restore is a probation ---------------------------------------------------------------------------------
+
+#[test]
+fn a_restore_begins_when_it_is_due_and_the_fallback_runs_in_full() {
+    let (record, reason) = written(on_sweep(&on_demand(NOW + mins(5)), &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::NotDue));
+    assert_eq!(record.next_check_at, NOW + mins(5));
+    let (record, reason) = claimed(on_sweep(&on_demand(NOW), &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+    assert_eq!(record.restores, [NOW]);
+    assert_eq!(updated(on_sweep(&record, &full_on(fallback()), NOW)).items(), original().items());
+}
+
+#[test]
+fn a_restore_waits_for_the_fallbacks_own_rollout() {
+    let record = Record { phase_since: NOW - mins(5), ..on_demand(NOW) };
+    let (record, reason) = written(on_sweep(&record, &deploying(fallback(), NOW - mins(5)), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::NotDue));
+}
+
+#[test]
+fn a_restore_is_closed_only_after_the_probation_time_in_full() {
+    let seen = full_on(original());
+    let (record, reason) = written(on_sweep(&restoring(), &seen, NOW));
+    assert_eq!((record.healthy_since, reason), (Some(NOW), Reason::OnProbation));
+    let (record, reason) = written(on_sweep(&record, &seen, NOW + mins(10) - secs(1)));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::OnProbation));
+    let (record, reason) = written(on_sweep(&record, &seen, NOW + mins(10)));
+    assert_eq!((record.phase, reason), (Phase::Watching, Reason::Restored));
+    assert_eq!((record.original, record.event, record.restored_at), (None, None, Some(NOW + mins(10))));
+}
+
+#[test]
+fn full_counts_prove_nothing_while_the_rollout_runs_or_the_primary_is_another() {
+    let mut failed = full_on(original());
+    failed.deployments[0].rollout = Rollout::Failed;
+    let mut of_fallback = full_on(original());
+    of_fallback.deployments[0].strategy = Some(fallback());
+    let mut elsewhere = full_on(original());
+    elsewhere.deployments[0].running = 3;
+    let mut none = full_on(original());
+    none.deployments.clear();
+    for seen in [deploying(original(), NOW - mins(1)), failed, of_fallback, elsewhere, none] {
+        let (record, _) = written(on_sweep(&restoring(), &seen, NOW));
+        assert_eq!((record.phase, record.healthy_since), (Phase::Restoring, None), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_failure_during_restoring_falls_back_at_once_although_a_deployment_is_in_progress() {
+    let seen = deploying(original(), NOW - mins(1));
+    for signal in [Signal::SpotPlacementFailure, Signal::SyntheticPlacementFailure, Signal::Interruption] {
+        let (record, _) = claimed(on_event(Some(&restoring()), &seen, signal));
+        assert_eq!((record.phase, record.failed_restores), (Phase::FailingOver, 1), "{signal:?}");
+        assert_eq!(record.original, Some(original()));
+        assert_eq!(updated(on_sweep(&record, &seen, NOW)), fallback());
+    }
+}
+
+#[test]
+fn a_placement_failure_after_full_restoration_is_az_rebalancing_and_left_alone() {
+    let decision = on_event(Some(&on_probation(NOW - mins(2))), &full_on(original()), Signal::SpotPlacementFailure);
+    assert_eq!(left(decision), Reason::OnProbation);
+}
+
+#[test]
+fn a_shortfall_on_probation_falls_back_at_once() {
+    let (record, reason) = claimed(on_sweep(&on_probation(NOW - mins(9)), &short_on(original()), NOW));
+    assert_eq!((record.phase, reason), (Phase::FailingOver, Reason::ShortOnProbation));
+    assert_eq!(record.failed_restores, 1);
+}
+
+#[test]
+fn a_rollout_of_the_owner_during_probation_starts_the_probation_again() {
+    let (record, reason) = written(on_sweep(&on_probation(NOW - mins(4)), &deploying(original(), NOW), NOW));
+    assert_eq!((record.phase, record.healthy_since, reason), (Phase::Restoring, None, Reason::OnProbation));
+    let (record, _) = written(on_sweep(&record, &full_on(original()), NOW + mins(1)));
+    assert_eq!(record.healthy_since, Some(NOW + mins(1)));
+}
+
+#[test]
+fn a_restore_that_does_not_come_up_in_time_falls_back() {
+    let seen = deploying_short(original(), NOW - mins(10));
+    let record = Record { phase_since: NOW - mins(10), ..restoring() };
+    let (_, reason) = written(on_sweep(&record, &seen, NOW - secs(1)));
+    assert_eq!(reason, Reason::OnProbation);
+    let (_, reason) = claimed(on_sweep(&record, &seen, NOW));
+    assert_eq!(reason, Reason::RestoreTimedOut);
+}
+
+#[test]
+fn a_late_failure_of_the_old_outage_does_not_end_a_probation() {
+    let seen = deploying_short(original(), NOW - mins(4));
+    let before = NOW - mins(5) - secs(1);
+    for signal in [Signal::SpotPlacementFailure, Signal::SyntheticPlacementFailure, Signal::Interruption] {
+        let decision = on_event_with(&Policy::default(), Some(&restoring()), &seen, &event(signal, before));
+        assert_eq!(left(decision), Reason::OnProbation, "{signal:?}");
+    }
+}
+
+#[test]
+fn an_event_of_the_very_second_a_restore_began_still_counts() {
+    // Event times are whole seconds, rounded down.
+    let record = Record { phase_since: NOW + Duration::from_millis(900), ..restoring() };
+    let seen = deploying_short(original(), NOW);
+    claimed(on_event(Some(&record), &seen, Signal::SpotPlacementFailure));
+}
+
+#[test]
+fn on_demand_failures_and_task_events_do_not_end_a_probation() {
+    for signal in [Signal::OnDemandPlacementFailure, Signal::SpotTask] {
+        assert_eq!(left(on_event(Some(&restoring()), &deploying(original(), NOW), signal)), Reason::OnProbation);
+    }
+}
+
+#[test]
+fn an_unconfirmed_restore_that_already_fails_falls_back_with_the_event_that_says_so() {
+    // Its handler died after UpdateService; the first to look is the placement failure that the restore caused.
+    let record = Record { confirmed: false, lease: None, ..restoring() };
+    let seen = deploying_short(original(), NOW - mins(2));
+    let (record, reason) = claimed(on_event(Some(&record), &seen, Signal::SpotPlacementFailure));
+    assert_eq!((record.phase, reason), (Phase::FailingOver, Reason::SpotPlacementFailure));
+}
+
+// ---- rule 5: backoff per outage -------------------------------------------------------------------------------------
+
+#[test]
+fn backoff_grows_per_failed_restore_and_is_kept_for_a_new_failure_within_episode_memory() {
+    let failed = Record { failed_restores: 2, restored_at: Some(NOW - hours(5)), episode: 4, ..watching() };
+    let (record, _) = claimed(on_event(Some(&failed), &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!((record.episode, record.failed_restores), (4, 3));
+    let policy = Policy { restore_jitter_percent: 0, ..Policy::default() };
+    let (record, _) = written(on_sweep_with(&policy, &record, &full_on(fallback()), NOW + secs(1)));
+    assert_eq!(record.restore_at, Some(NOW + secs(1) + mins(15 * 8)));
+    let healthy = Record { restored_at: Some(NOW - hours(6)), ..failed };
+    let (record, _) = claimed(on_event(Some(&healthy), &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!((record.episode, record.failed_restores), (5, 0));
+}
+
+#[test]
+fn the_daily_cap_puts_a_restore_off() {
+    let restores: Vec<Timestamp> = (1..=8).rev().map(|n| NOW - hours(2 * n)).collect();
+    let record = Record { restores: restores.clone(), ..on_demand(NOW) };
+    let (record, reason) = written(on_sweep(&record, &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::DailyCap));
+    assert_eq!(record.restore_at, Some(restores[0] + hours(24)));
+    let (record, reason) = claimed(on_sweep(&record, &full_on(fallback()), restores[0] + hours(24)));
+    assert_eq!((record.restores.len(), reason), (8, Reason::RestoreDue));
+}
+
+#[test]
+fn a_fallback_refused_during_a_restore_keeps_the_backoff_of_the_episode() {
+    let policy = Policy::default();
+    let restoring = Record { failed_restores: 3, ..restoring() };
+    let seen = deploying_short(original(), NOW - mins(1));
+    let (claim, _) = claimed(on_event(Some(&restoring), &seen, Signal::SpotPlacementFailure));
+    let (held, _) = refused(claim, HeldReason::FargateNotAssociated, &ctx(Trigger::Sweep, &policy, NOW));
+    let later = NOW + policy.held_interval;
+    let mut record = Some(held);
+    for minute in 0..10 {
+        let now = later + mins(minute);
+        match on_sweep_with(&policy, record.as_ref().unwrap(), &short_on(original()), now) {
+            Decision::Claim(claim, _) => {
+                assert!(claim.failed_restores >= 4, "{} failed restores remembered", claim.failed_restores);
+                assert_eq!(claim.episode, 1);
+                return;
+            }
+            Decision::Write(next, _) => record = Some(*next),
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("not failed over again");
+}
+
+// ---- rule 6: never undo someone else --------------------------------------------------------------------------------
+
+#[test]
+fn an_owner_change_is_adopted_in_every_phase_and_nothing_is_updated() {
+    for record in [
+        failing_over("other", NOW - secs(1)),
+        failing_over(ME, NOW + mins(1)),
+        on_demand(NOW),
+        on_demand(NOW + mins(10)),
+        restoring(),
+        on_probation(NOW - hours(1)),
+        Record { confirmed: false, ..restoring() },
+    ] {
+        for (seen, spot) in [
+            (full_on(somebody_elses()), true),
+            (short_on(somebody_elses()), true),
+            (full_on(spread(&[("FARGATE", 0, 1)])), false),
+            (Observation { strategy: None, ..full_on(original()) }, false),
+        ] {
+            let decision = on_sweep(&record, &seen, NOW);
+            if spot {
+                let (next, reason) = written(decision);
+                assert_eq!((next.phase, reason), (Phase::Watching, Reason::OwnerChanged));
+                assert_eq!((next.original, next.lease, next.event), (None, None, None));
+            } else {
+                assert_eq!(forgotten(decision), Reason::OwnerChanged);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_old_answer_within_the_settle_time_is_no_owner_change() {
+    let record = Record { phase_since: NOW - secs(59), ..on_demand(NOW + mins(15)) };
+    let (record, reason) = written(on_sweep(&record, &full_on(original()), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::Settling));
+    let record = Record { phase_since: NOW - secs(59), ..restoring() };
+    let (record, reason) = written(on_sweep(&record, &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::Settling));
+    assert_eq!(record.original, Some(original()));
+}
+
+#[test]
+fn a_rollback_by_the_circuit_breaker_is_recognised_in_on_demand_and_in_restoring() {
+    // The failover was rolled back: full on Spot again is the owner's state, short on Spot still needs help.
+    let (record, reason) = written(on_sweep(&on_demand(NOW + mins(9)), &full_on(original()), NOW));
+    assert_eq!((record.phase, reason), (Phase::Watching, Reason::RolledBack));
+    let (record, reason) = written(on_sweep(&on_demand(NOW + mins(9)), &short_on(original()), NOW));
+    assert_eq!((record.phase, reason), (Phase::Held, Reason::Held(HeldReason::RolledBack)));
+    assert_eq!((&record.original, record.failed_restores), (&Some(original()), 1));
+    let (record, _) = claimed(on_sweep(&record, &short_on(original()), record.next_check_at));
+    assert_eq!(record.phase, Phase::FailingOver);
+    // The restore was rolled back: ECS did our work, and the restore counts as failed.
+    let policy = Policy { restore_jitter_percent: 0, ..Policy::default() };
+    let (record, reason) = written(on_sweep_with(&policy, &restoring(), &full_on(fallback()), NOW));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::RolledBack));
+    assert_eq!((record.failed_restores, record.restore_at), (1, Some(NOW + mins(30))));
+}
+
+#[test]
+fn an_application_that_cannot_start_is_not_failed_over_again_after_ecs_rolled_the_failover_back() {
+    let seen = crash_looping(short_on(original()), NOW - mins(1));
+    match on_sweep(&on_demand(NOW + mins(9)), &seen, NOW) {
+        Decision::Claim(_, reason) => panic!("failed over again: {reason}"),
+        Decision::Update(..) => panic!("updated"),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_recreated_service_has_no_past() {
+    let mut seen = short_on(somebody_elses());
+    seen.created_at = NOW - mins(20);
+    for record in [
+        watching(),
+        failing_over("dead", NOW),
+        on_demand(NOW),
+        on_probation(NOW - hours(1)),
+        held(on_demand(NOW), HeldReason::OnDemandShort),
+    ] {
+        let (next, _) = written(on_sweep(&record, &seen, NOW));
+        assert_eq!((next.phase, next.original.clone(), next.held.clone()), (Phase::Watching, None, None));
+        assert_eq!((next.version, next.episode, next.service_created_at), (3, 0, Some(seen.created_at)));
+        let (next, reason) = claimed(on_event(Some(&record), &seen, Signal::SpotPlacementFailure));
+        assert_eq!((next.original, reason), (Some(somebody_elses()), Reason::SpotPlacementFailure));
+        assert_eq!((next.version, next.episode), (3, 1));
+    }
+    let on_fargate = Observation { created_at: NOW - mins(20), ..full_on(fallback()) };
+    forgotten(on_sweep(&on_demand(NOW), &on_fargate, NOW));
+}
+
+#[test]
+fn a_service_that_is_gone_or_going_is_forgotten() {
+    for record in [watching(), failing_over(ME, NOW + mins(1)), on_demand(NOW), restoring()] {
+        let policy = Policy::default();
+        let ctx = ctx(Trigger::Sweep, &policy, NOW);
+        assert_eq!(forgotten(decide(&service(), Some(&record), &Look::Missing, &ctx)), Reason::Gone);
+        let draining = Observation { active: false, ..full_on(original()) };
+        assert_eq!(forgotten(on_sweep(&record, &draining, NOW)), Reason::Gone);
+    }
+    let policy = Policy::default();
+    let event = event(Signal::SpotTask, NOW);
+    let ctx = ctx(Trigger::Event(&event), &policy, NOW);
+    assert_eq!(left(decide(&service(), None, &Look::Missing, &ctx)), Reason::Gone);
+}
+
+// ---- rule 7: capacity, not noise ------------------------------------------------------------------------------------
+
+#[test]
+fn a_placement_failure_at_full_count_is_left_alone() {
+    let decision = on_event(Some(&watching()), &full_on(original()), Signal::SpotPlacementFailure);
+    assert_eq!(left(decision), Reason::AtFullCount);
+}
+
+#[test]
+fn a_placement_failure_on_demand_alone_is_left_alone() {
+    let known_short = Record { short_since: Some(NOW - mins(1)), ..watching() };
+    let decision = on_event(Some(&known_short), &short_on(original()), Signal::OnDemandPlacementFailure);
+    assert_eq!(left(decision), Reason::Short);
+}
+
+#[test]
+fn a_crash_looping_application_is_not_failed_over() {
+    let seen = crash_looping(short_on(original()), NOW - mins(1));
+    let record = Record { short_since: Some(NOW - hours(1)), ..watching() };
+    assert_eq!(left(on_event(Some(&record), &seen, Signal::SpotPlacementFailure)), Reason::ApplicationFails);
+    let (record, reason) = written(on_sweep(&record, &seen, NOW));
+    assert_eq!((record.phase, reason), (Phase::Watching, Reason::ApplicationFails));
+}
+
+#[test]
+fn a_message_of_an_older_deployment_or_below_a_newer_verdict_blames_nobody() {
+    let record = Record { short_since: Some(NOW - hours(1)), ..watching() };
+    let mut seen = crash_looping(short_on(original()), NOW - mins(20));
+    seen.messages.insert(
+        0,
+        Message {
+            at: NOW - mins(1),
+            text: "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time.".into(),
+        },
+    );
+    let (_, reason) = claimed(on_sweep(&record, &seen, NOW));
+    assert_eq!(reason, Reason::SilentLoss);
+    let mut seen = crash_looping(short_on(original()), NOW - mins(20));
+    seen.deployments[0].created_at = NOW - mins(15);
+    claimed(on_sweep(&record, &seen, NOW));
+}
+
+#[test]
+fn desired_zero_is_never_short() {
+    let mut seen = full_on(original());
+    (seen.desired, seen.running, seen.deployments[0].running) = (0, 0, 0);
+    let record = Record { short_since: None, ..watching() };
+    assert_eq!(left(on_event(Some(&record), &seen, Signal::SpotPlacementFailure)), Reason::AtFullCount);
+    let (record, reason) = written(on_sweep(&record, &seen, NOW));
+    assert_eq!((record.short_since, reason), (None, Reason::Healthy));
+}
+
+#[test]
+fn a_synthetic_event_fails_over_a_healthy_service() {
+    let (record, reason) = claimed(on_event(None, &full_on(original()), Signal::SyntheticPlacementFailure));
+    assert_eq!((record.original, reason), (Some(original()), Reason::SyntheticPlacementFailure));
+}
+
+#[test]
+fn an_event_too_old_to_act_on_only_has_the_service_looked_at() {
+    for signal in [Signal::SpotPlacementFailure, Signal::SyntheticPlacementFailure, Signal::Interruption] {
+        let known_short = Record { short_since: Some(NOW - mins(1)), ..watching() };
+        let old = event(signal, NOW - mins(15) - secs(1));
+        let decision = on_event_with(&Policy::default(), Some(&known_short), &short_on(original()), &old);
+        assert_eq!(left(decision), Reason::Stale, "{signal:?}");
+        let young = event(signal, NOW - mins(15));
+        claimed(on_event_with(&Policy::default(), Some(&known_short), &short_on(original()), &young));
+    }
+}
+
+#[test]
+fn an_event_from_before_the_last_restore_is_about_the_past() {
+    let record = Record { episode: 1, phase_since: NOW - mins(2), short_since: Some(NOW), ..watching() };
+    let late = event(Signal::Interruption, NOW - mins(3));
+    assert_eq!(left(on_event_with(&Policy::default(), Some(&record), &short_on(original()), &late)), Reason::Stale);
+}
+
+// ---- silent loss ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_task_event_registers_a_spot_service_for_watching_once() {
+    let (record, reason) = written(on_event(None, &full_on(original()), Signal::SpotTask));
+    assert_eq!((record.phase, record.version, reason), (Phase::Watching, 0, Reason::FirstSeen));
+    assert_eq!((record.next_check_at, record.original.clone()), (NOW + mins(10), None));
+    let known = Record { version: 1, ..record };
+    assert_eq!(left(on_event(Some(&known), &full_on(original()), Signal::SpotTask)), Reason::Healthy);
+    assert_eq!(left(on_event(None, &full_on(fallback()), Signal::SpotTask)), Reason::NoSpot);
+}
+
+#[test]
+fn the_sweep_fails_over_a_silent_loss_after_the_grace_time() {
+    let (record, reason) = written(on_sweep(&watching(), &short_on(original()), NOW));
+    assert_eq!((record.short_since, reason), (Some(NOW), Reason::Short));
+    assert_eq!(record.next_check_at, NOW + secs(50), "a short service is looked at at the fast pace");
+    let (record, _) = written(on_sweep(&record, &short_on(original()), NOW + mins(3) - secs(1)));
+    assert_eq!((record.phase, record.short_since), (Phase::Watching, Some(NOW)));
+    let (record, reason) = claimed(on_sweep(&record, &short_on(original()), NOW + mins(3)));
+    assert_eq!((record.original, reason), (Some(original()), Reason::SilentLoss));
+    assert_eq!(record.event, None);
+}
+
+#[test]
+fn a_loss_that_ecs_replaced_within_the_grace_time_starts_again_from_nothing() {
+    let record = Record { short_since: Some(NOW - mins(2)), ..watching() };
+    let (record, reason) = written(on_sweep(&record, &full_on(original()), NOW));
+    assert_eq!((record.short_since, reason), (None, Reason::Healthy));
+    let (record, _) = written(on_sweep(&record, &short_on(original()), NOW + mins(10)));
+    assert_eq!(record.short_since, Some(NOW + mins(10)));
+}
+
+#[test]
+fn a_young_deployment_explains_a_shortfall() {
+    let record = Record { short_since: Some(NOW - mins(9)), ..watching() };
+    let (_, reason) = written(on_sweep(&record, &deploying_short(original(), NOW - mins(9)), NOW));
+    assert_eq!(reason, Reason::Deploying);
+    let (_, reason) = claimed(on_sweep(&record, &deploying_short(original(), NOW - mins(10)), NOW));
+    assert_eq!(reason, Reason::SilentLoss);
+}
+
+// ---- rule 8: On-Demand short too ------------------------------------------------------------------------------------
+
+#[test]
+fn on_demand_short_is_held_and_cured() {
+    let record = on_demand(NOW + hours(3));
+    let (alert, reason) = written(on_sweep(&record, &short_on(fallback()), NOW));
+    assert_eq!((alert.phase, reason), (Phase::Held, Reason::Held(HeldReason::OnDemandShort)));
+    assert_eq!(alert.held.as_ref().unwrap().resume, Phase::OnDemand);
+    assert_eq!((alert.original.clone(), alert.restore_at), (record.original.clone(), record.restore_at));
+    // Still short when looked at again: still held, since the same time, no second alert of its own.
+    let later = NOW + mins(30);
+    let (still, reason) = written(on_sweep(&alert, &short_on(fallback()), later));
+    assert_eq!((still.phase, still.phase_since, reason), (Phase::Held, NOW, Reason::Held(HeldReason::OnDemandShort)));
+    let (cured, reason) = written(on_sweep(&alert, &full_on(fallback()), later));
+    assert_eq!((cured.phase, cured.held.clone(), reason), (Phase::OnDemand, None, Reason::Cured));
+    assert_eq!(cured.restore_at, record.restore_at, "the restore stays when it was due");
+}
+
+#[test]
+fn a_slow_fallback_is_given_the_restore_timeout_before_anyone_is_alarmed() {
+    let record = Record { phase_since: NOW - mins(10) + secs(1), ..on_demand(NOW + hours(3)) };
+    let (next, reason) = written(on_sweep(&record, &short_on(fallback()), NOW));
+    assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::NotDue));
+}
+
+#[test]
+fn an_on_demand_shortfall_is_not_cured_by_looking_at_it() {
+    // A policy under which a held service is looked at sooner than the fallback may take to come up.
+    let policy = Policy { restore_timeout: hours(1), ..Policy::default() };
+    let alert = held(on_demand(NOW + hours(3)), HeldReason::OnDemandShort);
+    let (next, reason) = written(on_sweep_with(&policy, &alert, &short_on(fallback()), NOW));
+    assert_eq!((next.phase, reason), (Phase::Held, Reason::Held(HeldReason::OnDemandShort)));
+}
+
+#[test]
+fn an_on_demand_shortfall_is_not_cured_by_the_daily_cap() {
+    let restores = (1..=8).rev().map(|n| NOW - hours(2 * n)).collect();
+    let alert = held(Record { restores, ..on_demand(NOW) }, HeldReason::OnDemandShort);
+    let (next, reason) = written(on_sweep(&alert, &short_on(fallback()), NOW));
+    assert_eq!(next.phase, Phase::Held, "{reason}");
+}
+
+// ---- rule 9 and 10 --------------------------------------------------------------------------------------------------
+
+#[test]
+fn nothing_but_the_due_time_restores() {
+    for signal in EVERY_SIGNAL {
+        let decision = on_event(Some(&on_demand(NOW - hours(1))), &full_on(fallback()), signal);
+        assert_eq!(left(decision), Reason::AlreadyOnDemand, "{signal:?}");
+    }
+}
+
+#[test]
+fn an_interruption_under_policy_immediate_moves_a_service_that_is_not_short_yet() {
+    let (record, reason) = claimed(on_event(Some(&watching()), &full_on(original()), Signal::Interruption));
+    assert_eq!((record.phase, reason), (Phase::FailingOver, Reason::Interruption));
+}
+
+#[test]
+fn an_interruption_under_policy_shortfall_waits_for_the_grace_time() {
+    let policy = Policy { interruption_policy: InterruptionPolicy::Shortfall, ..Policy::default() };
+    let interruption = event(Signal::Interruption, NOW);
+    let decision = on_event_with(&policy, Some(&watching()), &full_on(original()), &interruption);
+    assert_eq!(left(decision), Reason::Healthy);
+    let (record, reason) = written(on_event_with(&policy, Some(&watching()), &short_on(original()), &interruption));
+    assert_eq!((record.short_since, record.next_check_at, reason), (Some(NOW), NOW + secs(50), Reason::Short));
+    let (_, reason) = claimed(on_sweep_with(&policy, &record, &short_on(original()), NOW + mins(3)));
+    assert_eq!(reason, Reason::SilentLoss);
+    let decision = on_event_with(&policy, Some(&on_probation(NOW - mins(1))), &full_on(original()), &interruption);
+    assert_eq!(left(decision), Reason::OnProbation);
+}
+
+// ---- rule 11: unsupported services ----------------------------------------------------------------------------------
+
+#[test]
+fn unsupported_services_are_held_once_with_the_reason() {
+    let code_deploy = Controller::Other("CODE_DEPLOY".into());
+    for (seen, expected) in [
+        (Observation { controller: code_deploy, ..short_on(original()) }, HeldReason::Controller("CODE_DEPLOY".into())),
+        (Observation { replica: false, ..short_on(original()) }, HeldReason::Daemon),
+    ] {
+        let decision = on_event(None, &seen, Signal::SpotPlacementFailure);
+        let (record, reason) = written(decision);
+        assert_eq!((record.phase, reason), (Phase::Held, Reason::Held(expected.clone())));
+        assert_eq!((record.next_check_at, record.original.clone()), (NOW + mins(30), None));
+        let known = Record { version: 1, ..record };
+        for signal in EVERY_SIGNAL {
+            assert_eq!(left(on_event(Some(&known), &seen, signal)), Reason::Held(expected.clone()));
+        }
+    }
+}
+
+#[test]
+fn services_without_spot_on_a_launch_type_or_on_an_asg_are_not_even_remembered() {
+    let launch_type = Observation { strategy: None, ..short_on(original()) };
+    let asg = short_on(spread(&[("gpu-asg", 0, 1)]));
+    for seen in [launch_type, asg] {
+        for signal in EVERY_SIGNAL {
+            assert_eq!(left(on_event(None, &seen, signal)), Reason::NoSpot);
+        }
+    }
+}
+
+#[test]
+fn an_account_without_the_role_is_held_from_whatever_phase_and_goes_on_from_there() {
+    let policy = Policy::default();
+    let blocked = Look::Blocked(HeldReason::RoleMissing);
+    for record in [watching(), failing_over("dead", NOW), on_demand(NOW + hours(1)), restoring()] {
+        let (next, reason) = written(decide(&service(), Some(&record), &blocked, &ctx(Trigger::Sweep, &policy, NOW)));
+        assert_eq!((next.phase, reason), (Phase::Held, Reason::Held(HeldReason::RoleMissing)));
+        assert_eq!(next.held.as_ref().unwrap().resume, record.phase);
+        assert_eq!((next.original.clone(), next.scheduled()), (record.original.clone(), record.scheduled()));
+        let event = event(Signal::Interruption, NOW);
+        let again = decide(&service(), Some(&next), &blocked, &ctx(Trigger::Event(&event), &policy, NOW));
+        assert_eq!(left(again), Reason::Held(HeldReason::RoleMissing));
+    }
+}
+
+#[test]
+fn held_is_left_alone_by_events_and_looked_at_when_due() {
+    let record = held(watching(), HeldReason::FargateNotAssociated);
+    for signal in EVERY_SIGNAL {
+        let decision = on_event(Some(&record), &short_on(original()), signal);
+        assert_eq!(left(decision), Reason::Held(HeldReason::FargateNotAssociated), "{signal:?}");
+    }
+    let early = Record { next_check_at: NOW + secs(1), ..record.clone() };
+    assert_eq!(left(on_sweep(&early, &full_on(original()), NOW)), Reason::Held(HeldReason::FargateNotAssociated));
+    let (next, reason) = written(on_sweep(&record, &full_on(original()), NOW));
+    assert_eq!((next.phase, next.held, reason), (Phase::Watching, None, Reason::Cured));
+}
+
+#[test]
+fn a_change_that_ecs_refused_is_tried_again_when_the_held_service_is_looked_at() {
+    let policy = Policy::default();
+    let ctx = ctx(Trigger::Sweep, &policy, NOW);
+    let (failover, _) = refused(failing_over(ME, NOW + mins(1)), HeldReason::FargateNotAssociated, &ctx);
+    assert_eq!((failover.phase, failover.lease.clone(), failover.scheduled()), (Phase::Held, None, true));
+    let (next, reason) = claimed(on_sweep(&failover, &short_on(original()), NOW + policy.held_interval));
+    assert_eq!((next.original, next.episode, reason), (Some(original()), 1, Reason::TakenOver));
+    // Not needed any more, it is not made up for.
+    let (next, reason) = written(on_sweep(&failover, &full_on(original()), NOW + policy.held_interval));
+    assert_eq!((next.phase, next.original, reason), (Phase::Watching, None, Reason::Cured));
+    let claim = Record { confirmed: false, lease: Some(Lease { owner: ME.into(), until: NOW }), ..restoring() };
+    let (restore, _) = refused(claim, HeldReason::AccessDenied("ecs:UpdateService".into()), &ctx);
+    assert_eq!((restore.held.as_ref().unwrap().resume, restore.scheduled()), (Phase::Restoring, true));
+    let (next, reason) = claimed(on_sweep(&restore, &full_on(fallback()), NOW + policy.held_interval));
+    assert_eq!((next.phase, next.original, reason), (Phase::Restoring, Some(original()), Reason::TakenOver));
+}
+
+// ---- kill switch ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn paused_and_dry_run_claim_nothing() {
+    let paused = Policy { paused: true, ..Policy::default() };
+    let dry_run = Policy { dry_run: true, ..Policy::default() };
+    let long_short = Record { short_since: Some(NOW - hours(1)), ..watching() };
+    for (record, seen) in [
+        (long_short, short_on(original())),
+        (on_demand(NOW), full_on(fallback())),
+        (on_probation(NOW - mins(1)), short_on(original())),
+        (failing_over("dead", NOW), short_on(original())),
+    ] {
+        assert_eq!(stays(&record, on_sweep_with(&paused, &record, &seen, NOW)), Reason::Paused, "{}", record.phase);
+        let (_, would) = claimed(on_sweep(&record, &seen, NOW));
+        assert_eq!(stays(&record, on_sweep_with(&dry_run, &record, &seen, NOW)), Reason::DryRun(Box::new(would)));
+    }
+}
+
+#[test]
+fn a_claim_made_before_the_kill_switch_was_set_is_not_carried_out_after_it() {
+    for policy in [Policy { paused: true, ..Policy::default() }, Policy { dry_run: true, ..Policy::default() }] {
+        let claim = failing_over(ME, NOW + mins(1));
+        stays(&claim, on_sweep_with(&policy, &claim, &short_on(original()), NOW));
+        let claim = Record { confirmed: false, lease: claim.lease, ..restoring() };
+        stays(&claim, on_sweep_with(&policy, &claim, &full_on(fallback()), NOW));
+    }
+}
+
+#[test]
+fn while_paused_a_failing_service_not_seen_before_is_still_registered() {
+    for policy in [Policy { paused: true, ..Policy::default() }, Policy { dry_run: true, ..Policy::default() }] {
+        let failure = event(Signal::SpotPlacementFailure, NOW);
+        let (record, _) = written(on_event_with(&policy, None, &short_on(original()), &failure));
+        assert_eq!((record.phase, record.original, record.short_since), (Phase::Watching, None, Some(NOW)));
+    }
+}
+
+#[test]
+fn the_greatest_counts_do_not_overflow() {
+    let record = Record { failed_restores: u32::MAX, episode: u32::MAX, ..on_probation(NOW) };
+    claimed(on_sweep(&record, &short_on(original()), NOW));
+    let record = Record { failed_restores: u32::MAX, restored_at: Some(NOW), ..watching() };
+    claimed(on_event(Some(&record), &short_on(original()), Signal::SpotPlacementFailure));
+    let record = Record { episode: u32::MAX, ..watching() };
+    claimed(on_event(Some(&record), &short_on(original()), Signal::SpotPlacementFailure));
+}
+
+#[test]
+fn a_record_without_its_original_trusts_only_what_is_live() {
+    for record in [failing_over("dead", NOW), on_demand(NOW), restoring()] {
+        let record = Record { original: None, ..record };
+        let (next, _) = written(on_sweep(&record, &full_on(somebody_elses()), NOW));
+        assert_eq!((next.phase, next.original), (Phase::Watching, None));
+        forgotten(on_sweep(&record, &full_on(fallback()), NOW));
+    }
+}
+
+// ---- any record, look, trigger and policy ---------------------------------------------------------------------------
+
+/// Everything [`decide`] is given.
+#[derive(Debug, Clone)]
+struct Case {
+    record: Option<Record>,
+    look: Look,
+    event: Option<Event>,
+    policy: Policy,
+    now: Timestamp,
+}
+
+impl Case {
+    fn decide(&self) -> Decision {
+        let trigger = self.event.as_ref().map_or(Trigger::Sweep, Trigger::Event);
+        decide(&service(), self.record.as_ref(), &self.look, &ctx(trigger, &self.policy, self.now))
+    }
+
+    fn live(&self) -> Option<&Spread> {
+        match &self.look {
+            Look::Found(seen) => seen.strategy.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+fn any_policy() -> BoxedStrategy<Policy> {
+    let wait = || prop_oneof![Just(1u64), 1u64..=3600, Just(3600)].prop_map(secs);
+    let grace = || prop_oneof![Just(0u64), 0u64..=3600].prop_map(secs);
+    let waits = (wait(), wait(), wait(), wait(), wait(), wait());
+    let graces = (grace(), grace(), grace(), grace(), grace());
+    let rest = (any::<bool>(), 1u32..=10, 0u32..=100, 1u32..=10, prop::bool::weighted(0.1), prop::bool::weighted(0.1));
+    (waits, graces, rest)
+        .prop_map(|(waits, graces, rest)| Policy {
+            interruption_policy: if rest.0 { InterruptionPolicy::Immediate } else { InterruptionPolicy::Shortfall },
+            event_max_age: waits.0,
+            restore_after: waits.1,
+            restore_timeout: waits.2,
+            watch_interval: waits.3,
+            active_interval: waits.4,
+            held_interval: waits.5,
+            shortfall_grace: graces.0,
+            deployment_grace: graces.1,
+            settle: graces.2,
+            probation: graces.3,
+            episode_memory: graces.4,
+            restore_backoff_factor: rest.1,
+            restore_jitter_percent: rest.2,
+            restores_per_day: rest.3,
+            restore_backoff_cap: hours(7 * 24),
+            paused: rest.4,
+            dry_run: rest.5,
+            ..Policy::default()
+        })
+        .boxed()
+}
+
+/// What is live: the original of the record or what would be saved as one, the fallback of it, another's, or a launch type.
+fn any_seen(original: Spread) -> BoxedStrategy<Observation> {
+    let fallback = original.fallback();
+    let strategy = prop_oneof![
+        4 => Just(Some(original.clone())),
+        4 => Just(Some(fallback.clone())),
+        2 => Just(Some(original.probe())),
+        1 => any_spot_spread().prop_map(Some),
+        1 => Just(Some(spread(&[("gpu-asg", 0, 1)]))),
+        1 => Just(None),
+    ];
+    let primary = prop_oneof![Just(Some(original)), Just(Some(fallback)), Just(None)];
+    let deployments = prop::option::weighted(
+        0.9,
+        (
+            primary,
+            prop::sample::select(vec![Rollout::InProgress, Rollout::Completed, Rollout::Failed]),
+            0u32..6,
+            any_time_near(),
+        ),
+    );
+    let text = prop::sample::select(vec![
+        "(service checkout) is unable to consistently start tasks successfully.",
+        "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time.",
+        "(service checkout) has reached a steady state.",
+        "",
+    ]);
+    let messages = prop::collection::vec((any_time_near(), text), 0..4);
+    let created = prop_oneof![9 => Just(CREATED), 1 => any_time()];
+    let kind = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.9));
+    (strategy, deployments, messages, created, kind, 0u32..6, 0u32..6)
+        .prop_map(|(strategy, primary, messages, created_at, (active, rolling, replica), desired, running)| {
+            Observation {
+                created_at,
+                active,
+                strategy,
+                controller: if rolling { Controller::Rolling } else { Controller::Other("EXTERNAL".into()) },
+                replica,
+                opted_out: created_at == CREATED && desired == 5 && running == 5,
+                minimum_healthy_percent: if running % 2 == 0 { 100 } else { 0 },
+                desired,
+                running,
+                deployments: primary
+                    .map(|(strategy, rollout, running, created_at)| Deployment {
+                        id: "ecs-svc/1".into(),
+                        primary: true,
+                        rollout,
+                        strategy,
+                        running,
+                        created_at,
+                    })
+                    .into_iter()
+                    .collect(),
+                messages: messages.into_iter().map(|(at, text)| Message { at, text: text.into() }).collect(),
+            }
+        })
+        .boxed()
+}
+
+fn any_case() -> BoxedStrategy<Case> {
+    let event = prop::option::of(
+        (prop::sample::select(EVERY_SIGNAL.to_vec()), any_time_near()).prop_map(|(signal, at)| event(signal, at)),
+    );
+    (prop::option::weighted(0.9, any_record(service())), any_spot_spread(), event, any_policy(), any_time_near())
+        .prop_flat_map(|(record, other, event, policy, now)| {
+            let original = record.as_ref().and_then(|r| r.original.clone()).unwrap_or(other);
+            let look = prop_oneof![
+                18 => any_seen(original).prop_map(|seen| Look::Found(Box::new(seen))),
+                1 => Just(Look::Missing),
+                1 => any_held_reason().prop_map(Look::Blocked),
+            ];
+            (Just(record), look, Just(event), Just(policy), Just(now))
+        })
+        .prop_map(|(record, look, event, policy, now)| Case { record, look, event, policy, now })
+        .boxed()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_record_and_look_has_an_answer_and_the_same_one_each_time(case in any_case()) {
+        prop_assert_eq!(case.decide(), case.decide());
+    }
+
+    #[test]
+    fn an_update_follows_only_an_own_unexpired_claim_and_makes_exactly_the_claimed_change(case in any_case()) {
+        if let Decision::Update(record, strategy) = case.decide() {
+            prop_assert_eq!(Some(record.as_ref()), case.record.as_ref());
+            prop_assert!(record.leased_by(ME, case.now));
+            prop_assert!(record.original.is_some());
+            prop_assert!(matches!(record.phase, Phase::FailingOver | Phase::Restoring), "updated in {}", record.phase);
+            let change = record.change.as_ref().unwrap();
+            prop_assert_eq!(strategy.items(), change.to.items());
+            prop_assert_eq!(case.live(), Some(&change.from));
+        }
+    }
+
+    #[test]
+    fn a_claim_keeps_the_saved_original_or_saves_the_live_spot_strategy(case in any_case()) {
+        if let Decision::Claim(next, _) = case.decide() {
+            let items = |s: Option<&Spread>| s.map(|s| s.items().to_vec());
+            let original = items(next.original.as_ref());
+            prop_assert!(next.original.as_ref().is_some_and(Spread::uses_spot));
+            let saved = items(case.record.as_ref().and_then(|r| r.original.as_ref()));
+            prop_assert!(original == saved || original == items(case.live()), "{:?}", next.original);
+            // Only the original of a closed episode may be replaced.
+            if let Some(record) = case.record.as_ref().filter(|r| {
+                matches!(r.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring)
+                    && r.original.is_some()
+                    && matches!(&case.look, Look::Found(seen) if r.service_created_at.is_none_or(|at| at == seen.created_at))
+            }) {
+                prop_assert_eq!(original, items(record.original.as_ref()));
+            }
+            prop_assert!(next.leased_by(ME, case.now));
+        }
+    }
+
+    #[test]
+    fn nothing_is_claimed_or_taken_to_be_settled_while_another_holds_the_lease(case in any_case()) {
+        if case.record.as_ref().is_some_and(|r| r.leased_by_other(ME, case.now)) {
+            prop_assert_eq!(case.decide(), Decision::Leave(Reason::Leased));
+        }
+    }
+
+    #[test]
+    fn nothing_is_claimed_under_the_kill_switch_or_in_a_dry_run(case in any_case(), paused in any::<bool>()) {
+        let mut case = case;
+        (case.policy.paused, case.policy.dry_run) = (paused, !paused);
+        prop_assert!(!matches!(case.decide(), Decision::Claim(..)));
+    }
+
+    #[test]
+    fn every_write_keeps_the_service_and_the_version_it_was_decided_from(case in any_case()) {
+        if let Decision::Write(next, _) | Decision::Claim(next, _) = case.decide() {
+            prop_assert_eq!(&next.service, &service());
+            prop_assert_eq!(next.version, case.record.as_ref().map_or(0, |r| r.version));
+        }
+    }
+
+    #[test]
+    fn every_wait_has_an_end(case in any_case()) {
+        if let Decision::Write(next, _) | Decision::Claim(next, _) = case.decide() {
+            prop_assert!(next.next_check_at > case.now, "due at once again: a sweep would turn on the spot");
+            prop_assert!(next.next_check_at <= case.now + hours(14 * 24));
+        }
+    }
+
+    #[test]
+    fn a_lease_outlives_only_a_claim(case in any_case()) {
+        if let Decision::Write(next, _) = case.decide() {
+            let before = case.record.as_ref().and_then(|r| r.lease.clone());
+            prop_assert!(next.lease.is_none() || next.lease == before);
+        }
+    }
+
+    #[test]
+    fn only_a_record_of_a_gone_recreated_or_spotless_service_is_forgotten(case in any_case()) {
+        if let Decision::Forget(_) = case.decide() {
+            prop_assert!(case.record.is_some());
+            if let Look::Found(seen) = &case.look {
+                prop_assert!(!seen.active || !seen.uses_spot() || seen.opted_out);
+                // Its own fallback is no strategy of its owner's: the original must not be lost.
+                let record = case.record.as_ref().unwrap();
+                let ours = matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring)
+                    && record.original.as_ref().map(Spread::fallback) == seen.strategy
+                    && record.original.is_some();
+                prop_assert!(!seen.active || seen.opted_out || !ours || record.service_created_at.is_some_and(|at| at != seen.created_at));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn nothing_is_updated_under_the_kill_switch_or_in_a_dry_run(case in any_case(), paused in any::<bool>()) {
+        let mut case = case;
+        (case.policy.paused, case.policy.dry_run) = (paused, !paused);
+        prop_assert!(!matches!(case.decide(), Decision::Update(..)));
+    }
+}
+
+// ---- a tiny world ---------------------------------------------------------------------------------------------------
+
+/// One service in which every update happens at once and every task runs, and the record of it.
+struct World {
+    record: Option<Record>,
+    seen: Observation,
+    now: Timestamp,
+    policy: Policy,
+    updates: Vec<Spread>,
+}
+
+impl World {
+    fn new(strategy: Spread, policy: Policy) -> Self {
+        Self { record: None, seen: full_on(strategy), now: NOW, policy, updates: vec![] }
+    }
+
+    /// Decides and applies until nothing more is to be done now, as `reconcile` does.
+    fn settle(&mut self, event: Option<&Event>) -> Reason {
+        for _ in 0..8 {
+            let trigger = event.map_or(Trigger::Sweep, Trigger::Event);
+            let look = Look::Found(Box::new(self.seen.clone()));
+            match decide(&service(), self.record.as_ref(), &look, &ctx(trigger, &self.policy, self.now)) {
+                Decision::Leave(reason) => return reason,
+                Decision::Write(next, reason) => {
+                    self.record = Some(Record { version: next.version + 1, ..*next });
+                    return reason;
+                }
+                Decision::Claim(next, _) => self.record = Some(Record { version: next.version + 1, ..*next }),
+                Decision::Update(_, strategy) => {
+                    let messages = std::mem::take(&mut self.seen.messages);
+                    self.seen = Observation { messages, ..full_on(strategy.clone()) };
+                    self.seen.deployments[0].created_at = self.now;
+                    self.updates.push(strategy);
+                }
+                Decision::Forget(reason) => {
+                    self.record = None;
+                    return reason;
+                }
+            }
+        }
+        panic!("no end after 8 steps");
+    }
+
+    fn phase(&self) -> Phase {
+        self.record.as_ref().unwrap().phase
+    }
+
+    /// Sweeps at every `next_check_at` until `time` or until `enough`.
+    fn sweep_until(&mut self, time: Timestamp, enough: impl Fn(&World) -> bool) -> Vec<Reason> {
+        let mut reasons = vec![];
+        while !enough(self) {
+            let next = self.record.as_ref().unwrap().next_check_at;
+            assert!(next > self.now, "the sweep turns on the spot");
+            if next > time {
+                break;
+            }
+            self.now = next;
+            reasons.push(self.settle(None));
+        }
+        reasons
+    }
+}
+
+proptest! {
+    // A world that goes wrong runs for long: the first counterexample will do.
+    #![proptest_config(ProptestConfig { max_shrink_iters: 16, ..ProptestConfig::default() })]
+    #[test]
+    fn failover_then_restore_gives_any_spot_strategy_back_item_by_item(
+        strategy in any_spot_spread(),
+        policy in any_policy(),
+        signal in prop::sample::select(vec![Signal::SpotPlacementFailure, Signal::SyntheticPlacementFailure]),
+    ) {
+        let policy = Policy { paused: false, dry_run: false, ..policy };
+        let mut world = World::new(strategy.clone(), policy);
+        world.seen.running = 1;
+        world.settle(Some(&event(signal, NOW)));
+        prop_assert_eq!(world.phase(), Phase::OnDemand);
+        world.sweep_until(NOW + hours(12), |w| w.phase() == Phase::Watching);
+        prop_assert_eq!(world.phase(), Phase::Watching);
+        let (fallback, live) = (strategy.fallback(), world.seen.strategy.unwrap());
+        prop_assert_eq!(live.items(), strategy.items());
+        prop_assert_eq!(world.updates.len(), 2);
+        prop_assert_eq!(world.updates[0].items(), fallback.items());
+        prop_assert_eq!(world.updates[1].items(), strategy.items());
+        let record = world.record.unwrap();
+        prop_assert_eq!((record.original, record.event, record.episode), (None, None, 1));
+    }
+
+    #[test]
+    fn events_repeated_at_any_time_add_no_update(
+        strategy in any_spot_spread(),
+        again in prop::collection::vec((0u64..15 * 60, prop::sample::select(EVERY_SIGNAL.to_vec())), 0..12),
+    ) {
+        let mut world = World::new(strategy.clone(), Policy::default());
+        world.seen.running = 1;
+        world.settle(Some(&event(Signal::SpotPlacementFailure, NOW)));
+        let mut again = again;
+        again.sort_by_key(|(after, _)| *after);
+        for (after, signal) in again {
+            world.sweep_until(NOW + secs(after), |_| false);
+            world.now = NOW + secs(after);
+            world.settle(Some(&event(signal, NOW)));
+        }
+        world.sweep_until(NOW + hours(2), |w| w.phase() == Phase::Watching);
+        prop_assert_eq!(world.updates.len(), 2);
+        let live = world.seen.strategy.unwrap();
+        prop_assert_eq!(live.items(), strategy.items());
+    }
+}
+
+#[test]
+fn a_day_without_spot_costs_a_bounded_number_of_updates_and_ends_on_the_original() {
+    let mut world = World::new(original(), Policy::default());
+    world.seen.running = 1;
+    world.settle(Some(&event(Signal::SpotPlacementFailure, NOW)));
+    let day = NOW + hours(24);
+    while world.record.as_ref().unwrap().next_check_at <= day {
+        // No Spot task ever comes up.
+        if world.phase() == Phase::Restoring {
+            world.seen.running = 1;
+            world.seen.deployments[0].rollout = Rollout::InProgress;
+        }
+        let next = world.record.as_ref().unwrap().next_check_at;
+        world.sweep_until(next, |w| w.now >= next);
+    }
+    // 15 min, 30 min, 1 h, 2 h, 4 h, 6 h, 6 h with up to 20 % jitter: at most seven tries, each undone.
+    assert!((11..=15).contains(&world.updates.len()), "{} updates", world.updates.len());
+    world.sweep_until(day + hours(24), |w| w.phase() == Phase::Watching);
+    assert_eq!(world.seen.strategy.unwrap().items(), original().items());
+}
+
+#[test]
+fn a_failover_that_ecs_rolls_back_each_time_is_not_repeated_without_end() {
+    let mut world = World::new(original(), Policy::default());
+    world.seen.running = 1;
+    world.settle(Some(&event(Signal::SpotPlacementFailure, NOW)));
+    while world.now < NOW + hours(24) {
+        // The circuit breaker brings the strategy of before back, and its tasks are still missing.
+        world.seen = short_on(original());
+        match world.record.as_ref().map(|r| r.next_check_at) {
+            Some(next) => world.sweep_until(next, |w| w.now >= next),
+            None => break,
+        };
+    }
+    assert!(world.updates.len() <= 24, "{} forced deployments in a day", world.updates.len());
+}
+
+#[test]
+fn the_owners_scale_out_during_probation_is_no_failed_restore() {
+    let mut seen = full_on(original());
+    seen.desired = 8;
+    if let Decision::Claim(_, reason) = on_sweep(&on_probation(NOW - mins(5)), &seen, NOW) {
+        panic!("a scale-out moved the service to On-Demand: {reason}");
+    }
+}
+
+#[test]
+fn a_recreated_service_is_announced_as_such_by_the_sweep_too() {
+    let seen = Observation { created_at: NOW - mins(20), ..full_on(original()) };
+    assert_eq!(written(on_sweep(&on_demand(NOW), &seen, NOW)).1, Reason::Recreated);
+    let seen = Observation { created_at: NOW - mins(20), ..full_on(fallback()) };
+    assert_eq!(forgotten(on_sweep(&on_demand(NOW), &seen, NOW)), Reason::Recreated);
+}
+
+#[test]
+fn an_owner_change_is_no_failed_restore_of_the_next_outage() {
+    let (adopted, _) = written(on_sweep(&on_demand(NOW), &full_on(somebody_elses()), NOW));
+    let later = Record { version: 4, ..adopted };
+    let failure = event(Signal::SpotPlacementFailure, NOW + hours(1));
+    let look = Look::Found(Box::new(short_on(somebody_elses())));
+    let policy = Policy::default();
+    let decision = decide(&service(), Some(&later), &look, &ctx(Trigger::Event(&failure), &policy, NOW + hours(1)));
+    assert_eq!(claimed(decision).0.failed_restores, 0);
+}

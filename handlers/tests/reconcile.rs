@@ -1,0 +1,611 @@
+//! Proves in which order things are read, claimed and done, what a call that goes wrong leads to, and that two handlers at
+//! once, or one killed at any call, never change a service twice for one outage.
+
+mod common;
+#[path = "common/fake.rs"]
+mod fake;
+
+use common::*;
+use fake::{Fake, Fault, block_on, interleave, kill_after};
+use handlers::decide::Reason;
+use handlers::event::{Signal, Trust};
+use handlers::handler::{Message, MessageError, handle_interruptions, handle_placement_failures, handle_restores};
+use handlers::held::HeldReason;
+use handlers::policy::Policy;
+use handlers::reconcile::{ReconcileError, Reconciler, SweepReport};
+use handlers::record::{Phase, Record};
+use handlers::service::ServiceId;
+use handlers::timestamp::Timestamp;
+use serde_json::json;
+
+/// A watched service that Spot left short.
+fn short() -> Fake {
+    Fake::new().with_service(service(), short_on(original())).with_record(watching())
+}
+
+/// A service on the fallback whose restore is due.
+fn restore_due() -> Fake {
+    Fake::new().with_service(service(), full_on(fallback())).with_record(on_demand(NOW))
+}
+
+fn on_failure(fake: &Fake, owner: &str) -> Result<Reason, ReconcileError> {
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, fake.now.get());
+    block_on(Reconciler::new(fake, &policy, owner).on_event(&failure))
+}
+
+fn sweep_with(fake: &Fake, policy: &Policy, owner: &str) -> SweepReport {
+    block_on(handle_restores(&Reconciler::new(fake, policy, owner))).unwrap()
+}
+
+fn sweep(fake: &Fake, owner: &str) -> SweepReport {
+    sweep_with(fake, &Policy::default(), owner)
+}
+
+fn phase(fake: &Fake) -> Phase {
+    fake.record(&service()).unwrap().phase
+}
+
+/// Sweeps once a minute until the service is watched again.
+fn sweep_until_watching(fake: &Fake, until: Timestamp) {
+    while phase(fake) != Phase::Watching || fake.record(&service()).unwrap().lease.is_some() {
+        assert!(fake.now.get() < until, "still {:?}", fake.record(&service()));
+        fake.now.set(fake.now.get() + mins(1));
+        sweep(fake, &format!("sweep at {}", fake.now.get()));
+    }
+}
+
+// ---- the order of things --------------------------------------------------------------------------------------------
+
+#[test]
+fn a_failover_reads_claims_looks_again_acts_once_and_confirms() {
+    let fake = short();
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!(
+        *fake.calls.borrow(),
+        [
+            "get",
+            "describe shop×1",
+            "put FailingOver",
+            "announce Watching→FailingOver",
+            "describe shop×1",
+            "update FARGATE_SPOT weight 0, FARGATE base 1 weight 10",
+            "put OnDemand",
+            "announce FailingOver→OnDemand",
+        ]
+    );
+    let record = fake.record(&service()).unwrap();
+    assert_eq!((record.version, record.phase, record.original), (5, Phase::OnDemand, Some(original())));
+    assert_eq!(fake.live(&service()), Some(fallback()));
+}
+
+#[test]
+fn a_restore_reads_claims_looks_again_acts_once_and_confirms() {
+    let fake = restore_due();
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
+    let calls: Vec<String> = fake.calls.borrow().iter().filter(|call| *call != "due").cloned().collect();
+    assert_eq!(
+        calls,
+        [
+            "describe shop×1",
+            "market",
+            "put Restoring",
+            "announce OnDemand→Restoring",
+            "describe shop×1",
+            "update FARGATE base 1 weight 1, FARGATE_SPOT weight 3",
+            "put Restoring",
+            // The market is told afterwards: the restore has begun, and here it runs in full at once.
+            "market",
+            "put_market",
+            "market",
+            "put_market",
+        ]
+    );
+    assert_eq!(fake.updates.borrow()[0].1.items(), original().items());
+}
+
+#[test]
+fn every_transition_is_announced_with_what_people_ask_for() {
+    let fake = short();
+    on_failure(&fake, ME).unwrap();
+    sweep_until_watching(&fake, NOW + hours(2));
+    let announced = fake.announced.borrow();
+    let said: Vec<_> = announced.iter().map(|t| (t.from, t.to, t.episode)).collect();
+    assert_eq!(
+        said,
+        [
+            (Some(Phase::Watching), Some(Phase::FailingOver), 1),
+            (Some(Phase::FailingOver), Some(Phase::OnDemand), 1),
+            (Some(Phase::OnDemand), Some(Phase::Restoring), 1),
+            (Some(Phase::Restoring), Some(Phase::Watching), 1),
+        ]
+    );
+    assert!(announced.iter().all(|t| t.id == service().record_id() && t.service == service().arn()));
+    assert_eq!(announced[0].reason, "no Spot capacity for its tasks");
+    assert_eq!(fake.updates.borrow().len(), 2);
+}
+
+#[test]
+fn a_duplicate_event_costs_two_calls_and_no_write() {
+    let fake = short();
+    on_failure(&fake, ME).unwrap();
+    fake.calls.borrow_mut().clear();
+    for owner in ["second", "third"] {
+        assert_eq!(on_failure(&fake, owner), Ok(Reason::AlreadyOnDemand));
+        assert_eq!(*fake.calls.borrow(), ["get", "describe shop×1"]);
+        fake.calls.borrow_mut().clear();
+    }
+}
+
+#[test]
+fn a_service_not_seen_before_is_failed_over_by_its_first_event() {
+    let fake = Fake::new().with_service(service(), short_on(original()));
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
+    assert_eq!(fake.announced.borrow()[0].from, None);
+}
+
+#[test]
+fn an_event_about_a_service_that_does_not_exist_writes_nothing() {
+    let fake = Fake::new();
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::Gone));
+    assert_eq!(*fake.calls.borrow(), ["get", "describe shop×1"]);
+}
+
+#[test]
+fn the_record_of_a_service_that_is_gone_is_deleted_and_that_is_said() {
+    let fake = Fake::new().with_record(on_demand(NOW));
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
+    assert_eq!(fake.record(&service()), None);
+    let announced = fake.announced.borrow();
+    assert_eq!((announced.len(), announced[0].from, announced[0].to), (1, Some(Phase::OnDemand), None));
+}
+
+#[test]
+fn a_service_that_goes_away_under_the_update_is_forgotten() {
+    let fake = short().with_faults("update", [Fault::Gone]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::Gone));
+    assert_eq!(fake.record(&service()), None);
+}
+
+// ---- calls that go wrong --------------------------------------------------------------------------------------------
+
+#[test]
+fn the_lost_reply_of_an_own_write_is_recognised() {
+    for lost in [vec![Fault::LostReply], vec![Fault::None, Fault::LostReply], vec![Fault::LostReply, Fault::LostReply]]
+    {
+        let fake = short().with_faults("put", lost);
+        assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+        assert_eq!((fake.calls_of("put"), fake.calls_of("update"), fake.announced.borrow().len()), (2, 1, 2));
+        assert_eq!(phase(&fake), Phase::OnDemand);
+    }
+}
+
+#[test]
+fn an_unclear_update_that_happened_is_confirmed_by_reading_back() {
+    let fake = short().with_faults("update", [Fault::UnclearButDone]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!((fake.calls_of("update"), fake.calls_of("describe")), (1, 3));
+    assert_eq!(phase(&fake), Phase::OnDemand);
+}
+
+#[test]
+fn an_unclear_update_that_does_not_show_keeps_its_lease_and_is_not_sent_again_within_it() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Update { .. })));
+    let record = fake.record(&service()).unwrap();
+    assert_eq!((record.phase, record.lease.unwrap().owner), (Phase::FailingOver, ME.to_owned()));
+    for second in [1, 60, 119] {
+        fake.now.set(NOW + secs(second));
+        assert_eq!(on_failure(&fake, "another"), Ok(Reason::Leased));
+        assert_eq!(sweep(&fake, "sweep").failed, 0);
+    }
+    assert_eq!(fake.calls_of("update"), 1);
+    fake.now.set(NOW + mins(2));
+    assert_eq!(sweep(&fake, "sweep"), SweepReport { looked_at: 1, failed: 0 });
+    assert_eq!((fake.calls_of("update"), phase(&fake)), (2, Phase::OnDemand));
+}
+
+#[test]
+fn an_unclear_update_that_shows_late_is_confirmed_and_not_sent_again() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    on_failure(&fake, ME).unwrap_err();
+    fake.services.borrow_mut().insert(service(), deploying_short(fallback(), NOW));
+    fake.now.set(NOW + mins(2));
+    sweep(&fake, "sweep");
+    assert_eq!((fake.calls_of("update"), phase(&fake)), (1, Phase::OnDemand));
+}
+
+#[test]
+fn a_throttled_update_gives_its_lease_back_and_the_returning_message_acts() {
+    let fake = short().with_faults("update", [Fault::Throttled]);
+    assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Update { .. })));
+    let record = fake.record(&service()).unwrap();
+    assert_eq!((record.phase, record.lease, record.original), (Phase::FailingOver, None, Some(original())));
+    assert_eq!(fake.live(&service()), Some(original()));
+    assert_eq!(on_failure(&fake, "the retry"), Ok(Reason::FallbackLive));
+    assert_eq!((fake.calls_of("update"), fake.updates.borrow().len()), (2, 1));
+}
+
+#[test]
+fn a_refused_update_is_held_with_the_reason_and_changes_nothing() {
+    let fake = short().with_faults("update", [Fault::Refused(HeldReason::FargateNotAssociated)]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::Held(HeldReason::FargateNotAssociated)));
+    let record = fake.record(&service()).unwrap();
+    assert_eq!((record.phase, record.lease.clone(), record.scheduled()), (Phase::Held, None, true));
+    assert_eq!(record.held.unwrap().reason, HeldReason::FargateNotAssociated);
+    assert_eq!(fake.live(&service()), Some(original()));
+    assert_eq!(fake.announced.borrow().last().unwrap().to, Some(Phase::Held));
+    assert_eq!(on_failure(&fake, "again"), Ok(Reason::Held(HeldReason::FargateNotAssociated)));
+    assert_eq!(fake.calls_of("update"), 1);
+}
+
+#[test]
+fn an_audit_log_that_is_gone_does_not_stop_recovery() {
+    let fake = short().with_faults("announce", [Fault::Unclear, Fault::Unclear]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!((phase(&fake), fake.announced.borrow().len()), (Phase::OnDemand, 0));
+}
+
+#[test]
+fn without_a_record_or_a_look_nothing_is_done_and_the_message_comes_back() {
+    let fake = short().with_faults("get", [Fault::Unclear]);
+    assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Store { .. })));
+    for fault in [Fault::Throttled, Fault::Unclear, Fault::Incomplete] {
+        let fake = short().with_faults("describe", [fault.clone()]);
+        assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
+        assert_eq!(fake.record(&service()), Some(watching()));
+        // The look after the claim: the claim stands, nothing was changed.
+        let fake = short().with_faults("describe", [Fault::None, fault.clone()]);
+        assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
+        assert_eq!((phase(&fake), fake.calls_of("update")), (Phase::FailingOver, 0));
+    }
+}
+
+#[test]
+fn a_claim_whose_write_is_unclear_changes_nothing_and_is_taken_over_when_it_was_written() {
+    for (fault, written) in [(Fault::Unclear, false), (Fault::UnclearButDone, true)] {
+        let fake = short().with_faults("put", [fault]);
+        assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Store { .. })));
+        assert_eq!(fake.calls_of("update"), 0);
+        assert_eq!(phase(&fake) == Phase::FailingOver, written);
+        fake.now.set(NOW + mins(2));
+        on_failure(&fake, "another").unwrap();
+        assert_eq!((phase(&fake), fake.updates.borrow().len()), (Phase::OnDemand, 1));
+    }
+}
+
+#[test]
+fn a_handler_outrun_each_time_gives_up_after_a_bounded_number_of_calls() {
+    let fake = short().with_faults("put", vec![Fault::Outrun; 100]);
+    assert_eq!(on_failure(&fake, ME), Err(ReconcileError::Unsettled(service())));
+    assert_eq!(fake.calls_of("update"), 0);
+    assert!(fake.calls.borrow().len() <= 18, "{} calls", fake.calls.borrow().len());
+}
+
+#[test]
+fn a_handler_outrun_once_decides_again_on_what_is_stored_now() {
+    let fake = short().with_faults("put", [Fault::Outrun]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!((fake.calls_of("put"), fake.calls_of("update")), (3, 1));
+}
+
+#[test]
+fn an_owner_who_changes_the_strategy_between_claim_and_update_keeps_it() {
+    let fake = short();
+    fake.stops.set((true, false));
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    let handler = Reconciler::new(&fake, &policy, ME);
+    let owner = async { fake.services.borrow_mut().insert(service(), full_on(somebody_elses())) };
+    // Four polls bring the handler past its claim and its announcement, up to its second look.
+    let mut polls = 0;
+    let (reason, _) = interleave(handler.on_event(&failure), owner, || {
+        polls += 1;
+        polls > 4
+    });
+    assert_eq!(reason, Ok(Reason::OwnerChanged));
+    assert_eq!((fake.calls_of("update"), fake.live(&service())), (0, Some(somebody_elses())));
+}
+
+// ---- two at once, and one killed ------------------------------------------------------------------------------------
+
+/// Runs `world` under every order in which two handlers can take turns at port calls; returns how many there are.
+fn in_every_order(mut world: impl FnMut(&mut dyn FnMut() -> bool)) -> usize {
+    let mut plan: Vec<bool> = Vec::new();
+    for orders in 1..1_000_000 {
+        let mut asked = 0;
+        world(&mut || {
+            if asked == plan.len() {
+                plan.push(false);
+            }
+            asked += 1;
+            plan[asked - 1]
+        });
+        // The next order: the last turn of the first handler becomes the second's.
+        plan.truncate(asked);
+        while plan.last() == Some(&true) {
+            plan.pop();
+        }
+        match plan.last_mut() {
+            Some(last) => *last = true,
+            None => return orders,
+        }
+    }
+    panic!("too many orders to try");
+}
+
+#[test]
+fn two_handlers_of_one_failure_never_update_twice_whatever_their_order() {
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    for known in [true, false] {
+        let orders = in_every_order(|order| {
+            let fake = if known { short() } else { Fake::new().with_service(service(), short_on(original())) };
+            fake.stops.set((true, false));
+            let (a, b) = (Reconciler::new(&fake, &policy, "a"), Reconciler::new(&fake, &policy, "b"));
+            let (a, b) = interleave(a.on_event(&failure), b.on_event(&failure), order);
+            assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+            assert_eq!(fake.calls_of("update"), 1, "{:?}", fake.calls.borrow());
+            assert_eq!((phase(&fake), fake.live(&service())), (Phase::OnDemand, Some(fallback())));
+            assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
+            assert_eq!(fake.announced.borrow().len(), 2);
+        });
+        assert!(orders > 50, "only {orders} orders");
+    }
+}
+
+#[test]
+fn two_sweeps_of_one_due_restore_never_update_twice_whatever_their_order() {
+    let policy = Policy::default();
+    let orders = in_every_order(|order| {
+        let fake = restore_due();
+        let (a, b) = (Reconciler::new(&fake, &policy, "a"), Reconciler::new(&fake, &policy, "b"));
+        fake.stops.set((true, false));
+        let (a, b) = interleave(a.sweep(), b.sweep(), order);
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert!(a.failed == 0 && b.failed == 0);
+        assert_eq!(fake.calls_of("update"), 1, "{:?}", fake.calls.borrow());
+        assert_eq!((phase(&fake), fake.live(&service())), (Phase::Restoring, Some(original())));
+    });
+    assert!(orders > 50, "only {orders} orders");
+}
+
+#[test]
+fn an_event_and_a_sweep_of_a_silent_loss_never_update_twice_whatever_their_order() {
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    in_every_order(|order| {
+        let record = Record { short_since: Some(NOW - mins(5)), ..watching() };
+        let fake = Fake::new().with_service(service(), short_on(original())).with_record(record);
+        fake.stops.set((true, false));
+        let (a, b) = (Reconciler::new(&fake, &policy, "a"), Reconciler::new(&fake, &policy, "b"));
+        let (a, b) = interleave(a.on_event(&failure), b.sweep(), order);
+        assert!(a.is_ok() && b.unwrap().failed == 0);
+        assert_eq!((fake.calls_of("update"), phase(&fake)), (1, Phase::OnDemand), "{:?}", fake.calls.borrow());
+        assert_eq!(fake.record(&service()).unwrap().episode, 1);
+    });
+}
+
+#[test]
+fn a_handler_killed_before_or_after_any_call_of_a_failover_costs_time_and_nothing_else() {
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    for polls in 1..100 {
+        let fake = short();
+        fake.stops.set((true, true));
+        let ended = kill_after(polls, Reconciler::new(&fake, &policy, "killed").on_event(&failure)).is_some();
+        fake.stops.set((false, false));
+        // The message comes back once it is visible again.
+        fake.now.set(NOW + mins(3));
+        block_on(Reconciler::new(&fake, &policy, "retry").on_event(&failure)).unwrap();
+        assert_eq!((phase(&fake), fake.live(&service())), (Phase::OnDemand, Some(fallback())), "after {polls} polls");
+        assert_eq!(fake.updates.borrow().len(), 1, "after {polls} polls");
+        sweep_until_watching(&fake, NOW + hours(2));
+        assert_eq!(fake.live(&service()).unwrap().items(), original().items());
+        assert_eq!(fake.updates.borrow().len(), 2, "after {polls} polls");
+        if ended {
+            assert!(polls > 15, "only {polls} polls");
+            return;
+        }
+    }
+    panic!("the failover does not end");
+}
+
+#[test]
+fn a_sweep_killed_before_or_after_any_call_of_a_restore_costs_time_and_nothing_else() {
+    let policy = Policy::default();
+    for polls in 1..100 {
+        let fake = restore_due();
+        fake.stops.set((true, true));
+        let ended = kill_after(polls, Reconciler::new(&fake, &policy, "killed").sweep()).is_some();
+        fake.stops.set((false, false));
+        sweep_until_watching(&fake, NOW + hours(1));
+        assert_eq!(fake.live(&service()).unwrap().items(), original().items(), "after {polls} polls");
+        assert_eq!(fake.updates.borrow().len(), 1, "after {polls} polls");
+        if ended {
+            return;
+        }
+    }
+    panic!("the restore does not end");
+}
+
+// ---- the sweep ------------------------------------------------------------------------------------------------------
+
+fn many(account: &str, cluster: &str, count: usize) -> Vec<ServiceId> {
+    (0..count).map(|n| service_named(account, cluster, &format!("service-{n}"))).collect()
+}
+
+fn watched(fake: Fake, services: &[ServiceId]) -> Fake {
+    services.iter().fold(fake, |fake, id| {
+        let record = Record { service: id.clone(), ..watching() };
+        fake.with_service(id.clone(), full_on(original())).with_record(record)
+    })
+}
+
+fn sizes(fake: &Fake, cluster: &str) -> Vec<usize> {
+    let prefix = format!("describe {cluster}×");
+    let calls = fake.calls.borrow();
+    calls.iter().filter_map(|call| call.strip_prefix(prefix.as_str())).map(|n| n.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_sweep_asks_for_ten_services_of_a_cluster_at_a_time_and_reads_every_page() {
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 25));
+    let fake = watched(fake, &many("111122223333", "search", 10));
+    let fake = watched(fake, &many("444455556666", "shared", 3));
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 38, failed: 0 });
+    assert_eq!(sizes(&fake, "shop"), [10, 10, 5]);
+    assert_eq!((sizes(&fake, "search"), sizes(&fake, "shared")), (vec![10], vec![3]));
+    assert_eq!(fake.calls_of("get"), 0);
+    assert!(fake.records.borrow().values().all(|r| r.version == 4 && r.next_check_at > NOW));
+    assert_eq!(sweep(&fake, ME), SweepReport::default(), "nothing is due any more");
+}
+
+#[test]
+fn a_cluster_that_cannot_be_read_does_not_stop_the_others() {
+    let fake = watched(Fake::new(), &many("111122223333", "broken", 12));
+    let fake = watched(fake, &many("111122223333", "shop", 3));
+    let fake = watched(fake, &many("444455556666", "shared", 3));
+    fake.broken.borrow_mut().insert("broken".parse().unwrap());
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 18, failed: 12 });
+    let records = fake.records.borrow();
+    for record in records.values() {
+        assert_eq!(record.version == 3, record.service.cluster.as_str() == "broken", "{}", record.service);
+    }
+}
+
+#[test]
+fn a_service_that_fails_does_not_stop_the_others_of_its_batch() {
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 5)).with_faults("put", [Fault::None, Fault::Unclear]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 1 });
+    assert_eq!(fake.records.borrow().values().filter(|r| r.next_check_at == NOW).count(), 1);
+}
+
+#[test]
+fn an_incomplete_answer_is_attributed_to_no_service() {
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 5)).with_faults("describe", [Fault::Incomplete]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 5 });
+    assert_eq!(fake.calls_of("put") + fake.calls_of("delete"), 0);
+}
+
+#[test]
+fn the_sweep_looks_at_no_more_records_than_its_limit_and_at_the_rest_the_next_time() {
+    let policy = Policy { sweep_limit: 7, ..Policy::default() };
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 25));
+    let looked_at: Vec<usize> = (0..5).map(|_| sweep_with(&fake, &policy, ME).looked_at).collect();
+    assert_eq!(looked_at, [7, 7, 7, 4, 0]);
+}
+
+#[test]
+fn a_due_index_that_cannot_be_read_is_an_error_of_the_sweep() {
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 3)).with_faults("due", [Fault::Unclear]);
+    let policy = Policy::default();
+    block_on(Reconciler::new(&fake, &policy, ME).sweep()).unwrap_err();
+}
+
+#[test]
+fn an_old_copy_of_a_record_in_the_due_index_changes_nothing() {
+    // The sweep read the index before another handler failed the service over and confirmed it.
+    let fake = short();
+    fake.stops.set((true, false));
+    let policy = Policy::default();
+    let sweeping = Reconciler::new(&fake, &policy, "sweep");
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    let other = Reconciler::new(&fake, &policy, "other");
+    let mut first = true;
+    let (report, reason) = interleave(sweeping.sweep(), other.on_event(&failure), || !std::mem::take(&mut first));
+    assert_eq!((report.unwrap().failed, reason), (0, Ok(Reason::FallbackLive)));
+    assert_eq!((phase(&fake), fake.updates.borrow().len()), (Phase::OnDemand, 1));
+    assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------------
+
+fn trust() -> Trust {
+    Trust { region: region("ap-south-1"), synthetic_from: vec![] }
+}
+
+fn message(id: &str, service: &ServiceId) -> Message {
+    let provider = format!("arn:aws:ecs:ap-south-1:{}:capacity-provider/FARGATE_SPOT", service.account);
+    let body = json!({
+        "detail-type": "ECS Service Action",
+        "source": "aws.ecs",
+        "account": service.account.as_str(),
+        "time": NOW.to_string(),
+        "region": "ap-south-1",
+        "resources": [service.arn()],
+        "detail": {
+            "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+            "clusterArn": service.cluster_arn(),
+            "capacityProviderArns": [provider],
+        },
+    });
+    Message { id: id.into(), body: body.to_string(), receive_count: 1 }
+}
+
+#[test]
+fn a_poison_message_fails_alone_and_under_its_own_id() {
+    let services = many("111122223333", "shop", 3);
+    let fake = services.iter().fold(Fake::new(), |fake, id| fake.with_service(id.clone(), short_on(original())));
+    let policy = Policy::default();
+    let forged = message("forged", &services[0]).body.replace("\"aws.ecs\"", "\"test.aws.ecs\"");
+    let batch = [
+        Message { id: "poison".into(), body: "{".repeat(100_000), receive_count: 1 },
+        message("first", &services[0]),
+        Message { id: "forged".into(), body: forged, receive_count: 1 },
+        message("second", &services[1]),
+        Message { id: "empty".into(), body: String::new(), receive_count: 1 },
+        message("third", &services[2]),
+    ];
+    let failures = block_on(handle_placement_failures(&Reconciler::new(&fake, &policy, ME), &trust(), &batch));
+    let ids: Vec<&str> = failures.iter().map(|f| f.id.as_str()).collect();
+    assert_eq!(ids, ["poison", "forged", "empty"]);
+    assert!(failures.iter().all(|f| matches!(f.error, MessageError::Refused(_))));
+    assert!(services.iter().all(|id| fake.live(id) == Some(original().fallback())));
+}
+
+#[test]
+fn a_message_whose_service_cannot_be_handled_now_comes_back_and_the_others_do_not() {
+    let services = many("111122223333", "shop", 3);
+    let fake = services.iter().fold(Fake::new(), |fake, id| fake.with_service(id.clone(), short_on(original())));
+    let fake = fake.with_faults("update", [Fault::None, Fault::Throttled]);
+    let policy = Policy::default();
+    let batch = [message("first", &services[0]), message("second", &services[1]), message("third", &services[2])];
+    let failures = block_on(handle_placement_failures(&Reconciler::new(&fake, &policy, ME), &trust(), &batch));
+    assert_eq!((failures.len(), failures[0].id.as_str()), (1, "second"));
+    assert!(matches!(failures[0].error, MessageError::Reconcile(ReconcileError::Update { .. })));
+    assert_eq!(fake.updates.borrow().len(), 2);
+}
+
+#[test]
+fn a_message_of_the_other_queue_is_ignored_and_not_acted_upon() {
+    let fake = short();
+    let policy = Policy::default();
+    let batch = [message("astray", &service())];
+    assert!(block_on(handle_interruptions(&Reconciler::new(&fake, &policy, ME), &trust(), &batch)).is_empty());
+    assert!(fake.calls.borrow().is_empty());
+}
+
+#[test]
+fn ten_copies_of_one_message_in_a_batch_cause_one_update() {
+    let fake = short();
+    let policy = Policy::default();
+    let batch: Vec<Message> = (0..10).map(|n| message(&format!("copy {n}"), &service())).collect();
+    assert!(block_on(handle_placement_failures(&Reconciler::new(&fake, &policy, ME), &trust(), &batch)).is_empty());
+    assert_eq!(fake.updates.borrow().len(), 1);
+    assert_eq!(fake.calls_of("describe"), 2 + 9);
+}
+
+#[test]
+fn under_the_kill_switch_no_handler_changes_anything_in_ecs() {
+    for policy in [Policy { paused: true, ..Policy::default() }, Policy { dry_run: true, ..Policy::default() }] {
+        let fake = short();
+        let handler = Reconciler::new(&fake, &policy, ME);
+        assert!(block_on(handle_placement_failures(&handler, &trust(), &[message("m", &service())])).is_empty());
+        sweep_with(&fake, &policy, ME);
+        let due = restore_due();
+        sweep_with(&due, &policy, ME);
+        assert_eq!(fake.calls_of("update") + due.calls_of("update"), 0);
+    }
+}
