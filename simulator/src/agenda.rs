@@ -18,6 +18,8 @@ pub(crate) enum Action {
     Task(ServiceKey, TaskKey),
     /// Spot takes a task back.
     Reclaim(ServiceKey, TaskKey, Reclaim),
+    /// A task's application fails.
+    Fail(ServiceKey, TaskKey),
     /// The scheduler looks at a service.
     Schedule(ServiceKey),
     /// An event reaches the central bus.

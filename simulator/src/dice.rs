@@ -44,6 +44,11 @@ impl Dice {
         u64::try_from((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
     }
 
+    /// Whether something of this chance happens. Nothing is drawn for what cannot.
+    pub fn chance(&mut self, percent: u32) -> bool {
+        percent > 0 && self.below(100) < u64::from(percent)
+    }
+
     /// A time within `span`, in whole milliseconds.
     pub fn within(&mut self, span: Span) -> Duration {
         let (min, max) = (span.min.as_millis() as u64, span.max.as_millis() as u64);

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use handlers::observation::{Controller, Observation};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::Action;
 use crate::market::Markets;
+use crate::ports::observe;
 use crate::spec::ServiceSpec;
 use crate::task::Task;
 use crate::trace::{Caller, Happening};
@@ -39,6 +41,18 @@ pub(crate) struct Service {
     pub(crate) minimum_healthy_percent: u32,
     pub(crate) maximum_percent: u32,
     pub(crate) stop_timeout: Duration,
+    pub(crate) circuit_breaker: bool,
+    pub(crate) controller: Controller,
+    /// Whether `status` is ACTIVE; a deleted service is not.
+    pub(crate) active: bool,
+    /// Whether the service carries the opt-out tag.
+    pub(crate) opted_out: bool,
+    /// Whether new tasks fail soon after they run.
+    pub(crate) application_fails: bool,
+    /// The strategy of the last deployment that was completed, where a rollback goes (aws-facts.md §1.6).
+    pub(crate) last_completed: Option<Strategy>,
+    /// What the service looked like before its last update, for reads that are stale.
+    pub(crate) before_update: Option<(Timestamp, Box<Observation>)>,
     /// Providers associated with the service's cluster.
     pub(crate) associated: Vec<CapacityProvider>,
     /// The primary first; the others are being replaced.
@@ -61,6 +75,10 @@ pub(crate) struct Deployment {
     /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
     pub(crate) earliest_completion: Timestamp,
     pub(crate) completed: bool,
+    /// Tasks that did not become healthy, tasks that could not be placed included (aws-facts.md §1.6).
+    pub(crate) failed_tasks: u32,
+    /// The circuit breaker has judged it; it launches no more tasks.
+    pub(crate) failed: bool,
 }
 
 /// Failed placements on one provider since the last success.
@@ -133,7 +151,14 @@ impl World {
             minimum_healthy_percent: spec.minimum_healthy_percent,
             maximum_percent: spec.maximum_percent,
             stop_timeout: spec.stop_timeout,
-            associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
+            circuit_breaker: spec.circuit_breaker,
+            controller: spec.controller.clone(),
+            active: true,
+            opted_out: false,
+            application_fails: false,
+            last_completed: Some(spec.strategy.clone()),
+            before_update: None,
+            associated: spec.associated.clone(),
             deployments: vec![deployment],
             tasks: BTreeMap::new(),
             tasks_created: 0,
@@ -175,6 +200,15 @@ impl World {
     /// The new strategy if it changes, or the refusal; a refused call changes nothing (aws-facts.md §1.1).
     fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Option<Strategy>, ApiError> {
         let service = self.ecs.service(key);
+        if !service.active {
+            return Err(ApiError { code: "ServiceNotActiveException", message: "Service was not ACTIVE.".into() });
+        }
+        if let (Controller::Other(name), true) = (&service.controller, update.force_new_deployment) {
+            return Err(invalid(match name.as_str() {
+                "CODE_DEPLOY" => CODE_DEPLOY,
+                _ => "This operation is not supported for the service's deployment controller.",
+            }));
+        }
         let Some(items) = &update.strategy else { return Ok(None) };
         // An empty list would be a change too, and asks for force first (aws-facts.md §1.3).
         if items.is_empty() && !update.force_new_deployment {
@@ -195,6 +229,10 @@ impl World {
 
     fn apply_update(&mut self, caller: Caller, key: ServiceKey, strategy: Option<Strategy>, update: &UpdateService) {
         let changed = strategy.clone();
+        if update.force_new_deployment {
+            let before = Box::new(observe(self.ecs.service(key)));
+            self.ecs.service_mut(key).before_update = Some((self.now, before));
+        }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.
         if let Some(desired) = update.desired {
             self.ecs.service_mut(key).desired = desired;
@@ -218,7 +256,7 @@ impl World {
             },
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {
-            self.oracle.owner_chose(&id, strategy);
+            self.oracle.owner_chose(self.now, &id, strategy);
         }
         if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
             self.ledgers[key.0].forced += 1;
@@ -232,7 +270,7 @@ impl World {
     }
 
     /// A new primary deployment on the service's strategy; returns its id.
-    fn begin_deployment(&mut self, key: ServiceKey) -> String {
+    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
         let strategy = self.ecs.service(key).strategy.clone();
         let deployment = self.new_deployment(&strategy);
         let id = deployment.id.clone();
@@ -253,7 +291,31 @@ impl World {
             created_at: self.now,
             earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
             completed: false,
+            failed_tasks: 0,
+            failed: false,
         }
+    }
+
+    /// The circuit breaker's rollback: a new deployment on the strategy of the last completed one. `strategy` on the service
+    /// goes back too (aws-facts.md §12h: not known, the worse case is assumed).
+    pub(crate) fn roll_back(&mut self, key: ServiceKey) {
+        let service = self.ecs.service_mut(key);
+        service.deployments[0].failed = true;
+        let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
+        self.emit_deployment(
+            key,
+            "SERVICE_DEPLOYMENT_FAILED",
+            &failed,
+            "ECS deployment circuit breaker: task failed to start.",
+        );
+        // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
+        let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
+        self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
+        self.ecs.service_mut(key).strategy = strategy;
+        let deployment = self.begin_deployment(key);
+        let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");
+        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+        self.agenda.plan(self.now, Action::Schedule(key));
     }
 }
 
@@ -264,6 +326,10 @@ fn invalid(message: impl Into<String>) -> ApiError {
 /// aws-facts.md §1.1.
 const MUST_FORCE: &str = "When switching from launch type to capacity provider strategy on an existing service, or making a \
     change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
+
+/// aws-facts.md §1.5.
+const CODE_DEPLOY: &str = "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS \
+    CodeDeploy to trigger a new deployment.";
 
 /// aws-facts.md §1.4.
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \

@@ -1,6 +1,8 @@
 //! EventBridge: ECS events from a workload account's default bus through its forwarding rule to the central bus, and from
 //! there by the cell's rules to the queues. The rules' patterns are the files that are deployed.
 
+use std::time::Duration;
+
 use handlers::event::{ECS_SOURCE, SYNTHETIC_SOURCE};
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
@@ -60,7 +62,12 @@ impl World {
         });
         if self.bus.forwarding.matches(&event) {
             let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
-            self.agenda.plan(self.now + hops, Action::CentralBus(Box::new(event)));
+            if self.dice.faults.chance(self.facts.lost_percent) {
+                return;
+            }
+            let late = self.dice.faults.chance(self.facts.late_percent);
+            let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
+            self.agenda.plan(self.now + hops + delay, Action::CentralBus(Box::new(event)));
         }
     }
 
@@ -71,7 +78,7 @@ impl World {
         for queue in targets {
             let at = self.now + self.dice.bus.within(self.facts.event_latency);
             self.agenda.plan(at, Action::Queue(queue, event.to_string()));
-            if self.dice.faults.below(100) < u64::from(self.facts.duplicate_percent) {
+            if self.dice.faults.chance(self.facts.duplicate_percent) {
                 let again = at + self.dice.faults.within(self.facts.duplicate_delay);
                 self.agenda.plan(again, Action::Queue(queue, event.to_string()));
             }
@@ -153,7 +160,9 @@ impl World {
             if let Some(code) = stop.code {
                 detail["stopCode"] = code.into();
             }
-            detail["stoppedReason"] = stop.reason.clone().into();
+            if !stop.reason.is_empty() {
+                detail["stoppedReason"] = stop.reason.clone().into();
+            }
         }
         let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
         self.record(Some(&id), Happening::Task { task: name, provider, status });

@@ -25,6 +25,8 @@ pub struct Facts {
     /// Longest pause after failed placements; documented are 27 min for start failures, for placements 5 min were seen
     /// (aws-facts.md §3).
     pub placement_retry_cap: Duration,
+    /// Whether a task that cannot be placed counts as failed for the circuit breaker (aws-facts.md §1.6).
+    pub breaker_counts_placement: bool,
     /// Identical service events are suppressed for this long (aws-facts.md §2.6).
     pub suppress_repeats: Duration,
     /// Least time from a deployment's start to COMPLETED, also with nothing to move (aws-facts.md §10).
@@ -35,6 +37,26 @@ pub struct Facts {
     pub duplicate_percent: u32,
     /// How much later the second one comes.
     pub duplicate_delay: Span,
+    /// Chance, in percent, that an event is lost on its way to the central bus (aws-facts.md §2.6).
+    pub lost_percent: u32,
+    /// Chance, in percent, that an event is `late_by` late, which also reorders (aws-facts.md §2.5).
+    pub late_percent: u32,
+    /// How late a late event is.
+    pub late_by: Span,
+    /// Chance, in hundredths of a percent, that an invocation is killed at any one call, before or after the call is made.
+    pub kill_per_myriad: u32,
+    /// Chance, in percent, that a call is made and its reply lost: the caller sees an error, not the result (aws-facts.md §4, §7).
+    pub lost_reply_percent: u32,
+    /// Chance, in percent, that a read of a service shows it as it was before its last update, within `stale_for` of it.
+    pub stale_read_percent: u32,
+    /// How long after an update a read may be stale.
+    pub stale_for: Duration,
+    /// `UpdateService` bucket per account: burst and refill per second (aws-facts.md §4).
+    pub update_bucket: (u32, u32),
+    /// `DescribeServices` bucket per account: burst and refill per second (aws-facts.md §4).
+    pub describe_bucket: (u32, u32),
+    /// Calls at which the invocation that makes them is killed; the first call of a world is 1.
+    pub kills: Vec<Kill>,
     /// Message visible until the event-source mapping has it. Not in the fact sheet.
     pub poll_latency: Span,
     /// Start of an invocation until the handler's first line, cold starts included (aws-facts.md §9).
@@ -55,6 +77,35 @@ pub struct Facts {
     pub page_size: usize,
 }
 
+/// A crash: the invocation that makes call number `call` is killed before or after the call takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// Which call, counted over the world, from 1.
+    pub call: u64,
+    /// Whether the call still takes effect.
+    pub after: bool,
+}
+
+impl Facts {
+    /// Ends what goes wrong by chance.
+    pub fn calm(&mut self) {
+        let Facts {
+            duplicate_percent,
+            lost_percent,
+            late_percent,
+            kill_per_myriad,
+            lost_reply_percent,
+            stale_read_percent,
+            ..
+        } = self;
+        for fault in
+            [duplicate_percent, lost_percent, late_percent, kill_per_myriad, lost_reply_percent, stale_read_percent]
+        {
+            *fault = 0;
+        }
+    }
+}
+
 impl Default for Facts {
     fn default() -> Self {
         Self {
@@ -66,11 +117,22 @@ impl Default for Facts {
             reclaim_spread: Span::secs(0, 10),
             placement_retry: Duration::from_secs(30),
             placement_retry_cap: Duration::from_secs(300),
+            breaker_counts_placement: true,
             suppress_repeats: Duration::from_secs(6 * 3600),
             empty_deployment: Span::secs(60, 90),
             event_latency: Span::millis(100, 2000),
             duplicate_percent: 0,
             duplicate_delay: Span::secs(0, 300),
+            lost_percent: 0,
+            late_percent: 0,
+            late_by: Span::secs(30, 1800),
+            kill_per_myriad: 0,
+            lost_reply_percent: 0,
+            stale_read_percent: 0,
+            stale_for: Duration::from_secs(30),
+            update_bucket: (50, 5),
+            describe_bucket: (100, 20),
+            kills: Vec::new(),
             poll_latency: Span::millis(20, 200),
             lambda_start: Span::millis(10, 60),
             call_latency: Span::millis(5, 60),

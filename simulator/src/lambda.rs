@@ -1,10 +1,13 @@
 //! Lambda: event-source mappings that turn messages into invocations, the schedule of the restore handler, and the
 //! handlers themselves, which are the production ones.
 
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use handlers::event::Trust;
-use handlers::handler::{Message, handle_interruptions, handle_placement_failures, handle_restores};
+use handlers::handler::{Failure, Message, handle_interruptions, handle_placement_failures, handle_restores};
 use handlers::reconcile::Reconciler;
 
 use crate::agenda::Action;
@@ -73,13 +76,12 @@ impl World {
         if received.messages.is_empty() {
             return;
         }
-        let visible_at = self.now + self.facts.visibility_timeout;
         let mut receipts = Vec::new();
         let mut messages = Vec::new();
         for (receipt, message) in received.messages {
-            self.agenda.plan(visible_at, Action::Reappear(queue, receipt));
+            self.hide(queue, receipt, self.facts.visibility_timeout);
             receipts.push(receipt);
-            messages.push(Message { id: message.id, body: message.body });
+            messages.push(Message { id: message.id, body: message.body, receive_count: message.receive_count });
         }
         self.concurrency[queue] += 1;
         self.invoke(Work::Batch { queue, receipts, messages });
@@ -88,9 +90,16 @@ impl World {
         }
     }
 
-    /// A message's visibility timeout is over.
+    /// `ChangeMessageVisibility`.
+    fn hide(&mut self, queue: usize, receipt: u64, time: Duration) {
+        let visible_at = self.now + time;
+        self.queues[queue].hide(receipt, visible_at);
+        self.agenda.plan(visible_at, Action::Reappear(queue, receipt));
+    }
+
+    /// A message's visibility timeout is over, unless it was changed meanwhile.
     pub(crate) fn reappear(&mut self, queue: usize, receipt: u64) {
-        if self.queues[queue].reappear(receipt) {
+        if self.queues[queue].reappear(receipt, self.now) {
             self.plan_poll(queue);
         }
     }
@@ -108,18 +117,38 @@ impl World {
         self.starting.push(Invocation { request_id, work });
     }
 
-    /// A queue function has ended: what did not fail is deleted, the rest reappears. A function that timed out deletes
-    /// nothing.
-    fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], failed: &[String]) {
-        for (receipt, message) in receipts.iter().zip(messages) {
-            if !failed.contains(&message.id) {
-                self.queues[queue].delete(*receipt);
+    /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function that
+    /// was cut short says nothing, and all of its messages come back with their visibility timeout.
+    fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
+        self.concurrency[queue] -= 1;
+        if let End::Finished(failures) = end {
+            for (receipt, message) in receipts.iter().zip(messages) {
+                match failures.iter().find(|failure| failure.id == message.id) {
+                    Some(failure) => self.hide(queue, *receipt, failure.retry_in),
+                    None => self.queues[queue].delete(*receipt),
+                }
             }
         }
-        self.concurrency[queue] -= 1;
         if !self.queues[queue].is_empty() {
             self.plan_poll(queue);
         }
+    }
+}
+
+/// How an invocation ended.
+enum End<T> {
+    Finished(T),
+    TimedOut,
+    Killed,
+}
+
+/// Runs `work` until it is done, its time is over, or one of its calls kills it.
+async fn until_the_end<T>(ports: &SimPorts, timeout: Duration, work: impl Future<Output = T>) -> End<T> {
+    // Biased towards the end: polled first, so that the order does not depend on chance.
+    match select(pin!(ports.killed()), pin!(tokio::time::timeout(timeout, work))).await {
+        Either::Left(_) => End::Killed,
+        Either::Right((Ok(done), _)) => End::Finished(done),
+        Either::Right((Err(_), _)) => End::TimedOut,
     }
 }
 
@@ -128,42 +157,39 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     let Invocation { request_id, work } = invocation;
     let (start, timeout, policy, trust) = sim.with(|world| {
         let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
-        (
-            world.dice.lambda.within(world.facts.lambda_start),
-            world.facts.lambda_timeout,
-            world.spec.policy.clone(),
-            trust,
-        )
+        let start = world.dice.lambda.within(world.facts.lambda_start);
+        (start, world.facts.lambda_timeout, world.spec.policy.clone(), trust)
     });
     tokio::time::sleep(start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
     let reconciler = Reconciler::new(&ports, &policy, request_id);
     let function = work.function();
-    match work {
+    let (outcome, failed) = match work {
         Work::Batch { queue, receipts, messages } => {
-            let handled = tokio::time::timeout(timeout, async {
+            let end = until_the_end(&ports, timeout, async {
                 match queue {
                     PLACEMENT_FAILURE_QUEUE => handle_placement_failures(&reconciler, &trust, &messages).await,
                     _ => handle_interruptions(&reconciler, &trust, &messages).await,
                 }
             });
-            let (failed, timed_out): (Vec<String>, bool) = match handled.await {
-                Ok(failures) => (failures.into_iter().map(|f| f.id).collect(), false),
-                Err(_) => (messages.iter().map(|m| m.id.clone()).collect(), true),
-            };
-            sim.with(|world| {
-                world.record(None, Happening::Finished { function, failed: failed.len(), timed_out });
-                world.batch_done(queue, &receipts, &messages, &failed);
-            });
+            let end = end.await;
+            sim.with(|world| world.batch_done(queue, &receipts, &messages, &end));
+            end.outcome(Vec::len)
         }
         Work::Restore => {
-            let swept = tokio::time::timeout(timeout, handle_restores(&reconciler)).await;
-            let (failed, timed_out) = match swept {
-                Ok(Ok(report)) => (report.failed, false),
-                Ok(Err(_)) => (1, false),
-                Err(_) => (0, true),
-            };
-            sim.with(|world| world.record(None, Happening::Finished { function, failed, timed_out }));
+            let end = until_the_end(&ports, timeout, handle_restores(&reconciler)).await;
+            end.outcome(|swept| swept.as_ref().map_or(1, |report| report.failed))
+        }
+    };
+    sim.with(|world| world.record(None, Happening::Finished { function, outcome, failed }));
+}
+
+impl<T> End<T> {
+    fn outcome(&self, failed: impl FnOnce(&T) -> usize) -> (&'static str, usize) {
+        match self {
+            Self::Finished(done) => ("ends", failed(done)),
+            Self::TimedOut => ("is stopped at its timeout", 0),
+            Self::Killed => ("is killed", 0),
         }
     }
 }

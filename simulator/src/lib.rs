@@ -20,8 +20,10 @@ mod eventbridge;
 pub mod facts;
 mod lambda;
 pub mod ledger;
+mod limits;
 mod market;
 mod oracle;
+mod owner;
 pub mod pattern;
 mod ports;
 mod run;
@@ -34,4 +36,4 @@ pub mod trace;
 mod world;
 
 pub use ecs::{ApiError, UpdateService};
-pub use run::{Outcome, ServiceOutcome, run};
+pub use run::{Outcome, ServiceOutcome, Simulation, run};

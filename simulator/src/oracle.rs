@@ -1,28 +1,42 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use handlers::record::{Phase, Record};
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
+use handlers::timestamp::Timestamp;
 
 use crate::trace::Happening;
 use crate::world::World;
 
+/// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
+/// before, it cannot know.
+const UNKNOWABLE: Duration = Duration::from_secs(90);
+
 /// The truth about whose strategy is whose, and every breach found.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    owners: BTreeMap<ServiceId, Strategy>,
+    /// What each owner chose, and since when; the last is in force.
+    owners: BTreeMap<ServiceId, Vec<(Timestamp, Strategy)>>,
     pub(crate) violations: Vec<String>,
 }
 
 impl Oracle {
-    pub(crate) fn owner_chose(&mut self, service: &ServiceId, strategy: &Strategy) {
-        self.owners.insert(service.clone(), strategy.clone());
+    pub(crate) fn owner_chose(&mut self, now: Timestamp, service: &ServiceId, strategy: &Strategy) {
+        self.owners.entry(service.clone()).or_default().push((now, strategy.clone()));
     }
 
     pub(crate) fn owners_strategy(&self, service: &ServiceId) -> Option<&Strategy> {
-        self.owners.get(service)
+        self.owners.get(service)?.last().map(|(_, strategy)| strategy)
+    }
+
+    /// What a handler may take for the owner's strategy now: the one in force, and those replaced only just now.
+    fn credible(&self, service: &ServiceId, now: Timestamp) -> impl Iterator<Item = &Strategy> {
+        let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
+        let in_force = move |n: usize| chosen.get(n + 1).is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE);
+        chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
     }
 }
 
@@ -35,14 +49,19 @@ impl World {
             }
             return;
         };
-        let owners = self.oracle.owners_strategy(&record.service);
-        if owners.map(Strategy::items) != Some(saved.items()) {
+        // Whoever may not look cannot know; a held record is checked again before anything is done with it.
+        if record.phase == Phase::Held {
+            return;
+        }
+        if !self.oracle.credible(&record.service, self.now).any(|owners| owners.items() == saved.items()) {
+            let owners = self.oracle.owners_strategy(&record.service);
             let owners = owners.map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));
         }
     }
 
-    /// A forced deployment of ours changes the strategy, and only between the owner's and its fallback.
+    /// A forced deployment of ours changes the strategy, and only between the owner's, its fallback and its probe: so no
+    /// strategy of someone else is ever overwritten.
     pub(crate) fn judge_forced_deployment(
         &mut self,
         service: &ServiceId,
@@ -53,10 +72,9 @@ impl World {
             self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
             return;
         };
-        let owners = self.oracle.owners_strategy(service).cloned();
-        let allowed = owners.is_some_and(|o| *strategy == o || *strategy == o.fallback());
-        if !allowed {
-            self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback"));
+        let ours = |o: &Strategy| *strategy == *o || *strategy == o.fallback() || *strategy == o.probe();
+        if !self.oracle.credible(service, self.now).any(ours) {
+            self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
         }
     }
 

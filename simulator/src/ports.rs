@@ -1,51 +1,82 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use handlers::held::HeldReason;
-use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
+use handlers::market::Market;
+use handlers::observation::{Deployment, Look, Message, Observation, Rollout};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
 use handlers::reconcile::Transition;
 use handlers::record::Record;
-use handlers::service::{ServiceId, ServiceName};
+use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::ecs::{ApiError, Service, UpdateService};
+use crate::limits::Bucket;
 use crate::run::Sim;
 use crate::table::Item;
 use crate::trace::Caller;
 use crate::world::World;
 
-/// The ports of one invocation. Each call takes its time on the way there and back.
+/// The ports of one invocation. Each call takes its time on the way there and back, and may be the invocation's last.
 #[derive(Debug)]
-pub(crate) struct SimPorts(Rc<Sim>);
+pub(crate) struct SimPorts {
+    sim: Rc<Sim>,
+    killed: Notify,
+}
+
+/// A call whose reply is lost: it may have taken effect, the caller cannot know.
+struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
-        Self(sim)
+        Self { sim, killed: Notify::new() }
     }
 
-    async fn call<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
-        let latency = || self.0.with(|world| world.dice.lambda.within(world.facts.call_latency) / 2);
-        tokio::time::sleep(whole_millis(latency())).await;
-        let result = self.0.with(work);
-        tokio::time::sleep(whole_millis(latency())).await;
-        result
+    /// Resolves when the invocation is killed.
+    pub(crate) async fn killed(&self) {
+        self.killed.notified().await;
+    }
+
+    async fn call<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, LostReply> {
+        let fate = self.sim.with(World::fate_of_call);
+        tokio::time::sleep(fate.there).await;
+        if fate.kill == Some(false) {
+            self.die().await;
+        }
+        let result = self.sim.with(work);
+        tokio::time::sleep(fate.back).await;
+        if fate.kill == Some(true) {
+            self.die().await;
+        }
+        if fate.reply_lost { Err(LostReply) } else { Ok(result) }
+    }
+
+    /// The invocation ends here; whoever waits for it is told.
+    async fn die(&self) {
+        self.killed.notify_one();
+        std::future::pending::<()>().await;
     }
 }
 
-/// Virtual time counts whole milliseconds.
-fn whole_millis(time: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_millis(time.as_millis() as u64)
-}
+const NO_REPLY: &str = "the connection was closed before the reply came";
 
 impl Ecs for SimPorts {
     async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
-        self.call(|world| {
-            let look = |service: &ServiceName| {
+        let look = self.call(|world| {
+            if !world.take_token(&cluster.account, Bucket::Describe) {
+                return Err(EcsError::Throttled("Rate exceeded".into()));
+            }
+            if let Some(reason) = world.role_refuses(&cluster.account, "ecs:DescribeServices") {
+                return Ok(vec![Look::Blocked(reason); services.len()]);
+            }
+            let mut look = |service: &ServiceName| {
                 let id = ServiceId {
                     account: cluster.account.clone(),
                     region: cluster.region.clone(),
@@ -53,26 +84,32 @@ impl Ecs for SimPorts {
                     service: service.clone(),
                 };
                 match world.ecs.find(&id) {
-                    Some(key) => Look::Found(Box::new(observe(world.ecs.service(key)))),
+                    Some(key) => Look::Found(Box::new(world.read_service(key))),
                     None => Look::Missing,
                 }
             };
-            Ok(services.iter().map(look).collect())
-        })
-        .await
+            Ok(services.iter().map(&mut look).collect())
+        });
+        look.await.unwrap_or_else(|LostReply| Err(EcsError::Unclear(NO_REPLY.into())))
     }
 
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let update =
             UpdateService { strategy: Some(strategy.items().to_vec()), desired: None, force_new_deployment: true };
-        self.call(|world| {
+        let updated = self.call(|world| {
+            if !world.take_token(&service.account, Bucket::Update) {
+                return Err(UpdateError::Throttled("Rate exceeded".into()));
+            }
+            if let Some(reason) = world.role_refuses(&service.account, "ecs:UpdateService") {
+                return Err(UpdateError::Refused(reason));
+            }
             world.update_service(Caller::Recovery, service, &update).map_err(update_error)?;
             match world.ecs.find(service) {
                 Some(key) => Ok(observe(world.ecs.service(key))),
                 None => Err(UpdateError::Gone("Service not found.".into())),
             }
-        })
-        .await
+        });
+        updated.await.unwrap_or_else(|LostReply| Err(UpdateError::Unclear(NO_REPLY.into())))
     }
 }
 
@@ -90,28 +127,40 @@ fn update_error(error: ApiError) -> UpdateError {
     }
 }
 
-fn observe(service: &Service) -> Observation {
+pub(crate) fn observe(service: &Service) -> Observation {
     let running = |deployment: &str| {
         service.tasks.values().filter(|t| t.is_running() && t.deployment == deployment).count() as u32
     };
     let deployments = service.deployments.iter().enumerate().map(|(n, d)| Deployment {
         id: d.id.clone(),
         primary: n == 0,
-        rollout: if d.completed { Rollout::Completed } else { Rollout::InProgress },
+        rollout: match (d.completed, d.failed) {
+            (true, _) => Rollout::Completed,
+            (false, true) => Rollout::Failed,
+            (false, false) => Rollout::InProgress,
+        },
         strategy: Some(d.strategy.clone()),
         running: running(&d.id),
         created_at: d.created_at,
     });
     Observation {
         created_at: service.created_at,
-        active: true,
+        active: service.active,
         strategy: Some(service.strategy.clone()),
-        controller: Controller::Rolling,
+        controller: service.controller.clone(),
         replica: true,
+        opted_out: service.opted_out,
+        minimum_healthy_percent: service.minimum_healthy_percent,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
         deployments: deployments.collect(),
         messages: service.messages.iter().map(|(at, text)| Message { at: *at, text: text.clone() }).collect(),
+    }
+}
+
+impl SimPorts {
+    async fn store<T>(&self, work: impl FnOnce(&mut World) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.call(work).await.unwrap_or_else(|LostReply| Err(StoreError::Unclear(NO_REPLY.into())))
     }
 }
 
@@ -129,20 +178,34 @@ fn to_put(result: Result<(), Option<Item>>) -> Result<Put, StoreError> {
 
 impl StateStore for SimPorts {
     async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
-        self.call(|world| world.table.get(&id.record_id()).map(to_record).transpose()).await
+        self.store(|world| world.table.get(&id.record_id()).map(to_record).transpose()).await
     }
 
     async fn put(&self, record: &Record) -> Result<Put, StoreError> {
         let written = Record { version: record.version + 1, ..record.clone() };
-        self.call(|world| to_put(world.put_record(record.version, &written))).await
+        self.store(|world| to_put(world.put_record(record.version, &written))).await
     }
 
     async fn delete(&self, record: &Record) -> Result<Put, StoreError> {
-        self.call(|world| to_put(world.delete_record(record))).await
+        self.store(|world| to_put(world.delete_record(record))).await
+    }
+
+    async fn market(&self, account: &AccountId, region: &Region) -> Result<Option<Market>, StoreError> {
+        self.store(|world| {
+            let item = world.table.get(&Market::id(account, region));
+            Ok(item.map(|item| Market::from_item(item.clone())).transpose()?)
+        })
+        .await
+    }
+
+    async fn put_market(&self, market: &Market) -> Result<bool, StoreError> {
+        let written = Market { version: market.version + 1, ..market.clone() };
+        let id = Market::id(&market.account, &market.region);
+        self.store(|world| Ok(world.table.put(&id, market.version, written.to_item()).is_ok())).await
     }
 
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
-        self.call(|world| {
+        self.store(|world| {
             let after = after.and_then(|token| {
                 let (at, id) = token.0.split_once(' ')?;
                 Some((at.parse().ok()?, id.to_owned()))
@@ -160,13 +223,20 @@ impl StateStore for SimPorts {
 
 impl AuditLog for SimPorts {
     async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
-        self.call(|world| world.audit(transition)).await;
-        Ok(())
+        self.call(|world| world.audit(transition)).await.map_err(|LostReply| AuditError(NO_REPLY.into()))
+    }
+
+    fn measure(&self, line: &Value) {
+        self.sim.with(|world| world.metrics.push(line.clone()));
     }
 }
 
 impl Clock for SimPorts {
     fn now(&self) -> Timestamp {
-        self.0.with(|world| world.now)
+        self.sim.with(|world| world.now)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }

@@ -10,7 +10,9 @@ use handlers::reconcile::Transition;
 use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::agenda::GENESIS;
@@ -18,7 +20,7 @@ use crate::facts::Facts;
 use crate::lambda;
 use crate::ledger::Ledger;
 use crate::pattern::PatternError;
-use crate::spec::WorldSpec;
+use crate::spec::{WorldEvent, WorldSpec};
 use crate::trace::Entry;
 use crate::world::World;
 
@@ -46,6 +48,10 @@ pub struct Outcome {
     pub messages_left: usize,
     /// Messages in the DLQs.
     pub messages_dead: usize,
+    /// Calls made by handlers.
+    pub calls: u64,
+    /// Calls that ECS throttled.
+    pub throttled: u64,
 }
 
 /// One service after the run.
@@ -57,6 +63,12 @@ pub struct ServiceOutcome {
     pub original: Strategy,
     /// The live strategy.
     pub live: Strategy,
+    /// Whether the service is ACTIVE; a deleted one is not.
+    pub active: bool,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks running.
+    pub running: u32,
     /// Its books.
     pub ledger: Ledger,
     /// Its record, if there is one.
@@ -64,16 +76,90 @@ pub struct ServiceOutcome {
 }
 
 impl Sim {
+    fn start_to_now(&self) -> Duration {
+        self.world.borrow().now.since(GENESIS)
+    }
+
     /// The world, as of now.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.borrow_mut();
-        world.now = GENESIS + self.start.elapsed();
+        // Outside of the runtime there is no virtual clock, and no time passes.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            world.now = GENESIS + self.start.elapsed();
+        }
         let waited_for = world.agenda.next_at();
         let result = work(&mut world);
         if world.agenda.next_at() < waited_for || waited_for.is_none() {
             self.earlier.notify_one();
         }
         result
+    }
+}
+
+/// A world that is run piece by piece, with things done to it in between.
+///
+/// Do not use it from within a tokio runtime: the world has a clock of its own.
+#[derive(Debug)]
+pub struct Simulation {
+    runtime: Runtime,
+    invocations: LocalSet,
+    sim: Rc<Sim>,
+}
+
+impl Simulation {
+    /// The world of `spec` before its first moment.
+    ///
+    /// # Errors
+    /// [`PatternError`] when an event pattern of the product is invalid.
+    ///
+    /// # Panics
+    /// When called from within a tokio runtime.
+    pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without I/O needs nothing from the system");
+        let world = RefCell::new(World::new(spec, facts)?);
+        let start = runtime.block_on(async { Instant::now() });
+        let sim = Rc::new(Sim { world, start, earlier: Notify::new() });
+        Ok(Self { runtime, invocations: LocalSet::new(), sim })
+    }
+
+    /// Lets `time` pass.
+    pub fn advance(&mut self, time: Duration) {
+        let end = self.elapsed() + time;
+        self.invocations.block_on(&self.runtime, drive(Rc::clone(&self.sim), end));
+    }
+
+    /// Makes something happen now.
+    pub fn happen(&mut self, event: WorldEvent) {
+        self.sim.with(|world| world.happen(event));
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.sim.start_to_now()
+    }
+
+    /// Invariants the oracle has found broken so far.
+    pub fn violations(&self) -> Vec<String> {
+        self.sim.with(|world| world.oracle.violations.clone())
+    }
+
+    /// The record of a service as it stands.
+    pub fn record(&self, service: &ServiceId) -> Option<Record> {
+        self.sim.with(|world| world.table.records().find(|record| record.service == *service))
+    }
+
+    /// The world's end.
+    pub fn finish(self) -> Outcome {
+        let Self { runtime, invocations, sim } = self;
+        sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
+        // Invocations still under way end here; what they would have done lies after the end.
+        drop(invocations);
+        drop(runtime);
+        outcome(Rc::into_inner(sim).expect("only invocations shared it").world.into_inner())
     }
 }
 
@@ -85,27 +171,17 @@ impl Sim {
 /// # Panics
 /// When called from within a tokio runtime: the world needs a clock of its own.
 pub fn run(spec: WorldSpec, facts: Facts, duration: Duration) -> Result<Outcome, PatternError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O needs nothing from the system");
-    let world = RefCell::new(World::new(spec, facts)?);
-    let start = runtime.block_on(async { Instant::now() });
-    let sim = Rc::new(Sim { world, start, earlier: Notify::new() });
-    let invocations = tokio::task::LocalSet::new();
-    invocations.block_on(&runtime, drive(Rc::clone(&sim), duration));
-    // Invocations still under way end here; what they would have done lies after the end.
-    drop(invocations);
-    let world = Rc::into_inner(sim).expect("only invocations shared it").world.into_inner();
-    Ok(outcome(world))
+    let mut simulation = Simulation::new(spec, facts)?;
+    simulation.advance(duration);
+    Ok(simulation.finish())
 }
 
-async fn drive(sim: Rc<Sim>, duration: Duration) {
-    let end = sim.start + duration;
+async fn drive(sim: Rc<Sim>, end: Duration) {
+    let end = sim.start + end;
     loop {
         let next = sim.with(|world| world.agenda.next_at()).map_or(end, |at| sim.start + at.since(GENESIS));
-        if next > end {
+        // What is due at the very end comes after whatever is done to the world then.
+        if next >= end {
             break;
         }
         if timeout_at(next, sim.earlier.notified()).await.is_ok() {
@@ -118,12 +194,9 @@ async fn drive(sim: Rc<Sim>, duration: Duration) {
         for invocation in starting {
             tokio::task::spawn_local(lambda::run(Rc::clone(&sim), invocation));
         }
-        if next == end {
-            break;
-        }
     }
     sleep_until(end).await;
-    sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
+    sim.with(|_| ());
 }
 
 fn outcome(world: World) -> Outcome {
@@ -133,6 +206,9 @@ fn outcome(world: World) -> Outcome {
     let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
         record: records.remove(&service.id),
+        active: service.active,
+        desired: service.desired,
+        running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
         live: service.strategy,
         id: service.id,
         ledger,
@@ -144,5 +220,7 @@ fn outcome(world: World) -> Outcome {
         violations: world.oracle.violations,
         messages_left,
         messages_dead,
+        calls: world.calls,
+        throttled: world.throttled,
     }
 }

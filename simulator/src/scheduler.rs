@@ -23,6 +23,9 @@ impl World {
 
     fn start_tasks(&mut self, key: ServiceKey) {
         let service = self.ecs.service(key);
+        if service.primary().failed || !service.active {
+            return;
+        }
         let desired = service.desired as usize;
         let most = desired * service.maximum_percent as usize / 100;
         let primary = self.primary_tasks(key).count();
@@ -98,7 +101,28 @@ impl World {
         has_room
     }
 
+    /// A task of the primary deployment did not become healthy. Three in a row are said to be the application's fault; the
+    /// circuit breaker's threshold is half the desired count, at least 3 and at most 200 (aws-facts.md §1.6).
+    pub(crate) fn task_failed(&mut self, key: ServiceKey) {
+        let now = self.now;
+        let service = self.ecs.service_mut(key);
+        let threshold = service.desired.div_ceil(2).clamp(3, 200);
+        let deployment = &mut service.deployments[0];
+        deployment.failed_tasks += 1;
+        let failed_tasks = deployment.failed_tasks;
+        let trips = service.circuit_breaker && !deployment.completed && !deployment.failed && failed_tasks >= threshold;
+        if service.application_fails && failed_tasks.is_multiple_of(3) {
+            service.say(now, "is unable to consistently start tasks successfully.");
+        }
+        if trips {
+            self.roll_back(key);
+        }
+    }
+
     fn placement_failed(&mut self, key: ServiceKey, provider: &CapacityProvider) {
+        if self.facts.breaker_counts_placement {
+            self.task_failed(key);
+        }
         let now = self.now;
         let pause = self.facts.placement_retry;
         let service = self.ecs.service_mut(key);
@@ -121,7 +145,7 @@ impl World {
             return;
         }
         let service = self.ecs.service_mut(key);
-        if let Some(placement) = service.placement.get_mut(provider) {
+        if let (Some(placement), false) = (service.placement.get_mut(provider), silent) {
             placement.told_at = Some(now);
         }
         self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced: !silent });
@@ -196,6 +220,8 @@ impl World {
         let service = self.ecs.service_mut(key);
         service.deployments.truncate(1);
         service.deployments[0].completed = true;
+        service.deployments[0].failed_tasks = 0;
+        service.last_completed = Some(service.deployments[0].strategy.clone());
         let (id, deployment) = (service.id.clone(), service.deployments[0].clone());
         self.record(Some(&id), Happening::DeploymentCompleted { strategy: deployment.strategy });
         let reason = format!("ECS deployment {} completed.", deployment.id);

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region, ServiceId};
-use handlers::strategy::Strategy;
+use handlers::strategy::{CapacityProvider, Strategy};
 use serde_json::Value;
 
 /// A world before its first moment.
@@ -44,8 +45,31 @@ pub struct ServiceSpec {
     pub minimum_healthy_percent: u32,
     /// Upper bound of tasks during a deployment, in percent of desired; ECS's default is 200.
     pub maximum_percent: u32,
+    /// Whether the deployment circuit breaker is on, with rollback.
+    pub circuit_breaker: bool,
+    /// Providers associated with the cluster.
+    pub associated: Vec<CapacityProvider>,
+    /// Who runs deployments.
+    pub controller: Controller,
     /// Time between SIGTERM and SIGKILL, 120 s at most on Fargate (aws-facts.md §3).
     pub stop_timeout: Duration,
+}
+
+impl ServiceSpec {
+    /// A service with everything but its name, size and strategy as ECS has it by default.
+    pub fn new(id: ServiceId, desired: u32, strategy: Strategy) -> Self {
+        Self {
+            id,
+            desired,
+            strategy,
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            circuit_breaker: false,
+            associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
+            controller: Controller::Rolling,
+            stop_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Something that happens at a time counted from the start of the world.
@@ -96,6 +120,49 @@ pub enum WorldEvent {
         /// `detail`, an object.
         detail: Value,
     },
+    /// `CentralSpotAutomationRole` of some accounts changes.
+    Role {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// To what.
+        role: Role,
+    },
+    /// The faults of [`crate::facts::Facts`] end.
+    Calm,
+    /// The owner tags the service `spot-recovery=off`, or takes the tag away.
+    OptOut {
+        /// Which service.
+        service: ServiceId,
+        /// Whether the tag is there from now on.
+        off: bool,
+    },
+    /// The owner deploys: a new deployment on the strategy as it is.
+    Deploy {
+        /// Which service.
+        service: ServiceId,
+    },
+    /// The owner deletes the service; its tasks stop.
+    DeleteService {
+        /// Which service.
+        service: ServiceId,
+    },
+    /// The owner creates a deleted service anew, under the same name, as it was in the beginning.
+    CreateService {
+        /// Which service.
+        service: ServiceId,
+    },
+    /// From now on the application's new tasks fail shortly after they run, or run well again.
+    Application {
+        /// Whose tasks.
+        service: ServiceId,
+        /// Whether they fail.
+        fails: bool,
+    },
+    /// AZ rebalancing cannot place a task in its zone: the same event as a shortage, at full count (aws-facts.md §2.2).
+    RebalancingFailure {
+        /// Whose task.
+        service: ServiceId,
+    },
     /// The owner changes the service; a change of strategy forces a new deployment, as ECS demands.
     UpdateService {
         /// Which service.
@@ -105,6 +172,17 @@ pub enum WorldEvent {
         /// The new desired count, if it changes.
         desired: Option<u32>,
     },
+}
+
+/// `CentralSpotAutomationRole` of a workload account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// As onboarding made it.
+    Present,
+    /// Missing, or it does not trust the central account: `AssumeRole` is denied.
+    Missing,
+    /// It lacks `ecs:UpdateService`.
+    ReadOnly,
 }
 
 /// How much a market has, in tasks.

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use handlers::timestamp::Timestamp;
+
 /// A queue and its DLQ.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Message>,
     /// Received and not yet deleted, by receipt.
-    in_flight: BTreeMap<u64, Message>,
+    in_flight: BTreeMap<u64, Hidden>,
     receipts: u64,
     /// Messages received more often than allowed.
     pub(crate) dead: Vec<Message>,
@@ -19,6 +21,13 @@ pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) receive_count: u32,
+}
+
+/// A received message and when it is visible again.
+#[derive(Debug)]
+struct Hidden {
+    message: Message,
+    visible_at: Timestamp,
 }
 
 /// What a receive gave.
@@ -39,7 +48,7 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Up to `most` messages; each stays invisible until deleted or released.
+    /// Up to `most` messages; each must be hidden or deleted.
     pub(crate) fn receive(&mut self, most: usize, max_receive_count: u32) -> Received {
         let mut received = Received::default();
         while received.messages.len() < most {
@@ -51,7 +60,8 @@ impl Queue {
             }
             message.receive_count += 1;
             self.receipts += 1;
-            self.in_flight.insert(self.receipts, message.clone());
+            let hidden = Hidden { message: message.clone(), visible_at: Timestamp::from_millis(0) };
+            self.in_flight.insert(self.receipts, hidden);
             received.messages.push((self.receipts, message));
         }
         received
@@ -61,9 +71,20 @@ impl Queue {
         self.in_flight.remove(&receipt);
     }
 
-    /// The visibility timeout of a receipt is over. Returns whether the message is back.
-    pub(crate) fn reappear(&mut self, receipt: u64) -> bool {
-        self.in_flight.remove(&receipt).map(|message| self.waiting.push_back(message)).is_some()
+    /// A received message stays invisible until `visible_at`.
+    pub(crate) fn hide(&mut self, receipt: u64, visible_at: Timestamp) {
+        if let Some(hidden) = self.in_flight.get_mut(&receipt) {
+            hidden.visible_at = visible_at;
+        }
+    }
+
+    /// Makes a received message visible again if its time has come. Returns whether it is.
+    pub(crate) fn reappear(&mut self, receipt: u64, now: Timestamp) -> bool {
+        let due = self.in_flight.get(&receipt).is_some_and(|hidden| hidden.visible_at <= now);
+        if due {
+            self.waiting.extend(self.in_flight.remove(&receipt).map(|hidden| hidden.message));
+        }
+        due
     }
 
     /// Messages neither handled nor dead.
@@ -75,6 +96,8 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(0);
 
     fn queue_of(ids: &[&str]) -> Queue {
         let mut queue = Queue::default();
@@ -95,8 +118,8 @@ mod tests {
             assert_eq!((message.receive_count, message.body.as_str()), (count, "body of a"));
             assert!(queue.is_empty() && queue.receive(10, 5).messages.is_empty());
             assert_eq!(queue.left(), 1, "in flight is not handled");
-            assert!(queue.reappear(*receipt));
-            assert!(!queue.reappear(*receipt), "a receipt brings its message back once");
+            assert!(queue.reappear(*receipt, START));
+            assert!(!queue.reappear(*receipt, START), "a receipt brings its message back once");
         }
     }
 
@@ -105,7 +128,7 @@ mod tests {
         let mut queue = queue_of(&["a"]);
         let (receipt, _) = queue.receive(10, 5).messages[0];
         queue.delete(receipt);
-        assert!(!queue.reappear(receipt));
+        assert!(!queue.reappear(receipt, START));
         assert_eq!((queue.left(), queue.dead.len()), (0, 0));
     }
 
@@ -113,10 +136,10 @@ mod tests {
     fn a_receipt_from_before_a_reappearance_deletes_nothing() {
         let mut queue = queue_of(&["a"]);
         let (old, _) = queue.receive(10, 5).messages[0];
-        queue.reappear(old);
+        queue.reappear(old, START);
         let (new, _) = queue.receive(10, 5).messages[0];
         queue.delete(old);
-        assert!(queue.reappear(new));
+        assert!(queue.reappear(new, START));
     }
 
     #[test]
@@ -125,7 +148,7 @@ mod tests {
         for _ in 0..5 {
             let received = queue.receive(10, 5);
             assert_eq!((received.messages.len(), received.dead), (1, 0));
-            queue.reappear(received.messages[0].0);
+            queue.reappear(received.messages[0].0, START);
         }
         let received = queue.receive(10, 5);
         assert_eq!((received.messages.len(), received.dead), (0, 1));
@@ -138,7 +161,7 @@ mod tests {
         let mut queue = queue_of(&["poison"]);
         for _ in 0..2 {
             let (receipt, _) = queue.receive(10, 2).messages[0];
-            queue.reappear(receipt);
+            queue.reappear(receipt, START);
         }
         queue.send("a".into(), String::new());
         queue.send("b".into(), String::new());

@@ -25,7 +25,7 @@ impl Table {
     pub(crate) fn put(&mut self, id: &str, version: u64, item: Item) -> Result<Option<Item>, Option<Item>> {
         self.check(id, version)?;
         let before = self.take(id);
-        self.due.insert(due_key(id, &item));
+        self.due.extend(due_key(id, &item));
         self.items.insert(id.to_owned(), item);
         Ok(before)
     }
@@ -44,7 +44,9 @@ impl Table {
 
     fn take(&mut self, id: &str) -> Option<Item> {
         let item = self.items.remove(id)?;
-        self.due.remove(&due_key(id, &item));
+        if let Some(key) = due_key(id, &item) {
+            self.due.remove(&key);
+        }
         Some(item)
     }
 
@@ -64,9 +66,10 @@ impl Table {
     }
 }
 
-fn due_key(id: &str, item: &Item) -> (u32, u64, String) {
-    let number = |name: &str| item.get(name).and_then(Value::as_u64).unwrap_or(0);
-    (u32::try_from(number("due_shard")).unwrap_or(0), number("next_check_at"), id.to_owned())
+/// The item's place in the due index, which is sparse: an item without the attributes is not in it.
+fn due_key(id: &str, item: &Item) -> Option<(u32, u64, String)> {
+    let number = |name: &str| item.get(name).and_then(Value::as_u64);
+    Some((u32::try_from(number("due_shard")?).ok()?, number("next_check_at")?, id.to_owned()))
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl World {
                 created_at: now,
                 running_since: None,
                 stop: None,
-                version: 1,
+                version: 0,
                 step_at: Some(step_at),
             },
         );
@@ -137,6 +137,7 @@ impl World {
             }
             Status::Pending => {
                 self.set_running(key, task, now);
+                self.plan_failure(key, task);
                 self.schedule(key);
             }
             Status::Running => self.end_containers(key, task),

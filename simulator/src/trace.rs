@@ -8,7 +8,7 @@ use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde::Serialize;
 
-use crate::spec::{Capacity, Loss};
+use crate::spec::{Capacity, Loss, Role};
 
 /// One happening.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +110,25 @@ pub enum Happening {
         /// ECS's message.
         message: String,
     },
+    /// The owner did something to the service other than `UpdateService`.
+    Owner {
+        /// What, as the rest of a sentence.
+        what: &'static str,
+    },
+    /// A role changed.
+    RoleChanged {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// To what.
+        role: Role,
+    },
+    /// Faults end.
+    Calm,
+    /// The circuit breaker brought back the last deployment that was completed.
+    RolledBack {
+        /// Its strategy.
+        strategy: Strategy,
+    },
     /// A deployment reached COMPLETED.
     DeploymentCompleted {
         /// Its strategy.
@@ -138,10 +157,10 @@ pub enum Happening {
     Finished {
         /// Which.
         function: &'static str,
+        /// How.
+        outcome: &'static str,
         /// Messages that must come back, or records that stay due.
         failed: usize,
-        /// Whether it was stopped at its timeout.
-        timed_out: bool,
     },
     /// The record changed its phase.
     Phase {
@@ -249,10 +268,18 @@ impl fmt::Display for Happening {
             Self::Queued { queue } => write!(f, "message in {queue}"),
             Self::DeadLettered { queue } => write!(f, "message of {queue} moved to its DLQ"),
             Self::Invoked { function, messages } => write!(f, "{function} starts with {messages} messages"),
-            Self::Finished { function, failed, timed_out } => {
-                let how = if *timed_out { "is stopped at its timeout" } else { "ends" };
-                write!(f, "{function} {how}, {failed} failed")
+            Self::Finished { function, outcome, failed } => write!(f, "{function} {outcome}, {failed} failed"),
+            Self::Owner { what } => write!(f, "owner {what}"),
+            Self::RoleChanged { accounts, role } => {
+                let role = match role {
+                    Role::Present => "is as onboarding made it",
+                    Role::Missing => "is missing",
+                    Role::ReadOnly => "may not update services",
+                };
+                write!(f, "role CentralSpotAutomationRole {role} in {}", list(accounts))
             }
+            Self::Calm => f.write_str("faults end"),
+            Self::RolledBack { strategy } => write!(f, "circuit breaker rolls back to {strategy}"),
             Self::Phase { from, to, reason } => {
                 let name = |phase: &Option<Phase>| phase.map_or("-".to_owned(), |p| p.to_string());
                 write!(f, "{} → {}: {reason}", name(from), name(to))

@@ -1,11 +1,14 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use handlers::reconcile::Transition;
 use handlers::record::{Phase, Record};
-use handlers::service::ServiceId;
+use handlers::service::{AccountId, ServiceId};
+use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
+use serde_json::Value;
 
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
 use crate::dice::Dice;
@@ -14,10 +17,11 @@ use crate::eventbridge::EventBridge;
 use crate::facts::Facts;
 use crate::lambda::{Invocation, QUEUES};
 use crate::ledger::Ledger;
+use crate::limits::Buckets;
 use crate::market::Markets;
 use crate::oracle::Oracle;
 use crate::pattern::PatternError;
-use crate::spec::{WorldEvent, WorldSpec};
+use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
 use crate::table::{Item, Table};
 use crate::trace::{Caller, Entry, Happening};
@@ -47,6 +51,14 @@ pub(crate) struct World {
     pub(crate) starting: Vec<Invocation>,
     pub(crate) table: Table,
     pub(crate) audits: Vec<Transition>,
+    /// Lines in the embedded metric format.
+    pub(crate) metrics: Vec<Value>,
+    /// Calls made by handlers so far.
+    pub(crate) calls: u64,
+    /// Calls that ECS throttled.
+    pub(crate) throttled: u64,
+    pub(crate) buckets: Buckets,
+    pub(crate) roles: BTreeMap<AccountId, Role>,
     pub(crate) oracle: Oracle,
     /// One per service, by [`crate::ecs::ServiceKey`].
     pub(crate) ledgers: Vec<Ledger>,
@@ -73,6 +85,11 @@ impl World {
             starting: Vec::new(),
             table: Table::default(),
             audits: Vec::new(),
+            metrics: Vec::new(),
+            calls: 0,
+            throttled: 0,
+            buckets: Buckets::default(),
+            roles: BTreeMap::new(),
             oracle: Oracle::default(),
             ledgers: Vec::new(),
             trace: Vec::new(),
@@ -80,7 +97,7 @@ impl World {
             spec,
         };
         for service in world.spec.services.clone() {
-            world.oracle.owner_chose(&service.id, &service.strategy);
+            world.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
             world.create_settled(&service);
         }
         for event in std::mem::take(&mut world.spec.events) {
@@ -102,6 +119,7 @@ impl World {
             Action::World(event) => self.happen(*event),
             Action::Task(service, task) => self.step_task(service, task),
             Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
+            Action::Fail(service, task) => self.fail_task(service, task),
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),
             Action::Queue(queue, body) => self.enqueue(queue, body),
@@ -111,8 +129,26 @@ impl World {
         }
     }
 
-    fn happen(&mut self, event: WorldEvent) {
+    pub(crate) fn happen(&mut self, event: WorldEvent) {
         match event {
+            WorldEvent::Role { accounts, role } => {
+                self.roles.extend(accounts.iter().map(|account| (account.clone(), role)));
+                self.record(None, Happening::RoleChanged { accounts, role });
+            }
+            WorldEvent::Calm => {
+                self.facts.calm();
+                self.record(None, Happening::Calm);
+            }
+            WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
+            WorldEvent::Deploy { service } => self.owner_deploys(&service),
+            WorldEvent::DeleteService { service } => self.owner_deletes(&service),
+            WorldEvent::CreateService { service } => self.owner_creates(&service),
+            WorldEvent::Application { service, fails } => self.application_changes(&service, fails),
+            WorldEvent::RebalancingFailure { service } => {
+                if let Some(key) = self.ecs.find(&service) {
+                    self.emit_placement_failure(key, &CapacityProvider::FargateSpot);
+                }
+            }
             WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),
             WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
             WorldEvent::Interrupt { service, tasks } => {
@@ -147,22 +183,22 @@ impl World {
     /// A conditional write of a record, seen by the oracle and the books.
     pub(crate) fn put_record(&mut self, version: u64, written: &Record) -> Result<(), Option<Item>> {
         let before = self.table.put(&written.service.record_id(), version, written.to_item())?;
+        let before = before.and_then(|item| Record::from_item(item).ok());
         self.judge_record(written);
-        self.note_phase(&written.service, phase_of(before.as_ref()), Some(written.phase), &written.reason);
+        if written.is_transition_from(before.as_ref()) {
+            self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), &written.reason);
+        }
         Ok(())
     }
 
     /// A conditional delete of a record.
     pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Item>> {
-        let before = self.table.delete(&record.service.record_id(), record.version)?;
-        self.note_phase(&record.service, phase_of(before.as_ref()), None, "nothing left to do for it");
+        self.table.delete(&record.service.record_id(), record.version)?;
+        self.note_phase(&record.service, Some(record.phase), None, "nothing left to do for it");
         Ok(())
     }
 
     fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: &str) {
-        if from == to {
-            return;
-        }
         self.record(Some(service), Happening::Phase { from, to, reason: reason.to_owned() });
         let Some(key) = self.ecs.find(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
@@ -181,8 +217,4 @@ impl World {
         self.audits.push(transition.clone());
         self.record(None, Happening::Audited);
     }
-}
-
-fn phase_of(item: Option<&Item>) -> Option<Phase> {
-    serde_json::from_value(item?.get("phase")?.clone()).ok()
 }

@@ -48,18 +48,18 @@ pub(crate) fn world(seed: u64, restore_schedule: Duration, services: &[Owned], t
     let services: Vec<ServiceSpec> = services
         .iter()
         .enumerate()
-        .map(|(n, owned)| ServiceSpec {
-            id: ServiceId {
+        .map(|(n, owned)| {
+            let id = ServiceId {
                 account: account(owned.account),
                 region: "eu-west-1".parse().expect("a region"),
                 cluster: "web".parse().expect("a cluster"),
                 service: format!("service-{n}").parse().expect("a service"),
-            },
-            desired: owned.desired,
-            strategy: owned.strategy.clone(),
-            minimum_healthy_percent: owned.bounds.0,
-            maximum_percent: owned.bounds.1,
-            stop_timeout: Duration::from_secs(30),
+            };
+            ServiceSpec {
+                minimum_healthy_percent: owned.bounds.0,
+                maximum_percent: owned.bounds.1,
+                ..ServiceSpec::new(id, owned.desired, owned.strategy.clone())
+            }
         })
         .collect();
     let mut events = Vec::new();

@@ -79,12 +79,9 @@ impl Bench {
             restore_schedule: Duration::from_secs(60),
             policy: Policy::default(),
             services: vec![ServiceSpec {
-                id,
-                desired,
-                strategy: strategy.clone(),
                 minimum_healthy_percent: minimum,
                 maximum_percent: maximum,
-                stop_timeout: Duration::from_secs(30),
+                ..ServiceSpec::new(id, desired, strategy.clone())
             }],
             events: Vec::new(),
         };
@@ -111,6 +108,7 @@ impl Bench {
             self.world.now = at;
             while let Some(action) = self.world.agenda.take_due(at) {
                 match action {
+                    Action::Fail(service, task) => self.world.fail_task(service, task),
                     Action::Task(service, task) => self.world.step_task(service, task),
                     Action::Schedule(service) => self.world.schedule(service),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),

@@ -1,0 +1,103 @@
+//! What stands between a caller and ECS: token buckets per account, the role, replies that get lost, reads that are stale, and
+//! the end of the caller itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use handlers::held::HeldReason;
+use handlers::observation::Observation;
+use handlers::service::AccountId;
+use handlers::timestamp::Timestamp;
+
+use crate::ecs::ServiceKey;
+use crate::ports::observe;
+use crate::spec::Role;
+use crate::world::World;
+
+/// An API action class with a bucket of its own (aws-facts.md §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bucket {
+    Describe,
+    Update,
+}
+
+/// Tokens in thousandths, so that a refill of a fraction counts.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    at: Timestamp,
+    milli_tokens: u64,
+}
+
+/// The buckets of every account.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets(BTreeMap<(AccountId, Bucket), Level>);
+
+/// What will become of one call.
+#[derive(Debug)]
+pub(crate) struct Fate {
+    pub(crate) there: Duration,
+    pub(crate) back: Duration,
+    /// The caller is killed: before the call takes effect, or after.
+    pub(crate) kill: Option<bool>,
+    pub(crate) reply_lost: bool,
+}
+
+impl World {
+    /// Draws what becomes of the next call.
+    pub(crate) fn fate_of_call(&mut self) -> Fate {
+        self.calls += 1;
+        let planned = self.facts.kills.iter().find(|kill| kill.call == self.calls).map(|kill| kill.after);
+        let per_myriad = u64::from(self.facts.kill_per_myriad);
+        let chance =
+            (per_myriad > 0 && self.dice.faults.below(10_000) < per_myriad).then(|| self.dice.faults.below(2) == 1);
+        let half = |time: Duration| Duration::from_millis(time.as_millis() as u64 / 2);
+        Fate {
+            there: half(self.dice.lambda.within(self.facts.call_latency)),
+            back: half(self.dice.lambda.within(self.facts.call_latency)),
+            kill: planned.or(chance),
+            reply_lost: self.dice.faults.chance(self.facts.lost_reply_percent),
+        }
+    }
+
+    /// Takes one token of an account's bucket, if there is one.
+    pub(crate) fn take_token(&mut self, account: &AccountId, bucket: Bucket) -> bool {
+        let (burst, refill) = match bucket {
+            Bucket::Describe => self.facts.describe_bucket,
+            Bucket::Update => self.facts.update_bucket,
+        };
+        let full = u64::from(burst) * 1000;
+        let now = self.now;
+        let level = self.buckets.0.entry((account.clone(), bucket)).or_insert(Level { at: now, milli_tokens: full });
+        let refilled = now.since(level.at).as_millis() as u64 * u64::from(refill);
+        level.milli_tokens = (level.milli_tokens + refilled).min(full);
+        level.at = now;
+        let granted = level.milli_tokens >= 1000;
+        if granted {
+            level.milli_tokens -= 1000;
+        } else {
+            self.throttled += 1;
+        }
+        granted
+    }
+
+    /// Why `CentralSpotAutomationRole` of the account does not allow `action`, if it does not.
+    pub(crate) fn role_refuses(&self, account: &AccountId, action: &str) -> Option<HeldReason> {
+        match self.roles.get(account).copied().unwrap_or(Role::Present) {
+            Role::Present => None,
+            Role::Missing => Some(HeldReason::RoleMissing),
+            Role::ReadOnly if action == "ecs:DescribeServices" => None,
+            Role::ReadOnly => Some(HeldReason::AccessDenied(action.to_owned())),
+        }
+    }
+
+    /// A service as `DescribeServices` shows it, which may be as it was before its last update.
+    pub(crate) fn read_service(&mut self, key: ServiceKey) -> Observation {
+        let (now, stale_for) = (self.now, self.facts.stale_for);
+        let stale = self.dice.faults.chance(self.facts.stale_read_percent);
+        let service = self.ecs.service(key);
+        match &service.before_update {
+            Some((at, before)) if stale && now.since(*at) < stale_for => (**before).clone(),
+            _ => observe(service),
+        }
+    }
+}

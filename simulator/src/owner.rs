@@ -1,0 +1,112 @@
+//! What a service's owner does to it, besides `UpdateService`: deploy, tag, delete, create anew, ship an application that fails.
+
+use std::time::Duration;
+
+use handlers::service::ServiceId;
+
+use crate::agenda::Action;
+use crate::dice::Span;
+use crate::ecs::{ServiceKey, TaskKey, UpdateService};
+use crate::task::Stop;
+use crate::trace::{Caller, Happening};
+use crate::world::World;
+
+/// How long a failing application runs: not long enough to count as healthy (aws-facts.md §3).
+const FAILS_AFTER: Span = Span::secs(5, 30);
+/// Over how long the tasks of a suddenly failing application fail.
+const FAILING: Span = Span::secs(0, 60);
+
+impl World {
+    pub(crate) fn owner_deploys(&mut self, id: &ServiceId) {
+        let update = UpdateService { force_new_deployment: true, ..UpdateService::default() };
+        // A refusal is in the trace; the owner of a scenario has no one else to tell.
+        let _ = self.update_service(Caller::Owner, id, &update);
+    }
+
+    pub(crate) fn owner_opts_out(&mut self, id: &ServiceId, off: bool) {
+        let Some(key) = self.ecs.find(id) else { return };
+        self.ecs.service_mut(key).opted_out = off;
+        let what = if off { "tags the service spot-recovery=off" } else { "takes the tag spot-recovery=off away" };
+        self.record(Some(id), Happening::Owner { what });
+    }
+
+    pub(crate) fn owner_deletes(&mut self, id: &ServiceId) {
+        let Some(key) = self.ecs.find(id) else { return };
+        self.record(Some(id), Happening::Owner { what: "deletes the service" });
+        self.ledgers[key.0].set_desired(self.now, 0);
+        self.ledgers[key.0].steady();
+        let service = self.ecs.service_mut(key);
+        service.active = false;
+        service.desired = 0;
+        let tasks: Vec<TaskKey> = service.tasks.keys().copied().collect();
+        for task in tasks {
+            self.stop_task(
+                key,
+                task,
+                Stop { code: Some("ServiceSchedulerInitiated"), reason: "Service deleted".into() },
+                Duration::ZERO,
+            );
+        }
+    }
+
+    pub(crate) fn owner_creates(&mut self, id: &ServiceId) {
+        let Some(key) = self.ecs.find(id) else { return };
+        if self.ecs.service(key).active {
+            return;
+        }
+        self.record(Some(id), Happening::Owner { what: "creates the service anew" });
+        let spec = self.spec.services[key.0].clone();
+        self.oracle.owner_chose(self.now, id, &spec.strategy);
+        self.ledgers[key.0].set_desired(self.now, spec.desired);
+        let now = self.now;
+        let service = self.ecs.service_mut(key);
+        service.active = true;
+        service.opted_out = false;
+        service.application_fails = false;
+        service.created_at = now;
+        service.desired = spec.desired;
+        service.strategy = spec.strategy;
+        service.last_completed = None;
+        service.before_update = None;
+        service.messages.clear();
+        self.begin_deployment(key);
+        self.ecs.service_mut(key).deployments.truncate(1);
+        self.agenda.plan(now, Action::Schedule(key));
+    }
+
+    pub(crate) fn application_changes(&mut self, id: &ServiceId, fails: bool) {
+        let Some(key) = self.ecs.find(id) else { return };
+        let what = if fails { "ships an application that fails" } else { "mends the application" };
+        self.record(Some(id), Happening::Owner { what });
+        self.ecs.service_mut(key).application_fails = fails;
+        if fails {
+            let running: Vec<TaskKey> =
+                self.ecs.service(key).tasks.iter().filter(|(_, t)| t.is_running()).map(|(task, _)| *task).collect();
+            for task in running {
+                let at = self.now + self.dice.ecs.within(FAILING);
+                self.agenda.plan(at, Action::Fail(key, task));
+            }
+        }
+    }
+
+    /// A task that has just begun to run may be one of a failing application.
+    pub(crate) fn plan_failure(&mut self, key: ServiceKey, task: TaskKey) {
+        if self.ecs.service(key).application_fails {
+            let at = self.now + self.dice.ecs.within(FAILS_AFTER);
+            self.agenda.plan(at, Action::Fail(key, task));
+        }
+    }
+
+    /// A task's essential container exits.
+    pub(crate) fn fail_task(&mut self, key: ServiceKey, task: TaskKey) {
+        let service = self.ecs.service_mut(key);
+        if !service.application_fails || !service.tasks.get(&task).is_some_and(|t| t.is_running()) {
+            return;
+        }
+        let stop = Stop { code: Some("EssentialContainerExited"), reason: "Essential container in task exited".into() };
+        service.steady = false;
+        self.stop_task(key, task, stop, Duration::ZERO);
+        self.task_failed(key);
+        self.schedule(key);
+    }
+}
