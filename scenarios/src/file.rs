@@ -6,6 +6,7 @@
 mod cursor;
 mod event;
 mod expect;
+mod faults;
 mod policy;
 mod service;
 mod strategy;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use handlers::service::{AccountId, NameError, ServiceId};
 use handlers::strategy::Strategy;
+use simulator::facts::Facts;
 use simulator::spec::WorldSpec;
 use toml::de::DeTable;
 
@@ -47,6 +49,7 @@ const KEYS: &[&str] = &[
     "synthetic_from",
     "restore_schedule",
     "policy",
+    "faults",
     "service",
     "at",
     "expect",
@@ -63,6 +66,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// The world and its events.
     pub world: WorldSpec,
+    /// What AWS does of what it does not promise.
+    pub facts: Facts,
     /// At least one: services in the order of the file, the checks of each in the order of [`Check`].
     pub expectations: Vec<Expectation>,
 }
@@ -186,7 +191,8 @@ fn scenario(text: &str) -> Step<Scenario> {
     let duration = end.duration(SECOND..=LONGEST)?;
     let world = world(&root, end, duration)?;
     let expectations = expect::read_all(&root, &world.services, duration)?;
-    Ok(Scenario { title, about, duration, world, expectations })
+    let facts = faults::read(root.get("faults"))?;
+    Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 
 fn world(root: &Table<'_>, end: Value<'_>, duration: Duration) -> Step<WorldSpec> {

@@ -1,6 +1,5 @@
 //! Plays a scenario on the embedded simulator.
 
-use simulator::facts::Facts;
 use simulator::pattern::PatternError;
 use simulator::{Outcome, run};
 
@@ -30,7 +29,7 @@ impl Play {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
-    let outcome = run(scenario.world.clone(), Facts::default(), scenario.duration)?;
+    let outcome = run(scenario.world.clone(), scenario.facts.clone(), scenario.duration)?;
     let verdicts = scenario.expectations.iter().map(|e| verdict::judge(e, &outcome)).collect();
     Ok(Play { scenario, outcome, verdicts })
 }

@@ -85,28 +85,28 @@ fn the_good_files_are_good() {
 
 #[test]
 fn an_unknown_key() {
-    assert_snapshot!(shown("desired ", "desird "), @r#"
+    assert_snapshot!(shown("desired ", "desird "), @"
     error: unknown key `desird` in [[service]]
      --> test.toml:9:1
       |
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
-    "#);
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+    ");
 }
 
 #[test]
 fn an_unknown_key_of_the_scenario() {
-    assert_snapshot!(shown("duration", "replicas = 3\nduration"), @r#"
+    assert_snapshot!(shown("duration", "replicas = 3\nduration"), @"
     error: unknown key `replicas` in the scenario
      --> test.toml:2:1
       |
     2 | replicas = 3
       | ^^^^^^^^ not a key of this table
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, service, at, expect
-    "#);
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
+    ");
 }
 
 #[test]
@@ -555,20 +555,20 @@ fn an_event_after_the_end() {
 
 #[test]
 fn an_event_without_an_action() {
-    assert_snapshot!(shown("spot = { capacity = 0 }\n", ""), @r#"
+    assert_snapshot!(shown("spot = { capacity = 0 }\n", ""), @"
     error: nothing happens in this [[at]]
       --> test.toml:19:1
        |
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service
-    "#);
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+    ");
 }
 
 #[test]
 fn an_event_with_two_actions() {
-    assert_snapshot!(shown("[expect]", "interrupt = { service = 'web/checkout' }\n[expect]"), @r#"
+    assert_snapshot!(shown("[expect]", "interrupt = { service = 'web/checkout' }\n[expect]"), @"
     error: two actions in one [[at]]: `spot` and `interrupt`
       --> test.toml:23:1
        |
@@ -578,21 +578,21 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service
-    "#);
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+    ");
 }
 
 #[test]
 fn an_unknown_action() {
-    assert_snapshot!(shown("spot =", "sport ="), @r#"
+    assert_snapshot!(shown("spot =", "sport ="), @"
     error: unknown key `sport` in [[at]]
       --> test.toml:21:1
        |
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service
-    "#);
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+    ");
 }
 
 #[test]
@@ -962,15 +962,15 @@ fn a_value_of_500_kilobytes() {
 
 #[test]
 fn a_key_of_500_kilobytes() {
-    assert_snapshot!(shown("desired", &"d".repeat(500_000)), @r#"
+    assert_snapshot!(shown("desired", &"d".repeat(500_000)), @"
     error: unknown key `dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...` in [[service]]
      --> test.toml:9:1
       |
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
-    "#);
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+    ");
 }
 
 #[test]
@@ -1028,15 +1028,15 @@ fn control_characters_never_reach_the_terminal() {
 fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     let windows = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
     file::parse("windows.toml", &windows).unwrap();
-    assert_snapshot!(refused(&windows.replacen("desired ", "desird ", 1)), @r#"
+    assert_snapshot!(refused(&windows.replacen("desired ", "desird ", 1)), @"
     error: unknown key `desird` in [[service]]
      --> test.toml:9:1
       |
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout
-    "#);
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+    ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario
      --> test.toml:1:1
@@ -1044,7 +1044,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     1 | titel    = "A test"
       | ^^^^^ did you mean `title`?
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
     "#);
 }
 

@@ -144,6 +144,13 @@ impl<'d> Value<'d> {
         })
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Result<bool> {
+        self.raw()
+            .as_bool()
+            .ok_or_else(|| self.fault("is neither true nor false", "write true or false, without quotes"))
+    }
+
     /// A whole number.
     pub(super) fn integer<T: TryFrom<i64> + PartialOrd + Display>(self, range: RangeInclusive<T>) -> Result<T> {
         let allowed = format!("allowed is {} to {}", range.start(), range.end());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use handlers::service::AccountId;
+use handlers::service::{AccountId, ServiceId};
 use serde_json::{Map, Number, Value as Json};
-use simulator::spec::{Capacity, Loss, ServiceSpec, TimedEvent, WorldEvent};
+use simulator::spec::{Capacity, Loss, Role, ServiceSpec, TimedEvent, WorldEvent};
 use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value, span_of_time};
@@ -23,6 +23,14 @@ const ACTIONS: &[(&str, Read)] = &[
     ("interrupt", interrupt),
     ("put_events", put_events),
     ("update_service", update_service),
+    ("deploy", deploy),
+    ("delete_service", delete_service),
+    ("create_service", create_service),
+    ("opt_out", opt_out),
+    ("application", application),
+    ("rebalancing_failure", rebalancing_failure),
+    ("role", role),
+    ("calm", calm),
 ];
 
 /// What the events may refer to.
@@ -120,6 +128,50 @@ fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
         return Err(table.fault("`update_service` changes nothing", "give it `strategy`, `desired` or both"));
     }
     Ok(WorldEvent::UpdateService { service, strategy, desired })
+}
+
+fn deploy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`deploy`", value, stage).map(|service| WorldEvent::Deploy { service })
+}
+
+fn delete_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`delete_service`", value, stage).map(|service| WorldEvent::DeleteService { service })
+}
+
+fn create_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`create_service`", value, stage).map(|service| WorldEvent::CreateService { service })
+}
+
+fn rebalancing_failure(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`rebalancing_failure`", value, stage).map(|service| WorldEvent::RebalancingFailure { service })
+}
+
+fn only_service(what: &'static str, value: Value<'_>, stage: &Stage<'_>) -> Result<ServiceId> {
+    let table = value.table(what, &["service"])?;
+    Ok(service_of(&table, stage)?.id.clone())
+}
+
+fn opt_out(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`opt_out`", &["service", "off"])?;
+    let off = table.get("off").map_or(Ok(true), Value::boolean)?;
+    Ok(WorldEvent::OptOut { service: service_of(&table, stage)?.id.clone(), off })
+}
+
+fn application(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`application`", &["service", "fails"])?;
+    let fails = table.need("fails", "true")?.boolean()?;
+    Ok(WorldEvent::Application { service: service_of(&table, stage)?.id.clone(), fails })
+}
+
+fn calm(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
+    if value.boolean()? { Ok(WorldEvent::Calm) } else { Err(value.fault("has no meaning", "write calm = true")) }
+}
+
+fn role(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`role`", &["is", "accounts"])?;
+    let roles = [("present", Role::Present), ("missing", Role::Missing), ("read-only", Role::ReadOnly)];
+    let role = table.need("is", "\"missing\"")?.choice(&roles)?;
+    Ok(WorldEvent::Role { accounts: accounts(&table, stage)?, role })
 }
 
 fn service_of<'s>(table: &Table<'_>, stage: &Stage<'s>) -> Result<&'s ServiceSpec> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::service::{AccountId, Region, ServiceId};
+use handlers::strategy::CapacityProvider;
 use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
@@ -14,6 +16,7 @@ use crate::diagnostic::Fault;
 pub(super) const MAX_DESIRED: u32 = 5000;
 /// Longest stop timeout on Fargate (aws-facts.md §3).
 const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
+const BOTH: [CapacityProvider; 2] = [CapacityProvider::Fargate, CapacityProvider::FargateSpot];
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 const KEYS: &[&str] = &[
@@ -25,6 +28,9 @@ const KEYS: &[&str] = &[
     "minimum_healthy_percent",
     "maximum_percent",
     "stop_timeout",
+    "circuit_breaker",
+    "controller",
+    "cluster_providers",
 ];
 
 /// Reads every `[[service]]`. Each must be of an account that `accounts` lists, where the file has such a list.
@@ -67,16 +73,31 @@ pub(super) fn read_all(
 
 fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
     let stop_timeout = |value: Value<'_>| value.duration(Duration::ZERO..=MAX_STOP_TIMEOUT);
+    let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
+    let strategy = strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?;
     Ok(ServiceSpec {
-        id,
-        desired: table.need("desired", "4")?.integer(0..=MAX_DESIRED)?,
-        strategy: strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
         minimum_healthy_percent: table
             .get("minimum_healthy_percent")
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        circuit_breaker: table.get("circuit_breaker").map_or(Ok(false), Value::boolean)?,
+        controller: table.get("controller").map_or(Ok(Controller::Rolling), controller)?,
+        associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,
+        ..ServiceSpec::new(id, desired, strategy)
     })
+}
+
+/// `deploymentController.type`.
+fn controller(value: Value<'_>) -> Result<Controller> {
+    let names = ["ECS", "CODE_DEPLOY", "EXTERNAL"];
+    let name = value.choice(&names.map(|name| (name, name)))?;
+    Ok(if name == "ECS" { Controller::Rolling } else { Controller::Other(name.into()) })
+}
+
+/// The capacity providers associated with the service's cluster.
+fn providers(value: Value<'_>) -> Result<Vec<CapacityProvider>> {
+    value.list()?.into_iter().map(strategy::provider).collect()
 }
 
 /// `account` is not one of `known`.

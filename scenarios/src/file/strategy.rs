@@ -32,7 +32,8 @@ pub(super) fn read(value: Value<'_>) -> Result<Strategy> {
     })
 }
 
-fn provider(value: Value<'_>) -> Result<CapacityProvider> {
+/// A capacity provider that the simulator knows.
+pub(super) fn provider(value: Value<'_>) -> Result<CapacityProvider> {
     match CapacityProvider::from(value.text()?.to_owned()) {
         // ECS has others; the simulator does not model them.
         CapacityProvider::Other(_) => {
