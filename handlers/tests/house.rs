@@ -1,0 +1,130 @@
+//! The invariants of the house that a machine can check; docs/architecture.md lists them all.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use handlers::policy::{ENV_PREFIX, TUNABLES};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A source file without its comments and its tests: what a word in it means is then what the code says.
+fn code(path: impl AsRef<Path>) -> String {
+    let text = read(path);
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+fn sources(directory: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![root().join(directory)];
+    while let Some(path) = left.pop() {
+        for entry in std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_decides_does_no_io_and_reads_no_clock() {
+    for file in ["decide", "event", "held", "market", "metrics", "observation", "record", "service", "strategy"] {
+        let code = code(format!("handlers/src/{file}.rs"));
+        for word in
+            ["async ", ".await", "ports::", "SystemTime::now", "Instant::now", "std::fs", "std::net", "std::env"]
+        {
+            assert!(!code.contains(word), "{file}.rs has {word}");
+        }
+    }
+}
+
+#[test]
+fn nothing_but_reconcile_calls_a_port() {
+    let ports = code("handlers/src/ports.rs");
+    let calls: Vec<String> = ports
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("async fn "))
+        .filter_map(|rest| rest.split('(').next())
+        .map(|name| format!("ports.{name}("))
+        .collect();
+    assert!(calls.len() >= 9, "{calls:?}");
+    for path in sources("handlers/src") {
+        if path.ends_with("src/reconcile.rs") {
+            continue;
+        }
+        let code = code(&path);
+        for call in &calls {
+            assert!(!code.contains(call.as_str()), "{} calls {call}", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_in_production_can_panic_on_purpose() {
+    for path in sources("handlers/src") {
+        let code = code(&path);
+        for word in [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
+            assert!(!code.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let manifest = |package: &str| {
+        let text = read(format!("{package}/Cargo.toml"));
+        text.split("[dev-dependencies]").next().unwrap_or_default().to_owned()
+    };
+    for (package, forbidden) in [
+        ("handlers", &["simulator", "scenarios", "xtask"][..]),
+        ("simulator", &["scenarios", "xtask"]),
+        ("scenarios", &["xtask"]),
+        ("xtask", &["handlers", "simulator", "scenarios"]),
+    ] {
+        for other in forbidden {
+            let needed = manifest(package).lines().any(|line| line.starts_with(&format!("{other}.")));
+            assert!(!needed, "{package} depends on {other}");
+        }
+    }
+    for path in sources("handlers/src") {
+        assert!(!code(&path).contains("simulator::"), "{} knows the simulator", path.display());
+    }
+}
+
+#[test]
+fn the_first_scenario_builds_without_an_aws_sdk() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--package", "scenarios", "--edges", "normal", "--prefix", "none"])
+        .current_dir(root())
+        .output()
+        .expect("cargo starts");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    assert!(tree.contains("handlers v"), "{tree}");
+    assert!(!tree.lines().any(|line| line.starts_with("aws-")), "{tree}");
+}
+
+#[test]
+fn the_page_on_the_policy_is_the_table_in_the_code() {
+    let mut table = String::from(
+        "| tunable | environment variable | default | range | meaning |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for t in TUNABLES {
+        let variable = format!("{ENV_PREFIX}{}", t.name.to_uppercase());
+        table += &format!("| `{}` | `{variable}` | {} | {} | {} |\n", t.name, t.default, t.allowed, t.meaning);
+    }
+    let page = read("docs/policy.md");
+    assert!(page.contains(&table), "docs/policy.md wants this table:\n\n{table}");
+}
