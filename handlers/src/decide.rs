@@ -100,7 +100,7 @@ pub enum Reason {
     Interruption,
     /// Tasks are missing for longer than the grace time, and no event said so.
     SilentLoss,
-    /// A claim whose handler did not finish is taken over.
+    /// A claim that was not carried out is taken up again: its handler died, was throttled, or was refused.
     TakenOver,
     /// Spot did not hold during probation.
     ShortOnProbation,
@@ -157,7 +157,7 @@ impl fmt::Display for Reason {
             Self::SyntheticPlacementFailure => "synthetic placement failure",
             Self::Interruption => "Spot interruption",
             Self::SilentLoss => "tasks are missing for longer than the grace time, and no event said so",
-            Self::TakenOver => "taken over from a handler that did not finish",
+            Self::TakenOver => "a change that was not carried out is taken up again",
             Self::ShortOnProbation => "tasks went missing on probation",
             Self::RestoreTimedOut => "the restored tasks did not come up in time",
             Self::RolledBack => "ECS rolled our change back",

@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 /// Environment variables are this prefix and the tunable's name in capitals: `SPOT_RECOVERY_RESTORE_AFTER`.
 pub const ENV_PREFIX: &str = "SPOT_RECOVERY_";
 
+/// A share of `span` that is the own of `id`, the same each time.
+pub(crate) fn jitter(id: &str, span: Duration) -> Duration {
+    span.saturating_mul(hash(id) % 1000) / 1000
+}
+
+/// FNV-1a: small, stable across releases and machines, which `std`'s hasher does not promise.
+pub(crate) fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+}
+
 /// When a Spot interruption alone moves a service to On-Demand (DESIGN rule 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -196,10 +206,10 @@ tunables! {
         "How long a claim keeps other handlers off; longer than a handler may run";
     update_burst: u32 = 10, "10", "1 to 50", 1..=50,
         "Changes to services of one account that one invocation makes without a pause (ECS: a bucket of 50)";
-    update_pause: Duration = SECOND, "1s", "0s to 1m", Duration::ZERO..=MINUTE,
+    update_pause: Duration = Duration::from_millis(250), "250ms", "0s to 1m", Duration::ZERO..=MINUTE,
         "Pause before each further change; ECS refills 5 a second for everybody in the account";
-    retry_delay: Duration = Duration::from_secs(10), "10s", "1s to 1h", SECOND..=HOUR,
-        "How long a failed message waits before it comes back; doubles each time, up to 15 minutes";
+    retry_delay: Duration = Duration::from_secs(5), "5s", "1s to 1h", SECOND..=HOUR,
+        "How long a failed message waits before it comes back, and up to half as long again; doubles each time, up to 15 minutes";
     probe_restores: bool = true, "true", "true or false", ..,
         "Whether a service whose minimumHealthyPercent lets ECS stop several tasks first tries one task on Spot before a full restore";
     sweep_limit: u32 = 10_000, "10000", "1 to 1000000", 1..=1_000_000,
@@ -268,10 +278,12 @@ impl Policy {
         self.restore_after.saturating_mul(factor).min(self.restore_backoff_cap)
     }
 
-    /// How long a message received `times` times waits before it comes back.
-    pub fn message_delay(&self, times: u32) -> Duration {
+    /// How long the message with this id waits before it comes back after it was received `times` times. Messages that
+    /// failed together do not come back together.
+    pub fn message_delay(&self, id: &str, times: u32) -> Duration {
         let factor = 2_u32.saturating_pow(times.saturating_sub(1));
-        self.retry_delay.saturating_mul(factor).min(m(15).max(self.retry_delay))
+        let delay = self.retry_delay.saturating_mul(factor).min(m(15).max(self.retry_delay));
+        delay + jitter(id, delay / 2)
     }
 
     /// Whether nothing may be changed in ECS.

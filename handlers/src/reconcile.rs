@@ -277,6 +277,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                 },
                 Decision::Forget(reason) => {
                     let Some(subject) = record.as_ref() else { return Ok(reason) };
+                    let subject = &Record { reason: reason.to_string(), ..subject.clone() };
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
                             self.announce(Some(subject), None, &reason).await;

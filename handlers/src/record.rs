@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::held::HeldReason;
-use crate::policy::Policy;
+use crate::policy::{self, Policy};
 use crate::service::ServiceId;
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
@@ -197,8 +197,7 @@ impl Record {
 
     /// A share of `span` that is the service's own, the same each time.
     pub fn jitter(&self, span: Duration) -> Duration {
-        let millis = span.as_millis() as u64 * u64::from(hash(&self.service.record_id()) % 1000) / 1000;
-        Duration::from_millis(millis)
+        policy::jitter(&self.service.record_id(), span)
     }
 
     /// The item as stored: this record's fields and the attributes that others read (`id`, `scheduled`, `due_shard`).
@@ -232,10 +231,5 @@ impl Record {
 
 /// The partition of the due index that a record id falls into, `0..DUE_SHARDS`.
 pub fn due_shard(id: &str) -> u32 {
-    hash(id) % DUE_SHARDS
-}
-
-/// FNV-1a: small, stable across releases and machines, which `std`'s hasher does not promise.
-fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+    policy::hash(id) % DUE_SHARDS
 }

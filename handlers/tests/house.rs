@@ -128,3 +128,17 @@ fn the_page_on_the_policy_is_the_table_in_the_code() {
     let page = read("docs/policy.md");
     assert!(page.contains(&table), "docs/policy.md wants this table:\n\n{table}");
 }
+
+#[test]
+fn every_test_that_the_page_on_the_architecture_names_exists() {
+    let page = read("docs/architecture.md");
+    let tests: String =
+        ["handlers", "simulator", "scenarios"].iter().flat_map(|package| sources(package)).map(read).collect();
+    // A name of five words or more is a test's: nothing else here is called by a sentence.
+    let named: Vec<&str> =
+        page.split('`').filter(|name| name.matches('_').count() >= 4 && !name.contains(' ')).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}

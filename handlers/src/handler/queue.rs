@@ -51,7 +51,7 @@ pub(super) async fn handle<P: Ports>(
     for message in messages {
         if let Err(error) = handle_one(reconciler, trust, message, concerns).await {
             tracing::warn!(message = message.id, %error, "message failed");
-            let retry_in = reconciler.policy().message_delay(message.receive_count);
+            let retry_in = reconciler.policy().message_delay(&message.id, message.receive_count);
             failures.push(Failure { id: message.id.clone(), error, retry_in });
         }
     }

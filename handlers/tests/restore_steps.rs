@@ -1,0 +1,165 @@
+//! What a restore costs a running service: the probe where ECS may stop tasks first, the opt-out, the pace of changes, and what
+//! is counted of it all.
+
+mod common;
+
+use common::{ME, NOW, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching};
+use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::metrics;
+use handlers::observation::{Look, Observation};
+use handlers::policy::Policy;
+use handlers::reconcile::Transition;
+use handlers::record::{Change, Phase, Record};
+use handlers::strategy::CapacityProvider;
+use proptest::prelude::*;
+
+fn sweep(record: &Record, seen: Observation, policy: &Policy) -> Decision {
+    let ctx = Context { trigger: Trigger::Sweep, policy, now: NOW, owner: ME, market: None };
+    decide(&service(), Some(record), &Look::Found(Box::new(seen)), &ctx)
+}
+
+fn claimed(decision: Decision) -> Record {
+    match decision {
+        Decision::Claim(record, _) => *record,
+        other => panic!("not a claim: {other:?}"),
+    }
+}
+
+fn with_minimum(percent: u32, seen: Observation) -> Observation {
+    Observation { minimum_healthy_percent: percent, ..seen }
+}
+
+#[test]
+fn where_ecs_may_stop_several_tasks_first_a_restore_begins_with_one_task_on_spot() {
+    let policy = Policy::default();
+    for (percent, probed) in [(100, false), (99, false), (76, false), (75, false), (51, false), (50, true), (0, true)] {
+        let next = claimed(sweep(&on_demand(NOW), with_minimum(percent, full_on(fallback())), &policy));
+        let to = next.change.expect("a change").to;
+        assert_eq!(to == original().probe(), probed, "{percent}% of 4 tasks: {to}");
+    }
+    let unprobed = Policy { probe_restores: false, ..Policy::default() };
+    let next = claimed(sweep(&on_demand(NOW), with_minimum(0, full_on(fallback())), &unprobed));
+    assert_eq!(next.change.expect("a change").to, original());
+}
+
+#[test]
+fn the_original_follows_only_when_the_probe_runs_in_full() {
+    let policy = Policy::default();
+    let probing = Record { change: Some(Change { from: fallback(), to: original().probe() }), ..restoring() };
+    let short = Observation { running: 3, ..full_on(original().probe()) };
+    assert!(!matches!(sweep(&probing, short, &policy), Decision::Claim(..) | Decision::Update(..)));
+    let next = claimed(sweep(&probing, full_on(original().probe()), &policy));
+    assert_eq!(next.phase, Phase::Restoring);
+    assert_eq!(next.change, Some(Change { from: original().probe(), to: original() }));
+    assert_eq!(next.original, Some(original()));
+}
+
+#[test]
+fn a_probe_that_fails_goes_back_to_the_fallback_and_counts_as_a_failed_restore() {
+    let probing = Record {
+        change: Some(Change { from: fallback(), to: original().probe() }),
+        phase_since: NOW - mins(11),
+        ..restoring()
+    };
+    let next = claimed(sweep(&probing, short_on(original().probe()), &Policy::default()));
+    assert_eq!((next.phase, next.failed_restores), (Phase::FailingOver, 1));
+    assert_eq!(next.change, Some(Change { from: original().probe(), to: fallback() }));
+}
+
+#[test]
+fn an_opted_out_service_is_neither_watched_nor_touched_whatever_its_phase() {
+    let out = |seen: Observation| Observation { opted_out: true, ..seen };
+    for record in [watching(), on_demand(NOW), restoring(), common::failing_over(ME, NOW + mins(1))] {
+        for seen in [short_on(original()), full_on(fallback())] {
+            assert_eq!(
+                sweep(&record, out(seen), &Policy::default()),
+                Decision::Forget(Reason::OptedOut),
+                "{}",
+                record.phase
+            );
+        }
+    }
+    let policy = Policy::default();
+    let ctx = Context { trigger: Trigger::Sweep, policy: &policy, now: NOW, owner: ME, market: None };
+    let look = Look::Found(Box::new(out(short_on(original()))));
+    assert_eq!(decide(&service(), None, &look, &ctx), Decision::Leave(Reason::OptedOut));
+}
+
+#[test]
+fn a_fallback_whose_application_fails_is_not_called_a_shortage_of_capacity() {
+    let slow = Record { restore_at: Some(NOW + mins(30)), ..on_demand(NOW) };
+    let seen = common::crash_looping(short_on(fallback()), NOW - mins(1));
+    let Decision::Write(next, reason) = sweep(&slow, seen, &Policy::default()) else { panic!("not written") };
+    assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::ApplicationFails));
+}
+
+#[test]
+fn a_release_that_crashes_during_probation_is_no_failed_restore() {
+    let late = Record { phase_since: NOW - mins(30), ..restoring() };
+    let seen = common::crash_looping(short_on(original()), NOW - mins(1));
+    assert!(
+        matches!(sweep(&late, seen, &Policy::default()), Decision::Write(next, _) if next.phase == Phase::Restoring)
+    );
+}
+
+#[test]
+fn a_failed_message_comes_back_later_each_time_and_not_with_its_siblings() {
+    let policy = Policy::default();
+    let delays: Vec<_> = (1..=12).map(|times| policy.message_delay("message", times)).collect();
+    assert!(delays.is_sorted(), "{delays:?}");
+    assert!(delays[0] >= secs(5) && delays[0] <= secs(8), "{delays:?}");
+    assert!(delays[11] >= mins(15) && delays[11] <= mins(23), "{delays:?}");
+    assert_ne!(policy.message_delay("one", 1), policy.message_delay("two", 1));
+    assert!(policy.message_delay("message", u32::MAX) <= mins(23));
+}
+
+fn transition(from: Option<Phase>, to: Option<Phase>) -> Transition {
+    Transition {
+        id: service().record_id(),
+        service: service().arn(),
+        account: service().account,
+        from,
+        to,
+        episode: 1,
+        original: Some(original()),
+        reason: "a reason".into(),
+        at: NOW,
+    }
+}
+
+#[test]
+fn every_transition_has_a_line_in_the_embedded_metric_format() {
+    let phases = [Phase::Watching, Phase::FailingOver, Phase::OnDemand, Phase::Restoring, Phase::Held];
+    let any = || phases.into_iter().map(Some).chain([None]);
+    for (from, to) in any().flat_map(|from| any().map(move |to| (from, to))) {
+        let line = metrics::line(&transition(from, to));
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let name = directive["Metrics"][0]["Name"].as_str().expect("a name");
+        assert_eq!(line["_aws"]["Timestamp"], NOW.as_millis());
+        assert_eq!(line[name], 1, "the target is at root level");
+        // Every dimension is a string at root level; the empty set sums over all accounts.
+        assert_eq!(directive["Dimensions"], serde_json::json!([["account"], []]));
+        assert!(line["account"].is_string());
+    }
+    let name = |from, to| {
+        metrics::line(&transition(Some(from), Some(to)))["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"].clone()
+    };
+    assert_eq!(name(Phase::FailingOver, Phase::OnDemand), "FailedOver");
+    assert_eq!(name(Phase::Restoring, Phase::Watching), "Restored");
+    assert_eq!(name(Phase::Restoring, Phase::FailingOver), "RestoresFailed");
+    assert_eq!(name(Phase::OnDemand, Phase::Held), "Held");
+}
+
+proptest! {
+    #[test]
+    fn a_probe_puts_one_task_on_spot_and_keeps_the_rest_on_demand(spread in common::any_spot_spread()) {
+        let probe = spread.probe();
+        prop_assert!(handlers::strategy::Strategy::new(probe.items().to_vec()).is_ok());
+        prop_assert_ne!(&probe, &spread.fallback());
+        let spot = probe.items().iter().find(|i| i.capacity_provider == CapacityProvider::FargateSpot).expect("Spot");
+        let fargate = probe.items().iter().find(|i| i.capacity_provider == CapacityProvider::Fargate).expect("FARGATE");
+        prop_assert_eq!((spot.base, spot.weight), (1, 1));
+        // However the share above the base is rounded, up to 500 tasks none of it goes to Spot.
+        prop_assert!(fargate.base == 0 && 499 * spot.weight * 2 <= fargate.weight + spot.weight);
+    }
+}
