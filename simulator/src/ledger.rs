@@ -41,6 +41,8 @@ pub struct Episode {
     pub restored_at: Option<Duration>,
     /// Restores that did not hold.
     pub failed_restores: u32,
+    /// Someone else ended it: the owner chose another strategy, opted out, or deleted the service.
+    pub taken_away: bool,
 }
 
 impl Episode {
@@ -127,6 +129,7 @@ impl Ledger {
             restorable_at: None,
             restored_at: None,
             failed_restores: 0,
+            taken_away: false,
         });
     }
 
@@ -150,8 +153,14 @@ impl Ledger {
         }
     }
 
+    pub(crate) fn taken_away(&mut self) {
+        if let Some(episode) = self.open_episode() {
+            episode.taken_away = true;
+        }
+    }
+
     fn open_episode(&mut self) -> Option<&mut Episode> {
-        self.episodes.last_mut().filter(|e| e.restored_at.is_none())
+        self.episodes.last_mut().filter(|e| e.restored_at.is_none() && !e.taken_away)
     }
 
     /// Share of the wanted tasks that served, over the whole time, 0 to 1.

@@ -132,6 +132,7 @@ impl World {
         let spread = pause.as_millis() as u64 / 10;
         let retry_at = now + pause + Duration::from_millis(self.dice.ecs.below(spread + 1));
         placement.failures += 1;
+        let first = placement.failures == 1;
         placement.retry_at = Some(retry_at);
         let fresh = placement.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
         let id = service.id.clone();
@@ -147,6 +148,9 @@ impl World {
         let service = self.ecs.service_mut(key);
         if let (Some(placement), false) = (service.placement.get_mut(provider), silent) {
             placement.told_at = Some(now);
+        }
+        if silent && !first {
+            return;
         }
         self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced: !silent });
         if !silent {
@@ -228,13 +232,14 @@ impl World {
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
     }
 
-    /// Steady says that counts match, nothing about the provider (aws-facts.md §2.6).
+    /// Steady says that counts match, nothing about the provider (aws-facts.md §2.6). Tasks count once they are healthy: those
+    /// that fail soon after they run make no service steady.
     fn note_steady_state(&mut self, key: ServiceKey) {
+        let (now, healthy_after) = (self.now, self.facts.healthy_after);
         let service = self.ecs.service(key);
-        let running = service.tasks.values().filter(|t| t.is_running()).count();
-        let steady = service.primary().completed && running == service.desired as usize;
+        let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();
+        let steady = service.primary().completed && healthy == service.desired as usize;
         if steady && !service.steady {
-            let now = self.now;
             let service = self.ecs.service_mut(key);
             service.say(now, "has reached a steady state.");
             service.placement.clear();

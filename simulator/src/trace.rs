@@ -185,7 +185,12 @@ impl Happening {
     pub fn is_detail(&self) -> bool {
         matches!(
             self,
-            Self::Task { .. } | Self::Queued { .. } | Self::Invoked { .. } | Self::Finished { .. } | Self::Audited
+            Self::Task { .. }
+                | Self::SteadyState
+                | Self::Queued { .. }
+                | Self::Invoked { .. }
+                | Self::Finished { .. }
+                | Self::Audited
         )
     }
 }
@@ -243,6 +248,7 @@ impl fmt::Display for Happening {
                 let silence = if *announced { "" } else { " (no event)" };
                 write!(f, "{provider} has no capacity for its tasks{silence}")
             }
+            Self::Updated { caller: Caller::Owner, strategy: None, desired: None, .. } => f.write_str("owner deploys"),
             Self::Updated { caller, strategy, desired, .. } => {
                 f.write_str(match caller {
                     Caller::Owner => "owner updates the service:",

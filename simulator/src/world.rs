@@ -194,7 +194,7 @@ impl World {
     /// A conditional delete of a record.
     pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Item>> {
         self.table.delete(&record.service.record_id(), record.version)?;
-        self.note_phase(&record.service, Some(record.phase), None, "nothing left to do for it");
+        self.note_phase(&record.service, Some(record.phase), None, &record.reason);
         Ok(())
     }
 
@@ -208,6 +208,7 @@ impl World {
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
             (Some(Phase::Restoring), Some(Phase::Watching)) => ledger.restored(self.now, spot_back_at),
             (_, Some(Phase::OnDemand)) => ledger.failed_over(self.now),
+            (Some(_), Some(Phase::Watching) | None) => ledger.taken_away(),
             _ => {}
         }
     }
