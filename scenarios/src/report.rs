@@ -39,6 +39,8 @@ struct Summary {
     #[serde(serialize_with = "optional_millis")]
     time_to_restore_ms: Option<Duration>,
     failed_restores: u32,
+    /// Whether an owner ended the last outage's handling.
+    taken_away: bool,
     availability: f64,
     on_demand_task_hours: f64,
     spot_task_hours: f64,
@@ -61,6 +63,7 @@ impl Summary {
             time_to_failover_ms: slowest(Episode::time_to_failover),
             time_to_restore_ms: slowest(Episode::time_to_restore),
             failed_restores: ledger.episodes.iter().map(|e| e.failed_restores).sum(),
+            taken_away: ledger.episodes.last().is_some_and(|e| e.taken_away),
             availability: ledger.availability(),
             on_demand_task_hours: ledger.on_demand_hours(),
             spot_task_hours: ledger.spot_hours(),
@@ -123,7 +126,7 @@ impl Report {
     fn write_summary(&self, out: &mut String) -> std::fmt::Result {
         let time = |t: Option<Duration>| t.map_or_else(|| "-".to_owned(), seconds);
         let restore = |s: &Summary| match (s.time_to_restore_ms, s.failovers) {
-            (None, 1..) => "not yet".to_owned(),
+            (None, 1..) if !s.taken_away => "not yet".to_owned(),
             (t, _) => time(t),
         };
         type Cell<'a> = &'a dyn Fn(&Summary) -> String;

@@ -51,7 +51,7 @@ impl Timeline {
     pub fn of(trace: &[Entry]) -> Self {
         let mut lines: Vec<Line> = Vec::new();
         let mut taken: Vec<Taken> = Vec::new();
-        for (n, entry) in trace.iter().enumerate() {
+        for entry in trace {
             let warned = matches!(entry.what, Happening::Interrupted { .. });
             if let (true, Some(service)) = (warned || matches!(entry.what, Happening::Vanished { .. }), &entry.service)
             {
@@ -68,22 +68,12 @@ impl Timeline {
                         taken.push(group);
                     }
                 }
-            } else if !entry.what.is_detail() && !follows_completion(trace, n) {
+            } else if !entry.what.is_detail() {
                 lines.push(line(entry, entry.what.to_string()));
             }
         }
         Self(lines)
     }
-}
-
-/// Steady state says nothing that the deployment's completion at the same moment has not said.
-fn follows_completion(trace: &[Entry], n: usize) -> bool {
-    trace[n].what == Happening::SteadyState
-        && trace[..n]
-            .iter()
-            .rev()
-            .take_while(|e| e.at == trace[n].at)
-            .any(|e| e.service == trace[n].service && matches!(e.what, Happening::DeploymentCompleted { .. }))
 }
 
 fn taken_together(group: &Taken) -> String {

@@ -56,9 +56,9 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another() {
 }
 
 #[test]
-fn the_base_scenarios_hold_with_any_seed() {
+fn every_scenario_holds_with_other_seeds_too() {
     for named in library::all() {
-        for seed in 1..=40 {
+        for seed in 1..=12 {
             let mut scenario = file::load(&named.path).expect("it is valid");
             scenario.world.seed = seed;
             let played = play::play(scenario).expect("the patterns are valid");
