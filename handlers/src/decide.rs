@@ -344,6 +344,7 @@ fn is_stale(record: &Record, event: &Event, ctx: &Context) -> bool {
 fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
     let (Some(_), Some(change)) = (&record.original, record.change.clone()) else { return adopt(record, seen, ctx) };
     if seen.strategy.as_ref() == Some(&change.to) {
+        record.original = overtaken(&record, &change, seen).or(record.original);
         on_fallback(&mut record, ctx);
         return write(record, Reason::FallbackLive);
     }
@@ -351,6 +352,15 @@ fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decisi
         return apply(record, change, ctx);
     }
     adopt(record, seen, ctx)
+}
+
+/// What an owner chose so shortly before our change that no look showed it: reads may be stale. The answer to our change
+/// lists the deployment it replaced, and that is the truth. So the owner's choice is not lost, it is what will be restored.
+fn overtaken(record: &Record, change: &Change, seen: &Observation) -> Option<Strategy> {
+    let replaced = seen.replaced().filter(|_| !record.confirmed)?;
+    let original = record.original.as_ref()?;
+    let known = [&change.from, &change.to, original, &original.fallback(), &original.probe()];
+    (!known.contains(&replaced)).then(|| replaced.clone())
 }
 
 /// The claimed change is still to be made: by whoever holds the claim.
@@ -463,6 +473,10 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
     };
     let live = seen.strategy.as_ref();
     if live == Some(&change.to) {
+        if let (Some(owners), None) = (overtaken(&record, &change, seen), hands_off(&Reason::OwnerChanged, ctx)) {
+            record.original = Some(owners.clone());
+            return claim(record, Phase::Restoring, Change { from: change.to, to: owners }, Reason::OwnerChanged, ctx);
+        }
         return on_probation(record, &original, change, seen, ctx);
     }
     if live == Some(&change.from) && !record.confirmed {

@@ -104,6 +104,13 @@ impl Observation {
         self.running < self.desired
     }
 
+    /// The strategy of the deployment that the primary one replaced, as long as it is still listed.
+    pub fn replaced(&self) -> Option<&Strategy> {
+        // Of two of the same moment, the one listed first is the later.
+        let replaced = self.deployments.iter().rev().filter(|d| !d.primary).max_by_key(|d| d.created_at);
+        replaced.and_then(|d| d.strategy.as_ref())
+    }
+
     /// Whether the live strategy places tasks on Spot.
     pub fn uses_spot(&self) -> bool {
         self.strategy.as_ref().is_some_and(Strategy::uses_spot)

@@ -163,3 +163,40 @@ proptest! {
         prop_assert!(fargate.base == 0 && 499 * spot.weight * 2 <= fargate.weight + spot.weight);
     }
 }
+
+/// Live on `strategy`, in place of a deployment on `replaced` that still runs down.
+fn in_place_of(strategy: handlers::strategy::Strategy, replaced: handlers::strategy::Strategy) -> Observation {
+    let mut seen = full_on(strategy);
+    let mut old = full_on(replaced).deployments.remove(0);
+    old.primary = false;
+    old.id = "ecs-svc/0".into();
+    seen.deployments.push(old);
+    seen
+}
+
+#[test]
+fn an_owners_choice_that_no_look_showed_in_time_is_what_will_be_restored() {
+    // Both looks before the change were stale; the answer to the change lists what it really replaced.
+    let claim = common::failing_over(ME, NOW + mins(1));
+    let seen = in_place_of(fallback(), common::somebody_elses());
+    let Decision::Write(next, Reason::FallbackLive) = sweep(&claim, seen, &Policy::default()) else {
+        panic!("not confirmed")
+    };
+    assert_eq!((next.phase, next.original), (Phase::OnDemand, Some(common::somebody_elses())));
+    let seen = in_place_of(fallback(), original());
+    let Decision::Write(next, _) = sweep(&claim, seen, &Policy::default()) else { panic!("not confirmed") };
+    assert_eq!(next.original, Some(original()));
+}
+
+#[test]
+fn a_restore_that_overran_its_owner_puts_the_owners_choice_in_its_place() {
+    let claim = Record { confirmed: false, ..restoring() };
+    let next = claimed(sweep(&claim, in_place_of(original(), common::somebody_elses()), &Policy::default()));
+    assert_eq!(next.original, Some(common::somebody_elses()));
+    assert_eq!(next.change, Some(Change { from: original(), to: common::somebody_elses() }));
+    // Once confirmed, older deployments are no news.
+    assert!(!matches!(
+        sweep(&restoring(), in_place_of(original(), common::somebody_elses()), &Policy::default()),
+        Decision::Claim(..)
+    ));
+}

@@ -79,6 +79,8 @@ pub(crate) struct Deployment {
     pub(crate) failed_tasks: u32,
     /// The circuit breaker has judged it; it launches no more tasks.
     pub(crate) failed: bool,
+    /// Whether the owner asked for it, with a strategy of their own.
+    pub(crate) by_owner: bool,
 }
 
 /// Failed placements on one provider since the last success.
@@ -245,6 +247,9 @@ impl World {
             self.ecs.service_mut(key).strategy = strategy;
         }
         let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
+        if deployment.is_some() {
+            self.ecs.service_mut(key).deployments[0].by_owner = caller == Caller::Owner && changed.is_some();
+        }
         let id = self.ecs.service(key).id.clone();
         self.record(
             Some(&id),
@@ -293,6 +298,7 @@ impl World {
             completed: false,
             failed_tasks: 0,
             failed: false,
+            by_owner: false,
         }
     }
 
@@ -311,6 +317,9 @@ impl World {
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
         self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
+        if self.ecs.service(key).deployments[0].by_owner {
+            self.oracle.owner_rolled_back(self.now, &id, &strategy);
+        }
         self.ecs.service_mut(key).strategy = strategy;
         let deployment = self.begin_deployment(key);
         let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");
