@@ -317,9 +317,8 @@ impl World {
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
         self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
-        if self.ecs.service(key).deployments[0].by_owner {
-            self.oracle.owner_rolled_back(self.now, &id, &strategy);
-        }
+        let owners_own = self.ecs.service(key).deployments[0].by_owner;
+        self.oracle.rolled_back(self.now, &id, &strategy, owners_own);
         self.ecs.service_mut(key).strategy = strategy;
         let deployment = self.begin_deployment(key);
         let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");

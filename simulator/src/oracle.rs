@@ -21,8 +21,8 @@ pub(crate) struct Oracle {
     /// What each owner chose, and since when; the last is in force.
     owners: BTreeMap<ServiceId, Vec<(Timestamp, Strategy)>>,
     pub(crate) violations: Vec<String>,
-    /// Services that had an owner's own update rolled back.
-    pub(crate) rolled_back: BTreeSet<ServiceId>,
+    /// Services whose owner lost a choice to a rollback.
+    pub(crate) owners_rolled_back: BTreeSet<ServiceId>,
 }
 
 impl Oracle {
@@ -30,15 +30,18 @@ impl Oracle {
         self.owners.entry(service.clone()).or_default().push((now, strategy.clone()));
     }
 
-    /// ECS rolled an owner's own update back: what it went back to is what the owner has, or, where that is a strategy of ours,
-    /// what it stands in for.
-    pub(crate) fn owner_rolled_back(&mut self, now: Timestamp, service: &ServiceId, to: &Strategy) {
+    /// ECS rolled a deployment back, the owner's own or ours: what it went back to is what the owner has, or, where that is a
+    /// strategy of ours, what it stands in for.
+    pub(crate) fn rolled_back(&mut self, now: Timestamp, service: &ServiceId, to: &Strategy, owners_own: bool) {
         let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
         let stands_for = |o: &&(Timestamp, Strategy)| *to == o.1 || *to == o.1.fallback() || *to == o.1.probe();
-        // The last one chosen is what failed.
-        let owners = chosen.iter().rev().skip(1).find(stands_for).map_or(to, |(_, owners)| owners).clone();
-        self.owner_chose(now, service, &owners);
-        self.rolled_back.insert(service.clone());
+        // Of the owner's own, the last one chosen is what failed.
+        let owners =
+            chosen.iter().rev().skip(usize::from(owners_own)).find(stands_for).map_or(to, |(_, owners)| owners).clone();
+        if self.owners_strategy(service).map(Strategy::items) != Some(owners.items()) {
+            self.owner_chose(now, service, &owners);
+            self.owners_rolled_back.insert(service.clone());
+        }
     }
 
     pub(crate) fn owners_strategy(&self, service: &ServiceId) -> Option<&Strategy> {

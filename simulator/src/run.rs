@@ -63,7 +63,7 @@ pub struct ServiceOutcome {
     pub original: Strategy,
     /// The live strategy.
     pub live: Strategy,
-    /// Whether ECS ever rolled an update of the owner's own back.
+    /// Whether the owner ever lost a choice to a rollback by ECS.
     pub owner_rolled_back: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,
@@ -208,7 +208,7 @@ fn outcome(world: World) -> Outcome {
     let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
         record: records.remove(&service.id),
-        owner_rolled_back: world.oracle.rolled_back.contains(&service.id),
+        owner_rolled_back: world.oracle.owners_rolled_back.contains(&service.id),
         active: service.active,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
