@@ -244,6 +244,9 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if seen.opted_out {
         return Decision::Leave(Reason::OptedOut);
     }
+    if let Some(decision) = ours_came_back(&record, seen, ctx) {
+        return decision;
+    }
     if !seen.uses_spot() {
         return if record.version == 0 { Decision::Leave(Reason::NoSpot) } else { Decision::Forget(Reason::NoSpot) };
     }
@@ -279,6 +282,20 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
             }
         }
     }
+}
+
+/// A strategy of ours is live although the episode is closed: ECS rolled back, past a restore or past an owner's own change. The
+/// service is on On-Demand again and must not be taken for one whose owner wants no Spot.
+fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
+    let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
+    if live != previous.fallback() && live != previous.probe() {
+        return None;
+    }
+    let mut record = record.clone();
+    on_fallback(&mut record, ctx);
+    record.original = Some(previous.clone());
+    record.change = Some(Change { from: previous, to: live });
+    Some(write(record, Reason::RolledBack))
 }
 
 /// Goes on watching. Writes only what changed: an event that adds nothing costs no write.
@@ -326,6 +343,7 @@ fn start_episode(mut record: Record, seen: &Observation, reason: Reason, ctx: &C
     };
     let change = Change { to: original.fallback(), from: original.clone() };
     record.original = Some(original);
+    record.previous = None;
     claim(record, Phase::FailingOver, change, reason, ctx)
 }
 
@@ -344,6 +362,9 @@ fn is_stale(record: &Record, event: &Event, ctx: &Context) -> bool {
 fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
     let (Some(_), Some(change)) = (&record.original, record.change.clone()) else { return adopt(record, seen, ctx) };
     if seen.strategy.as_ref() == Some(&change.to) {
+        if may_be_stale(&record, seen, ctx) {
+            return settle(record, ctx);
+        }
         record.original = overtaken(&record, &change, seen).or(record.original);
         on_fallback(&mut record, ctx);
         return write(record, Reason::FallbackLive);
@@ -352,6 +373,18 @@ fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decisi
         return apply(record, change, ctx);
     }
     adopt(record, seen, ctx)
+}
+
+/// Whether a look that shows the change made may show a time before the claim, when the same strategy was live: its deployment
+/// is older than the claim, and ECS may still answer from then.
+fn may_be_stale(record: &Record, seen: &Observation, ctx: &Context) -> bool {
+    !record.confirmed && seen.is_older_than(record.phase_since) && ctx.now.since(record.phase_since) < ctx.policy.settle
+}
+
+/// Gives the claim back and looks again soon.
+fn settle(mut record: Record, ctx: &Context) -> Decision {
+    record.lease = None;
+    postpone(record, Reason::Settling, ctx)
 }
 
 /// What an owner chose so shortly before our change that no look showed it: reads may be stale. The answer to our change
@@ -371,8 +404,12 @@ fn apply(record: Record, change: Change, ctx: &Context) -> Decision {
     if record.leased_by(ctx.owner, ctx.now) {
         Decision::Update(Box::new(record), change.to)
     } else {
-        let phase = record.phase;
-        claim(record, phase, change, Reason::TakenOver, ctx)
+        let (phase, since) = (record.phase, record.phase_since);
+        match claim(record, phase, change, Reason::TakenOver, ctx) {
+            // The same claim goes on: what was done under it counts.
+            Decision::Claim(next, reason) => Decision::Claim(Box::new(Record { phase_since: since, ..*next }), reason),
+            other => other,
+        }
     }
 }
 
@@ -458,11 +495,11 @@ fn restore(mut record: Record, original: Strategy, seen: &Observation, ctx: &Con
         return wait_for_restore(record, Reason::MarketBusy, ctx);
     }
     record.restores.push(ctx.now);
-    let fallback = original.fallback();
+    let from = record.change.as_ref().map_or_else(|| original.fallback(), |change| change.to.clone());
     // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first.
-    let probe = ctx.policy.probe_restores && seen.stoppable() > 1;
+    let probe = ctx.policy.probe_restores && seen.stoppable() > 1 && from != original.probe();
     let to = if probe { original.probe() } else { original };
-    claim(record, Phase::Restoring, Change { from: fallback, to }, Reason::RestoreDue, ctx)
+    claim(record, Phase::Restoring, Change { from, to }, Reason::RestoreDue, ctx)
 }
 
 // ---- Restoring ------------------------------------------------------------------------------------------------------
@@ -473,6 +510,9 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
     };
     let live = seen.strategy.as_ref();
     if live == Some(&change.to) {
+        if may_be_stale(&record, seen, ctx) {
+            return settle(record, ctx);
+        }
         if let (Some(owners), None) = (overtaken(&record, &change, seen), hands_off(&Reason::OwnerChanged, ctx)) {
             record.original = Some(owners.clone());
             return claim(record, Phase::Restoring, Change { from: change.to, to: owners }, Reason::OwnerChanged, ctx);
@@ -687,7 +727,7 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
 /// Ends the episode: the service is its owner's again.
 fn close(mut record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
     enter(&mut record, Phase::Watching, ctx);
-    record.original = None;
+    record.previous = record.original.take();
     record.change = None;
     record.event = None;
     // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.

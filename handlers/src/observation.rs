@@ -111,6 +111,12 @@ impl Observation {
         replaced.and_then(|d| d.strategy.as_ref())
     }
 
+    /// Whether the primary deployment began before `at`: then it is not the answer to anything done since. Service clocks and
+    /// ours may differ by a second.
+    pub fn is_older_than(&self, at: Timestamp) -> bool {
+        self.primary().is_some_and(|p| p.created_at + Duration::from_secs(1) < at)
+    }
+
     /// Whether the live strategy places tasks on Spot.
     pub fn uses_spot(&self) -> bool {
         self.strategy.as_ref().is_some_and(Strategy::uses_spot)

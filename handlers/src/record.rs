@@ -82,6 +82,9 @@ pub struct Record {
     /// The owner's strategy, saved before the first change and kept until the episode is closed.
     #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
+    /// The original of the last episode, while watching: should ECS bring a strategy of ours back, this is what it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Strategy>,
     /// The change of the present phase; kept while its result is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
@@ -145,6 +148,7 @@ impl Record {
             phase_since: now,
             reason: String::new(),
             original: None,
+            previous: None,
             change: None,
             event: None,
             service_created_at: None,

@@ -343,7 +343,8 @@ fn backoff_grows_per_failed_restore_and_is_kept_for_a_new_failure_within_episode
     let (record, _) = claimed(on_event(Some(&failed), &short_on(original()), Signal::SpotPlacementFailure));
     assert_eq!((record.episode, record.failed_restores), (4, 3));
     let policy = Policy { restore_jitter_percent: 0, ..Policy::default() };
-    let (record, _) = written(on_sweep_with(&policy, &record, &full_on(fallback()), NOW + secs(1)));
+    let seen = Observation { deployments: deploying(fallback(), NOW).deployments, ..full_on(fallback()) };
+    let (record, _) = written(on_sweep_with(&policy, &record, &seen, NOW + secs(1)));
     assert_eq!(record.restore_at, Some(NOW + secs(1) + mins(15 * 8)));
     let healthy = Record { restored_at: Some(NOW - hours(6)), ..failed };
     let (record, _) = claimed(on_event(Some(&healthy), &short_on(original()), Signal::SpotPlacementFailure));

@@ -79,8 +79,6 @@ pub(crate) struct Deployment {
     pub(crate) failed_tasks: u32,
     /// The circuit breaker has judged it; it launches no more tasks.
     pub(crate) failed: bool,
-    /// Whether the owner asked for it, with a strategy of their own.
-    pub(crate) by_owner: bool,
 }
 
 /// Failed placements on one provider since the last success.
@@ -247,9 +245,6 @@ impl World {
             self.ecs.service_mut(key).strategy = strategy;
         }
         let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
-        if deployment.is_some() {
-            self.ecs.service_mut(key).deployments[0].by_owner = caller == Caller::Owner && changed.is_some();
-        }
         let id = self.ecs.service(key).id.clone();
         self.record(
             Some(&id),
@@ -298,7 +293,6 @@ impl World {
             completed: false,
             failed_tasks: 0,
             failed: false,
-            by_owner: false,
         }
     }
 
@@ -317,8 +311,7 @@ impl World {
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
         self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
-        let owners_own = self.ecs.service(key).deployments[0].by_owner;
-        self.oracle.rolled_back(self.now, &id, &strategy, owners_own);
+        self.oracle.rolled_back(&id);
         self.ecs.service_mut(key).strategy = strategy;
         let deployment = self.begin_deployment(key);
         let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");

@@ -30,16 +30,10 @@ impl Oracle {
         self.owners.entry(service.clone()).or_default().push((now, strategy.clone()));
     }
 
-    /// ECS rolled a deployment back, the owner's own or ours: what it went back to is what the owner has, or, where that is a
-    /// strategy of ours, what it stands in for.
-    pub(crate) fn rolled_back(&mut self, now: Timestamp, service: &ServiceId, to: &Strategy, owners_own: bool) {
-        let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
-        let stands_for = |o: &&(Timestamp, Strategy)| *to == o.1 || *to == o.1.fallback() || *to == o.1.probe();
-        // Of the owner's own, the last one chosen is what failed.
-        let owners =
-            chosen.iter().rev().skip(usize::from(owners_own)).find(stands_for).map_or(to, |(_, owners)| owners).clone();
-        if self.owners_strategy(service).map(Strategy::items) != Some(owners.items()) {
-            self.owner_chose(now, service, &owners);
+    /// ECS rolled a deployment back. Which of several choices of its owner the service then stands for, nobody can tell: two of
+    /// them may have the same fallback. From now on any of them is credible.
+    pub(crate) fn rolled_back(&mut self, service: &ServiceId) {
+        if self.owners.get(service).is_some_and(|chosen| chosen.len() > 1) {
             self.owners_rolled_back.insert(service.clone());
         }
     }
@@ -48,10 +42,13 @@ impl Oracle {
         self.owners.get(service)?.last().map(|(_, strategy)| strategy)
     }
 
-    /// What a handler may take for the owner's strategy now: the one in force, and those replaced only just now.
+    /// What a handler may take for the owner's strategy now: the one in force, those replaced only just now, and after a rollback
+    /// any.
     fn credible(&self, service: &ServiceId, now: Timestamp) -> impl Iterator<Item = &Strategy> {
         let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
-        let in_force = move |n: usize| chosen.get(n + 1).is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE);
+        let any = self.owners_rolled_back.contains(service);
+        let in_force =
+            move |n: usize| any || chosen.get(n + 1).is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE);
         chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
     }
 }

@@ -63,7 +63,7 @@ pub struct ServiceOutcome {
     pub original: Strategy,
     /// The live strategy.
     pub live: Strategy,
-    /// Whether the owner ever lost a choice to a rollback by ECS.
+    /// Whether a rollback by ECS made it unknowable which of several choices of the owner the service stands for.
     pub owner_rolled_back: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,

@@ -329,6 +329,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 phase,
                 phase_since,
                 reason,
+                previous: original.clone().filter(|_| phase == Phase::Watching),
                 original,
                 change,
                 event,
