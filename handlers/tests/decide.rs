@@ -9,9 +9,10 @@ use common::*;
 use handlers::decide::{Context, Decision, Reason, Trigger, decide, postponed, refused};
 use handlers::event::{Event, Signal};
 use handlers::held::HeldReason;
+use handlers::market::Market;
 use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
 use handlers::policy::{InterruptionPolicy, Policy};
-use handlers::record::{Lease, Phase, Record};
+use handlers::record::{Change, Lease, Phase, Record};
 use handlers::strategy::Strategy as Spread;
 use handlers::timestamp::Timestamp;
 use proptest::prelude::*;
@@ -335,6 +336,24 @@ fn an_unconfirmed_restore_that_already_fails_falls_back_with_the_event_that_says
     assert_eq!((record.phase, reason), (Phase::FailingOver, Reason::SpotPlacementFailure));
 }
 
+#[test]
+fn a_restore_is_confirmed_and_its_probation_begun_by_whoever_looks_first() {
+    let unconfirmed = Record { confirmed: false, lease: None, ..restoring() };
+    let seen = deploying(original(), NOW - mins(1));
+    let (record, reason) = written(on_event(Some(&unconfirmed), &seen, Signal::SpotTask));
+    assert_eq!((record.confirmed, record.healthy_since, reason), (true, None, Reason::OnProbation));
+    let record = Record { short_since: Some(NOW - mins(1)), ..restoring() };
+    let (record, reason) = written(on_event(Some(&record), &full_on(original()), Signal::SpotTask));
+    assert_eq!((record.healthy_since, reason), (Some(NOW), Reason::OnProbation));
+}
+
+#[test]
+fn a_restore_due_within_the_second_is_looked_at_a_second_later() {
+    let record = on_demand(NOW + Duration::from_millis(400));
+    let (record, reason) = written(on_sweep(&record, &full_on(fallback()), NOW));
+    assert_eq!((record.next_check_at, reason), (NOW + secs(1), Reason::NotDue));
+}
+
 // ---- rule 5: backoff per outage -------------------------------------------------------------------------------------
 
 #[test]
@@ -360,6 +379,19 @@ fn the_daily_cap_puts_a_restore_off() {
     assert_eq!(record.restore_at, Some(restores[0] + hours(24)));
     let (record, reason) = claimed(on_sweep(&record, &full_on(fallback()), restores[0] + hours(24)));
     assert_eq!((record.restores.len(), reason), (8, Reason::RestoreDue));
+}
+
+#[test]
+fn a_market_closed_until_a_time_is_open_at_that_time() {
+    let (policy, due) = (Policy::default(), on_demand(NOW));
+    let decide_at = |closed_until| {
+        let market = Market { closed_until, ..Market::new(service().account, service().region) };
+        let ctx = Context { market: Some(&market), ..ctx(Trigger::Sweep, &policy, NOW) };
+        decide(&service(), Some(&due), &Look::Found(Box::new(full_on(fallback()))), &ctx)
+    };
+    assert_eq!(claimed(decide_at(NOW)).1, Reason::RestoreDue);
+    let (record, reason) = written(decide_at(NOW + secs(1)));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::MarketBusy));
 }
 
 #[test]
@@ -429,6 +461,15 @@ fn an_old_answer_within_the_settle_time_is_no_owner_change() {
 }
 
 #[test]
+fn what_ecs_shows_when_the_settle_time_is_over_is_believed() {
+    let settle = Policy::default().settle;
+    let record = Record { phase_since: NOW - settle, ..on_demand(NOW + mins(15)) };
+    assert_eq!(written(on_sweep(&record, &full_on(original()), NOW)).1, Reason::RolledBack);
+    let record = Record { phase_since: NOW - settle, ..restoring() };
+    assert_eq!(written(on_sweep(&record, &full_on(fallback()), NOW)).1, Reason::RolledBack);
+}
+
+#[test]
 fn a_rollback_by_the_circuit_breaker_is_recognised_in_on_demand_and_in_restoring() {
     // The failover was rolled back: full on Spot again is the owner's state, short on Spot still needs help.
     let (record, reason) = written(on_sweep(&on_demand(NOW + mins(9)), &full_on(original()), NOW));
@@ -475,6 +516,22 @@ fn a_recreated_service_has_no_past() {
     }
     let on_fargate = Observation { created_at: NOW - mins(20), ..full_on(fallback()) };
     forgotten(on_sweep(&on_demand(NOW), &on_fargate, NOW));
+}
+
+#[test]
+fn a_recreated_service_that_is_not_supported_is_held_for_that_reason() {
+    let seen = Observation { created_at: NOW - mins(20), replica: false, ..full_on(original()) };
+    let (next, reason) = written(on_sweep(&on_demand(NOW), &seen, NOW));
+    assert_eq!((next.phase, reason), (Phase::Held, Reason::Held(HeldReason::Daemon)));
+    assert_eq!((next.version, next.original), (3, None));
+}
+
+#[test]
+fn a_service_on_its_way_out_is_not_even_remembered() {
+    for signal in EVERY_SIGNAL {
+        let draining = Observation { active: false, ..short_on(original()) };
+        assert_eq!(left(on_event(None, &draining, signal)), Reason::Gone, "{signal:?}");
+    }
 }
 
 #[test]
@@ -627,6 +684,7 @@ fn on_demand_short_is_held_and_cured() {
     let (cured, reason) = written(on_sweep(&alert, &full_on(fallback()), later));
     assert_eq!((cured.phase, cured.held.clone(), reason), (Phase::OnDemand, None, Reason::Cured));
     assert_eq!(cured.restore_at, record.restore_at, "the restore stays when it was due");
+    assert_eq!(cured.phase_since, later);
 }
 
 #[test]
@@ -637,12 +695,29 @@ fn a_slow_fallback_is_given_the_restore_timeout_before_anyone_is_alarmed() {
 }
 
 #[test]
+fn a_fallback_that_does_not_come_up_gives_way_to_the_restore_that_is_due() {
+    for seen in [short_on(fallback()), deploying(fallback(), NOW - mins(30))] {
+        let (record, reason) = claimed(on_sweep(&on_demand(NOW), &seen, NOW));
+        assert_eq!((record.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+    }
+}
+
+#[test]
+fn a_fallback_that_runs_in_full_while_its_rollout_ends_late_alarms_nobody() {
+    let (next, reason) = written(on_sweep(&on_demand(NOW + hours(3)), &deploying(fallback(), NOW - mins(30)), NOW));
+    assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::NotDue));
+}
+
+#[test]
 fn an_on_demand_shortfall_is_not_cured_by_looking_at_it() {
     // A policy under which a held service is looked at sooner than the fallback may take to come up.
     let policy = Policy { restore_timeout: hours(1), ..Policy::default() };
     let alert = held(on_demand(NOW + hours(3)), HeldReason::OnDemandShort);
     let (next, reason) = written(on_sweep_with(&policy, &alert, &short_on(fallback()), NOW));
     assert_eq!((next.phase, reason), (Phase::Held, Reason::Held(HeldReason::OnDemandShort)));
+    // Held since the same time, and it goes on from where it was.
+    assert_eq!((next.phase_since, next.held), (alert.phase_since, alert.held));
+    assert_eq!(next.next_check_at, NOW + policy.held_interval);
 }
 
 #[test]
@@ -730,6 +805,23 @@ fn an_account_without_the_role_is_held_from_whatever_phase_and_goes_on_from_ther
 }
 
 #[test]
+fn an_account_still_without_the_role_is_asked_again_at_the_slow_pace() {
+    let (policy, blocked) = (Policy::default(), Look::Blocked(HeldReason::RoleMissing));
+    let record = held(on_demand(NOW), HeldReason::RoleMissing);
+    let at = |now| decide(&service(), Some(&record), &blocked, &ctx(Trigger::Sweep, &policy, now));
+    assert_eq!(left(at(NOW - secs(1))), Reason::Held(HeldReason::RoleMissing));
+    for now in [NOW, NOW + secs(1)] {
+        let (next, _) = written(at(now));
+        assert_eq!((next.phase_since, &next.held), (record.phase_since, &record.held));
+        assert_eq!(next.next_check_at, now + policy.held_interval);
+    }
+    // Another reason is news at once.
+    let denied = Look::Blocked(HeldReason::AccessDenied("ecs:DescribeServices".into()));
+    let (next, _) = written(decide(&service(), Some(&record), &denied, &ctx(Trigger::Sweep, &policy, NOW - secs(1))));
+    assert_eq!(next.held.unwrap().resume, Phase::OnDemand);
+}
+
+#[test]
 fn held_is_left_alone_by_events_and_looked_at_when_due() {
     let record = held(watching(), HeldReason::FargateNotAssociated);
     for signal in EVERY_SIGNAL {
@@ -740,6 +832,14 @@ fn held_is_left_alone_by_events_and_looked_at_when_due() {
     assert_eq!(left(on_sweep(&early, &full_on(original()), NOW)), Reason::Held(HeldReason::FargateNotAssociated));
     let (next, reason) = written(on_sweep(&record, &full_on(original()), NOW));
     assert_eq!((next.phase, next.held, reason), (Phase::Watching, None, Reason::Cured));
+}
+
+#[test]
+fn what_its_owner_did_to_a_held_service_is_said_and_not_taken_for_a_cure() {
+    let record = held(restoring(), HeldReason::RoleMissing);
+    let (next, reason) = written(on_sweep(&record, &full_on(somebody_elses()), NOW));
+    assert_eq!((next.phase, reason), (Phase::Watching, Reason::OwnerChanged));
+    assert_eq!(next.reason, Reason::OwnerChanged.to_string());
 }
 
 #[test]
@@ -786,6 +886,17 @@ fn a_claim_made_before_the_kill_switch_was_set_is_not_carried_out_after_it() {
         stays(&claim, on_sweep_with(&policy, &claim, &short_on(original()), NOW));
         let claim = Record { confirmed: false, lease: claim.lease, ..restoring() };
         stays(&claim, on_sweep_with(&policy, &claim, &full_on(fallback()), NOW));
+    }
+}
+
+#[test]
+fn under_the_kill_switch_a_probe_stays_where_it_is_and_a_probation_goes_on() {
+    for policy in [Policy { paused: true, ..Policy::default() }, Policy { dry_run: true, ..Policy::default() }] {
+        let probing = Record { change: Some(Change { from: fallback(), to: original().probe() }), ..restoring() };
+        let kept = stays(&probing, on_sweep_with(&policy, &probing, &full_on(original().probe()), NOW));
+        assert!([Reason::Paused, Reason::DryRun(Box::new(Reason::ProbeHolds))].contains(&kept), "{kept:?}");
+        let (next, reason) = written(on_sweep_with(&policy, &restoring(), &full_on(original()), NOW));
+        assert_eq!((next.healthy_since, reason), (Some(NOW), Reason::OnProbation));
     }
 }
 
@@ -1105,6 +1216,14 @@ impl World {
         self.record.as_ref().unwrap().phase
     }
 
+    /// Sweeps once, when the record is due.
+    fn sweep_next(&mut self) {
+        let next = self.record.as_ref().unwrap().next_check_at;
+        self.sweep_until(next, |w| w.now == next);
+        assert_eq!(self.now, next, "the sweep turns on the spot");
+        assert!(self.record.as_ref().is_none_or(|r| r.next_check_at > next), "the sweep turns on the spot");
+    }
+
     /// Sweeps at every `next_check_at` until `time` or until `enough`.
     fn sweep_until(&mut self, time: Timestamp, enough: impl Fn(&World) -> bool) -> Vec<Reason> {
         let mut reasons = vec![];
@@ -1180,8 +1299,7 @@ fn a_day_without_spot_costs_a_bounded_number_of_updates_and_ends_on_the_original
             world.seen.running = 1;
             world.seen.deployments[0].rollout = Rollout::InProgress;
         }
-        let next = world.record.as_ref().unwrap().next_check_at;
-        world.sweep_until(next, |w| w.now >= next);
+        world.sweep_next();
     }
     // 15 min, 30 min, 1 h, 2 h, 4 h, 6 h, 6 h with up to 20 % jitter: at most seven tries, each undone.
     assert!((11..=15).contains(&world.updates.len()), "{} updates", world.updates.len());
@@ -1197,10 +1315,10 @@ fn a_failover_that_ecs_rolls_back_each_time_is_not_repeated_without_end() {
     while world.now < NOW + hours(24) {
         // The circuit breaker brings the strategy of before back, and its tasks are still missing.
         world.seen = short_on(original());
-        match world.record.as_ref().map(|r| r.next_check_at) {
-            Some(next) => world.sweep_until(next, |w| w.now >= next),
-            None => break,
-        };
+        if world.record.is_none() {
+            break;
+        }
+        world.sweep_next();
     }
     assert!(world.updates.len() <= 24, "{} forced deployments in a day", world.updates.len());
 }

@@ -9,7 +9,7 @@ use common::{
 };
 use handlers::held::HeldReason;
 use handlers::policy::Policy;
-use handlers::record::{DUE_SHARDS, Held, Phase, Record, due_shard};
+use handlers::record::{Change, DUE_SHARDS, Held, Phase, Record, due_shard};
 use handlers::strategy::Strategy as Spread;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -222,4 +222,26 @@ fn the_defaults_wait_15_minutes_doubling_to_6_hours() {
     assert_eq!([wait(0), wait(1), wait(2), wait(4)], [mins(15), mins(30), hours(1), hours(4)]);
     assert_eq!([wait(5), wait(u32::MAX)], [hours(6), hours(6)]);
     assert_ne!(original(), fallback());
+}
+
+#[test]
+fn the_shard_of_an_id_is_the_same_in_every_release() {
+    // FNV-1a of 32 bits: "" is 0x811c9dc5, "a" is 0xe40c292c, "foobar" is 0xbf9cf968.
+    assert_eq!([due_shard(""), due_shard("a"), due_shard("foobar")], [1, 0, 0]);
+    assert_eq!(DUE_SHARDS, 4, "records in the table keep the shard they were written with");
+}
+
+#[test]
+fn a_transition_is_another_phase_or_the_restore_after_its_probe() {
+    let probing = Record { change: Some(Change { from: fallback(), to: original().probe() }), ..restoring() };
+    for (before, after, expected) in [
+        (None, watching(), true),
+        (Some(on_demand(NOW)), restoring(), true),
+        (Some(restoring()), restoring(), false),
+        (Some(probing), restoring(), true),
+        (Some(on_demand(NOW)), Record { change: restoring().change, ..on_demand(NOW) }, false),
+        (Some(on_demand(NOW)), Record { reason: "another".into(), ..on_demand(NOW + mins(1)) }, false),
+    ] {
+        assert_eq!(after.is_transition_from(before.as_ref()), expected, "{before:?}");
+    }
 }

@@ -193,3 +193,20 @@ fn the_fallback_of_a_service_on_spot_alone_has_no_base() {
         [item("FARGATE_SPOT", 0, 0), item("FARGATE", 0, FALLBACK_WEIGHT)]
     );
 }
+
+#[test]
+fn a_strategy_reads_as_people_say_it() {
+    let text = spread(&[("FARGATE", 1, 1), ("FARGATE_SPOT", 0, 3)]).to_string();
+    assert_eq!(text, "FARGATE base 1 weight 1, FARGATE_SPOT weight 3");
+    assert_eq!(
+        spread(&[("gpu-asg", 2, 0), ("cpu-asg", 0, 7)]).to_string(),
+        "gpu-asg base 2 weight 0, cpu-asg weight 7"
+    );
+}
+
+#[test]
+fn the_first_provider_that_is_not_fargates_is_named() {
+    let asg = CapacityProvider::Other("gpu-asg".into());
+    assert_eq!(spread(&[("gpu-asg", 0, 1), ("cpu-asg", 0, 1)]).other_provider(), Some(&asg));
+    assert_eq!(spread(&[("FARGATE", 1, 1), ("FARGATE_SPOT", 0, 3)]).other_provider(), None);
+}
