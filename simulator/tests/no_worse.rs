@@ -46,10 +46,7 @@ fn trouble() -> impl Draw<Value = Trouble> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(worlds::config(32))]
 
     #[test]
     fn no_service_is_less_available_than_without_the_recovery(
@@ -60,8 +57,9 @@ proptest! {
         let spec = world(seed, mins(1), &services, &troubles);
         let (with, without) = (play(&spec, false), play(&spec, true));
         for (with, without) in with.services.iter().zip(&without.services) {
-            // Two worlds draw different start times: a task that starts half a minute later is no harm done.
-            let slack = 0.002;
+            // Two worlds draw different start times and different tasks to take from whom: a few minutes of one task are chance,
+            // not harm.
+            let slack = 0.005;
             prop_assert!(
                 with.ledger.availability() >= without.ledger.availability() - slack,
                 "{}: {} with, {} without", with.id, with.ledger.availability(), without.ledger.availability()

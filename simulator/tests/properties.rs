@@ -24,10 +24,8 @@ fn play(spec: WorldSpec, facts: Facts) -> Outcome {
     run(spec, facts, DAY).expect("the product's patterns are valid")
 }
 
-/// A few worlds on every run; `PROPTEST_CASES=1000` for a long look.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig { cases: cases.unwrap_or(24), max_shrink_iters: 500, ..ProptestConfig::default() }
+    worlds::config(24)
 }
 
 // ---- Worlds ---------------------------------------------------------------------------------------------------------

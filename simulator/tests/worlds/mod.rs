@@ -1,11 +1,27 @@
 //! Small random worlds: a few accounts and services, and what happens to their Spot capacity.
+#![allow(dead_code, reason = "every test file uses its own part of it")]
 
 use std::time::Duration;
 
 use handlers::policy::Policy;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use simulator::spec::{Capacity, Loss, ServiceSpec, TimedEvent, WorldEvent, WorldSpec};
+
+/// A few worlds on every run, always the same ones, so that a change is judged by what it changes; `PROPTEST_CASES=1000` for a
+/// long look at new ones.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(2026) };
+    ProptestConfig {
+        cases: asked.unwrap_or(cases),
+        rng_seed,
+        max_shrink_iters: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// Accounts that exist.
 pub(crate) const ACCOUNTS: [&str; 3] = ["111111111111", "222222222222", "333333333333"];
