@@ -44,14 +44,13 @@ pub trait StateStore {
     /// [`StoreError`].
     async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError>;
 
-    /// Writes `record` on condition that the stored version is `record.version`, 0 meaning absent. The stored version
-    /// is one higher.
+    /// Writes `record` as it is, on condition that the stored version is `replaces`, 0 meaning absent.
     ///
     /// # Errors
     /// [`StoreError`]; a failed condition is no error but [`Put::Conflict`].
-    async fn put(&self, record: &Record) -> Result<Put, StoreError>;
+    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError>;
 
-    /// Deletes `record` on the same condition.
+    /// Deletes `record` on condition that the stored version is its own.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -63,7 +62,8 @@ pub trait StateStore {
     /// [`StoreError`].
     async fn market(&self, account: &AccountId, region: &Region) -> Result<Option<Market>, StoreError>;
 
-    /// Writes a market on the same condition as [`StateStore::put`]; returns whether it holds.
+    /// Writes a market on condition that the stored version is `market.version`, 0 meaning absent; the stored version is
+    /// one higher. Returns whether it holds.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -263,7 +263,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
-                        self.put(&decide::postponed(*claimed, &ctx)).await?;
+                        self.put(decide::postponed(*claimed, &ctx)).await?;
                         return Err(ReconcileError::Update { service: service.clone(), error });
                     }
                     // It may have happened, or may yet: read back, never send it again. If it does not show, the lease
@@ -354,22 +354,27 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         reason: &Reason,
         findings: &mut Vec<Finding>,
     ) -> Result<Write, ReconcileError> {
-        let written = Record { version: next.version + 1, ..next.clone() };
-        match self.put(&next).await? {
-            Put::Written => {}
-            // The reply to our own write was lost and the retry met it: what is stored is what we wrote.
-            Put::Conflict(Some(stored)) if *stored == written => {}
-            Put::Conflict(stored) => return Ok(Write::Lost(stored.map(|r| *r))),
-        }
+        let next = match self.put(next).await? {
+            Write::Done(written) => written,
+            lost @ Write::Lost(_) => return Ok(lost),
+        };
         if next.is_transition_from(before) {
             self.announce(before, Some(&next), reason).await;
         }
         findings.extend(Finding::of(before, Some(&next)));
-        Ok(Write::Done(written))
+        Ok(Write::Done(next))
     }
 
-    async fn put(&self, record: &Record) -> Result<Put, ReconcileError> {
-        self.ports.put(record).await.map_err(|error| store_error(&record.service, error))
+    /// Writes `next` in place of the version it was decided from.
+    async fn put(&self, next: Record) -> Result<Write, ReconcileError> {
+        let replaces = next.version;
+        let written = next.written(self.ports.now());
+        match self.ports.put(&written, replaces).await.map_err(|error| store_error(&written.service, error))? {
+            Put::Written => Ok(Write::Done(written)),
+            // The reply to our own write was lost and the retry met it: what is stored is what we wrote.
+            Put::Conflict(Some(stored)) if *stored == written => Ok(Write::Done(written)),
+            Put::Conflict(stored) => Ok(Write::Lost(stored.map(|r| *r))),
+        }
     }
 
     async fn announce(&self, before: Option<&Record>, after: Option<&Record>, reason: &Reason) {

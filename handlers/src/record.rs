@@ -71,7 +71,8 @@ pub struct Record {
     /// Which service; `id` is made of it.
     #[serde(flatten)]
     pub service: ServiceId,
-    /// Counts writes; every write is conditional on the version it was decided from. 0 has never been written.
+    /// Differs with every write ([`Record::written`]); every write is conditional on the version it was decided from. 0
+    /// has never been written.
     pub version: u64,
     /// Where the service stands.
     pub phase: Phase,
@@ -165,6 +166,14 @@ impl Record {
             lease: None,
             held: None,
         }
+    }
+
+    /// What a write at `now` stores, as decided from the version that `self` still carries. The first version of a record is
+    /// the time, so that no version of a record that was deleted ever comes back: a handler that still holds the old record
+    /// can neither overwrite nor delete the new one.
+    pub fn written(self, now: Timestamp) -> Self {
+        let version = if self.version == 0 { now.as_millis() } else { self.version + 1 };
+        Self { version, ..self }
     }
 
     /// Whether `self` is another step of the service's way than `before`: another phase, or the restore after its probe.

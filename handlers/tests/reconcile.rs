@@ -308,6 +308,38 @@ fn an_owner_who_changes_the_strategy_between_claim_and_update_keeps_it() {
     assert_eq!((fake.calls_of("update"), fake.live(&service())), (0, Some(somebody_elses())));
 }
 
+#[test]
+fn a_handler_that_holds_a_deleted_record_does_not_touch_the_one_that_came_after_it() {
+    let fake = Fake::new().with_service(service(), short_on(original()));
+    let owner_sets = |seen| fake.services.borrow_mut().insert(service(), seen);
+    on_failure(&fake, "first outage").unwrap();
+    let first = fake.record(&service()).unwrap();
+    fake.now.set(NOW + hours(1));
+    owner_sets(full_on(spread(&[("FARGATE", 0, 1)])));
+    // Three polls bring the first sweep past its look and its market to where it has decided to forget the service. There it
+    // stalls. Meanwhile another one forgets it, the owner comes back to Spot, and Spot fails again.
+    fake.stops.set((true, false));
+    let (policy, mut polls) = (Policy::default(), 0);
+    let others = async {
+        fake.stops.set((false, false));
+        assert_eq!(fake.calls.borrow().last().map(String::as_str), Some("market"));
+        sweep(&fake, "second sweep");
+        assert_eq!(fake.record(&service()), None);
+        fake.now.set(NOW + hours(1) + mins(1));
+        owner_sets(short_on(original()));
+        on_failure(&fake, "second outage").unwrap();
+    };
+    let stalled = Reconciler::new(&fake, &policy, "first sweep");
+    let (report, ()) = interleave(stalled.sweep(), others, || {
+        polls += 1;
+        polls > 3
+    });
+    let second = fake.record(&service()).expect("the record of the second outage");
+    assert_eq!((report.unwrap().failed, second.phase, second.original), (0, Phase::OnDemand, Some(original())));
+    assert!(first.version < second.version);
+    assert_eq!(fake.calls_of("delete"), 2);
+}
+
 // ---- two at once, and one killed ------------------------------------------------------------------------------------
 
 /// Runs `world` under every order in which two handlers can take turns at port calls; returns how many there are.

@@ -181,9 +181,8 @@ impl StateStore for SimPorts {
         self.store(|world| world.table.get(&id.record_id()).map(to_record).transpose()).await
     }
 
-    async fn put(&self, record: &Record) -> Result<Put, StoreError> {
-        let written = Record { version: record.version + 1, ..record.clone() };
-        self.store(|world| to_put(world.put_record(record.version, &written))).await
+    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
+        self.store(|world| to_put(world.put_record(record, replaces))).await
     }
 
     async fn delete(&self, record: &Record) -> Result<Put, StoreError> {

@@ -181,8 +181,8 @@ impl World {
     }
 
     /// A conditional write of a record, seen by the oracle and the books.
-    pub(crate) fn put_record(&mut self, version: u64, written: &Record) -> Result<(), Option<Item>> {
-        let before = self.table.put(&written.service.record_id(), version, written.to_item())?;
+    pub(crate) fn put_record(&mut self, written: &Record, replaces: u64) -> Result<(), Option<Item>> {
+        let before = self.table.put(&written.service.record_id(), replaces, written.to_item())?;
         let before = before.and_then(|item| Record::from_item(item).ok());
         self.judge_record(written);
         if written.is_transition_from(before.as_ref()) {

@@ -136,9 +136,9 @@ impl Fake {
     }
 
     /// The conditional write itself.
-    fn store(&self, record: &Record, next: Option<Record>, fault: &Fault) -> Result<Put, StoreError> {
+    fn store(&self, id: &ServiceId, replaces: u64, next: Option<Record>, fault: &Fault) -> Result<Put, StoreError> {
         let mut records = self.records.borrow_mut();
-        let id = record.service.record_id();
+        let id = id.record_id();
         match fault {
             Fault::Unclear | Fault::Throttled => return Err(StoreError::Unclear("timed out".into())),
             Fault::Outrun => {
@@ -149,7 +149,7 @@ impl Fake {
             _ => {}
         }
         let stored = records.get(&id).cloned();
-        if stored.as_ref().map_or(0, |r| r.version) != record.version {
+        if stored.as_ref().map_or(0, |r| r.version) != replaces {
             return Ok(Put::Conflict(stored.map(Box::new)));
         }
         match next.clone() {
@@ -228,16 +228,15 @@ impl StateStore for Fake {
         self.reply(answer).await
     }
 
-    async fn put(&self, record: &Record) -> Result<Put, StoreError> {
+    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
         let fault = self.call("put", record.phase.to_string()).await;
-        let next = Record { version: record.version + 1, ..record.clone() };
-        let answer = self.store(record, Some(next), &fault);
+        let answer = self.store(&record.service, replaces, Some(record.clone()), &fault);
         self.reply(answer).await
     }
 
     async fn delete(&self, record: &Record) -> Result<Put, StoreError> {
         let fault = self.call("delete", "").await;
-        let answer = self.store(record, None, &fault);
+        let answer = self.store(&record.service, record.version, None, &fault);
         self.reply(answer).await
     }
 
