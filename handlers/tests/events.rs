@@ -2,6 +2,10 @@
 //! nothing an account can put on the bus makes the parser panic or speak of another account.
 
 mod common;
+#[path = "../fuzz/checks.rs"]
+mod fuzz;
+
+use std::path::Path;
 
 use common::{account, any_json, region, service_named};
 use handlers::event::{Event, MAX_EVENT_BYTES, Parsed, Refusal, Signal, Trust, parse};
@@ -147,6 +151,10 @@ fn a_synthetic_event_whose_arns_disagree_about_the_account_is_refused() {
 fn a_synthetic_task_event_is_no_signal() {
     let text = with(SYNTHETIC, "/detail-type", json!("ECS Task State Change"));
     assert!(matches!(parse(&text, &trust()), Ok(Parsed::Ignored(_))));
+    let interrupted = fixture!("interruption-spot-interruption");
+    let service = json!(["arn:aws:ecs:ap-south-1:111122223333:service/shop/checkout"]);
+    let text = with(&with(interrupted, "/source", json!("test.aws.ecs")), "/resources", service);
+    assert!(matches!(parse(&with(&text, "/account", json!("999999999999")), &trust()), Ok(Parsed::Ignored(_))));
 }
 
 #[test]
@@ -204,6 +212,13 @@ fn a_malformed_ecs_arn_anywhere_is_refused() {
 fn an_arn_of_another_aws_service_may_be_of_any_account() {
     let role = json!("arn:aws:iam::444455556666:role/shared");
     assert_eq!(event(&with(SPOT_TASK, "/detail/roleArn", role)).signal, Signal::SpotTask);
+}
+
+#[test]
+fn a_text_that_only_resembles_an_ecs_arn_says_nothing() {
+    for text in ["arn:", "arn", "see arn:aws:ecs:eu-west-1:444455556666:service/a/b", "urn:aws:ecs:x", "a:b:ecs"] {
+        assert_eq!(event(&with(SPOT_TASK, "/detail/reason", json!(text))).signal, Signal::SpotTask, "{text}");
+    }
 }
 
 #[test]
@@ -430,4 +445,37 @@ proptest! {
     fn a_fixture_with_values_replaced_speaks_only_of_its_sender(text in mutated()) {
         speaks_only_of_its_sender(&text);
     }
+}
+
+/// Runs `check` on every input that `handlers/fuzz` keeps for it, and on every beginning of each.
+#[track_caller]
+fn replay(target: &str, check: fn(&[u8])) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 10, "{} inputs for {target}", files.len());
+    for file in files {
+        // Shown when the check fails.
+        println!("{}", file.display());
+        let data = std::fs::read(&file).unwrap();
+        check(&data);
+        (0..data.len()).step_by(data.len().div_ceil(16)).for_each(|end| check(&data[..end]));
+    }
+}
+
+#[test]
+fn no_event_the_fuzzer_found_is_believed_wrongly() {
+    replay("event", fuzz::event);
+    replay("fixture", fuzz::fixture);
+}
+
+#[test]
+fn no_name_the_fuzzer_found_prints_back_otherwise() {
+    replay("name", fuzz::name);
+}
+
+#[test]
+fn no_record_or_step_the_fuzzer_found_breaks_a_promise_of_the_core() {
+    replay("record", fuzz::record);
+    replay("step", fuzz::step);
 }
