@@ -622,11 +622,8 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if held.resume == Phase::FailingOver && seen.strategy == record.original && !seen.is_short() {
         return close(record, seen, Reason::Cured, ctx);
     }
-    let resumed = Record { phase: held.resume, phase_since: record.phase_since, held: None, ..record.clone() };
-    match in_phase(resumed.clone(), seen, ctx) {
-        Decision::Leave(_) => {
-            write(Record { next_check_at: ctx.now + ctx.policy.active_interval, ..resumed }, Reason::Cured)
-        }
+    let resumed = Record { phase: held.resume, held: None, ..record.clone() };
+    match in_phase(resumed, seen, ctx) {
         Decision::Write(next, reason) if next.phase == Phase::Held => {
             write(Record { phase_since: record.phase_since, ..*next }, reason)
         }
@@ -634,7 +631,7 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         Decision::Write(next, _)
             if held.reason == HeldReason::OnDemandShort && seen.is_short() && next.phase == held.resume =>
         {
-            let next = Record { phase: Phase::Held, phase_since: record.phase_since, held: record.held, ..*next };
+            let next = Record { phase: Phase::Held, held: record.held, ..*next };
             write(on_hold(next, held.reason.clone(), ctx), Reason::Held(held.reason))
         }
         // Still in the phase it resumed: the cause is cured, and that is the news.
