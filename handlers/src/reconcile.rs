@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+#[cfg(feature = "planted")]
+use std::rc::Rc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -99,20 +101,40 @@ pub struct SweepReport {
 }
 
 /// One invocation of a handler: its ports, its policy and the token its claims carry.
-#[derive(Debug)]
 pub struct Reconciler<'a, P> {
     ports: &'a P,
     policy: &'a Policy,
     owner: String,
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
+    /// What decides in the place of [`decide`].
+    #[cfg(feature = "planted")]
+    planted: Decide,
 }
+
+/// The type of [`decide`], for a test that plants a bug around it.
+#[cfg(feature = "planted")]
+pub type Decide = Rc<dyn Fn(&ServiceId, Option<&Record>, &Look, &Context<'_>) -> Decision>;
 
 impl<'a, P: Ports> Reconciler<'a, P> {
     /// `owner` must be unique to the attempt: it tells our own claim from another's. Lambda's request id alone is not, a retry
     /// of the same event has the same.
     pub fn new(ports: &'a P, policy: &'a Policy, owner: impl Into<String>) -> Self {
-        Self { ports, policy, owner: owner.into(), updates: RefCell::default() }
+        Self {
+            ports,
+            policy,
+            owner: owner.into(),
+            updates: RefCell::default(),
+            #[cfg(feature = "planted")]
+            planted: Rc::new(decide),
+        }
+    }
+
+    /// Lets `planted` decide from now on.
+    #[cfg(feature = "planted")]
+    #[must_use]
+    pub fn planting(self, planted: Decide) -> Self {
+        Self { planted, ..self }
     }
 
     /// The tunables in force.
@@ -235,6 +257,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     ) -> Result<Reason, ReconcileError> {
         for _ in 0..MAX_STEPS {
             let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &self.owner, market };
+            #[cfg(feature = "planted")]
+            let decide = &*self.planted;
             match decide(service, record.as_ref(), &look, &ctx) {
                 Decision::Leave(reason) => {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");

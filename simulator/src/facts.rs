@@ -75,6 +75,9 @@ pub struct Facts {
     pub max_concurrency: u32,
     /// Records per page of the due index; DynamoDB cuts at 1 MB (aws-facts.md §7).
     pub page_size: usize,
+    /// A bug in the recovery itself, for tests of the checks.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::planted::Bug>,
 }
 
 /// A crash: the invocation that makes call number `call` is killed before or after the call takes effect.
@@ -142,6 +145,8 @@ impl Default for Facts {
             batch_size: 10,
             max_concurrency: 10,
             page_size: 100,
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }

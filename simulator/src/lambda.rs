@@ -142,8 +142,14 @@ enum End<T> {
     Killed,
 }
 
+/// What a handler is given.
+#[cfg(not(feature = "planted"))]
+type Ports = SimPorts;
+#[cfg(feature = "planted")]
+type Ports = crate::planted::Planted;
+
 /// Runs `work` until it is done, its time is over, or one of its calls kills it.
-async fn until_the_end<T>(ports: &SimPorts, timeout: Duration, work: impl Future<Output = T>) -> End<T> {
+async fn until_the_end<T>(ports: &Ports, timeout: Duration, work: impl Future<Output = T>) -> End<T> {
     // Biased towards the end: polled first, so that the order does not depend on chance.
     match select(pin!(ports.killed()), pin!(tokio::time::timeout(timeout, work))).await {
         Either::Left(_) => End::Killed,
@@ -162,7 +168,11 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     });
     tokio::time::sleep(start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
+    #[cfg(feature = "planted")]
+    let (ports, policy, trust) = crate::planted::plant(ports, policy, trust);
     let reconciler = Reconciler::new(&ports, &policy, request_id);
+    #[cfg(feature = "planted")]
+    let reconciler = ports.plant_in(reconciler);
     let function = work.function();
     let (outcome, failed) = match work {
         Work::Batch { queue, receipts, messages } => {

@@ -25,6 +25,8 @@ mod market;
 mod oracle;
 mod owner;
 pub mod pattern;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod ports;
 mod run;
 mod scheduler;

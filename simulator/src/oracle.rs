@@ -1,31 +1,93 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use handlers::event::SYNTHETIC_SOURCE;
 use handlers::record::{Phase, Record};
-use handlers::service::ServiceId;
-use handlers::strategy::Strategy;
+use handlers::service::{AccountId, ServiceId};
+use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
 
-use crate::trace::Happening;
+use crate::ecs::{ServiceKey, UpdateService};
+use crate::ports::observe;
+use crate::trace::{Caller, Happening};
 use crate::world::World;
 
 /// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
 /// before, it cannot know.
 const UNKNOWABLE: Duration = Duration::from_secs(90);
 
+/// The last event about a loss comes this long after it at most: a warned task runs on for two minutes and its end is told
+/// too (aws-facts.md §2.3), and a handler takes its time.
+const LAST_WORD: Duration = Duration::from_secs(300);
+/// Deployments that one restore may cost: its probe, itself, and the way back.
+const PER_RESTORE: usize = 3;
+/// Deployments a day that no restore explains: the failover, and those that ECS rolled back.
+const BESIDES_RESTORES: usize = 12;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// The truth about whose strategy is whose, and every breach found.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     /// What each owner chose, and since when; the last is in force.
     owners: BTreeMap<ServiceId, Vec<(Timestamp, Strategy)>>,
+    /// What else happened to a service and was done to it.
+    lives: BTreeMap<ServiceId, Life>,
+    /// When a synthetic event that the cell must believe was last put.
+    synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
     /// Services whose owner lost a choice to a rollback.
     pub(crate) owners_rolled_back: BTreeSet<ServiceId>,
 }
 
+/// What the oracle remembers of one service.
+#[derive(Debug, Default)]
+struct Life {
+    /// When Spot last took a task or refused one.
+    lost_at: Option<Timestamp>,
+    /// When its owner last did something to it.
+    owner_at: Option<Timestamp>,
+    /// When the recovery forced deployments, within a day and since the owner's last act.
+    forced: VecDeque<Timestamp>,
+    /// The claim that the last deployment was made under: version of the record, token of the handler.
+    claim: Option<(u64, String)>,
+}
+
 impl Oracle {
+    /// Something has happened.
+    pub(crate) fn saw(
+        &mut self,
+        now: Timestamp,
+        service: Option<&ServiceId>,
+        what: &Happening,
+        synthetic_from: &[AccountId],
+    ) {
+        match (what, service) {
+            (Happening::EventPut { account, source, .. }, _)
+                if source == SYNTHETIC_SOURCE && synthetic_from.contains(account) =>
+            {
+                self.synthetic_at = Some(now);
+            }
+            (
+                Happening::Interrupted { .. }
+                | Happening::Vanished { .. }
+                | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
+                Some(service),
+            ) => self.life(service).lost_at = Some(now),
+            (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
+                let life = self.life(service);
+                life.owner_at = Some(now);
+                life.forced.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn life(&mut self, service: &ServiceId) -> &mut Life {
+        self.lives.entry(service.clone()).or_default()
+    }
+
     pub(crate) fn owner_chose(&mut self, now: Timestamp, service: &ServiceId, strategy: &Strategy) {
         self.owners.entry(service.clone()).or_default().push((now, strategy.clone()));
     }
@@ -81,6 +143,7 @@ impl World {
         changed: Option<&Strategy>,
         deployment: &str,
     ) {
+        self.judge_pace(service);
         let Some(strategy) = changed else {
             self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
             return;
@@ -88,6 +151,78 @@ impl World {
         let ours = |o: &Strategy| *strategy == *o || *strategy == o.fallback() || *strategy == o.probe();
         if !self.oracle.credible(service, self.now).any(ours) {
             self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
+        }
+    }
+
+    /// What the recovery sends to ECS: force and a strategy, nothing else (aws-facts.md §11.4, §11.11), under a claim that is in
+    /// force, once per claim, and never to a service whose owner opted it out.
+    pub(crate) fn judge_update(&mut self, service: &ServiceId, update: &UpdateService) {
+        if update.desired.is_some() {
+            self.violation(service, "UpdateService sets the desired count".into());
+        }
+        if !update.force_new_deployment {
+            self.violation(service, "UpdateService does not force a deployment".into());
+        }
+        let key = self.ecs.find(service);
+        let opted_out = key.is_some_and(|key| self.ecs.service(key).opted_out);
+        let (now, life) = (self.now, self.oracle.life(service));
+        if opted_out && life.owner_at.is_none_or(|at| now.since(at) >= UNKNOWABLE) {
+            self.violation(service, "UpdateService for a service that its owner opted out".into());
+        }
+        let stored = self.table.get(&service.record_id()).and_then(|item| Record::from_item(item.clone()).ok());
+        let lease = stored.as_ref().and_then(|record| record.lease.as_ref()).filter(|lease| now < lease.until);
+        let sent = update.strategy.as_deref();
+        let claimed = stored.as_ref().and_then(|record| record.change.as_ref()).map(|change| change.to.items());
+        let (Some(record), Some(lease)) = (&stored, lease.filter(|_| sent == claimed)) else {
+            return self.violation(service, "UpdateService without a claim in force".into());
+        };
+        let claim = Some((record.version, lease.owner.clone()));
+        if std::mem::replace(&mut self.oracle.life(service).claim, claim.clone()) == claim {
+            self.violation(service, "a second UpdateService under the same claim".into());
+        }
+    }
+
+    /// A failover begins: only on a service that is short or was so just now, that lost a Spot task as lately as an event may
+    /// still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
+    /// old one, or one about no loss asks for.
+    pub(crate) fn judge_cause(&mut self, key: ServiceKey) {
+        let now = self.now;
+        let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
+        let service = self.ecs.service(key);
+        let id = service.id.clone();
+        let short = observe(service).is_short();
+        let was_short = service.tasks.values().any(|task| recently(task.running_since, UNKNOWABLE));
+        let told = self.spec.policy.event_max_age + LAST_WORD;
+        let synthetic = recently(self.oracle.synthetic_at, told);
+        let life = self.oracle.life(&id);
+        if !(short || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE)) {
+            self.violation(&id, "failover of a service that lost nothing".into());
+        }
+    }
+
+    /// A restore ends well only once its deployment is complete (aws-facts.md §11.26), unless an owner has just begun another.
+    pub(crate) fn judge_success(&mut self, key: ServiceKey) {
+        let (now, service) = (self.now, self.ecs.service(key));
+        let (id, complete) = (service.id.clone(), service.deployments.first().is_none_or(|primary| primary.completed));
+        let owner_acts = self.oracle.life(&id).owner_at.is_some_and(|at| now.since(at) < UNKNOWABLE);
+        if !complete && !owner_acts {
+            self.violation(&id, "episode closed while the restore is under way".into());
+        }
+    }
+
+    /// Deployments of ours on one service within a day are bounded, whatever happens to it: an owner who does something to the
+    /// service begins a new count.
+    fn judge_pace(&mut self, service: &ServiceId) {
+        let now = self.now;
+        let most = self.spec.policy.restores_per_day as usize * PER_RESTORE + BESIDES_RESTORES;
+        let forced = &mut self.oracle.life(service).forced;
+        forced.push_back(now);
+        while forced.front().is_some_and(|at| now.since(*at) >= DAY) {
+            forced.pop_front();
+        }
+        // Said once, not with every further one.
+        if forced.len() == most + 1 {
+            self.violation(service, format!("more than {most} deployments forced within a day"));
         }
     }
 

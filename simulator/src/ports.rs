@@ -27,7 +27,7 @@ use crate::world::World;
 /// The ports of one invocation. Each call takes its time on the way there and back, and may be the invocation's last.
 #[derive(Debug)]
 pub(crate) struct SimPorts {
-    sim: Rc<Sim>,
+    pub(crate) sim: Rc<Sim>,
     killed: Notify,
 }
 
@@ -96,6 +96,13 @@ impl Ecs for SimPorts {
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let update =
             UpdateService { strategy: Some(strategy.items().to_vec()), desired: None, force_new_deployment: true };
+        self.update(service, update).await
+    }
+}
+
+impl SimPorts {
+    /// `UpdateService` by the recovery.
+    pub(crate) async fn update(&self, service: &ServiceId, update: UpdateService) -> Result<Observation, UpdateError> {
         let updated = self.call(|world| {
             if !world.take_token(&service.account, Bucket::Update) {
                 return Err(UpdateError::Throttled("Rate exceeded".into()));
@@ -103,6 +110,7 @@ impl Ecs for SimPorts {
             if let Some(reason) = world.role_refuses(&service.account, "ecs:UpdateService") {
                 return Err(UpdateError::Refused(reason));
             }
+            world.judge_update(service, &update);
             world.update_service(Caller::Recovery, service, &update).map_err(update_error)?;
             match world.ecs.find(service) {
                 Some(key) => Ok(observe(world.ecs.service(key))),

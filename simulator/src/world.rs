@@ -172,6 +172,7 @@ impl World {
     }
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
+        self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
         self.trace.push(Entry { at: elapsed(self.now), service: service.cloned(), what });
     }
 
@@ -204,9 +205,15 @@ impl World {
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
         let ledger = &mut self.ledgers[key.0];
         match (from, to) {
-            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => ledger.episode_begins(self.now),
+            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => {
+                ledger.episode_begins(self.now);
+                self.judge_cause(key);
+            }
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
-            (Some(Phase::Restoring), Some(Phase::Watching)) => ledger.restored(self.now, spot_back_at),
+            (Some(Phase::Restoring), Some(Phase::Watching)) => {
+                ledger.restored(self.now, spot_back_at);
+                self.judge_success(key);
+            }
             (_, Some(Phase::OnDemand)) => ledger.failed_over(self.now),
             (Some(_), Some(Phase::Watching) | None) => ledger.taken_away(),
             _ => {}

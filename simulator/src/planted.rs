@@ -1,0 +1,353 @@
+//! Classic mistakes of systems like this one, planted around the recovery one at a time, so that a test can show which check
+//! finds each. The recovery itself is the production one: a mistake alters what it is told, what it decides, or what it sends.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::event::{Event, Signal, Trust};
+use handlers::market::Market;
+use handlers::observation::{Controller, Look, Observation, Rollout};
+use handlers::policy::Policy;
+use handlers::ports::{
+    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
+};
+use handlers::reconcile::{Decide, Reconciler, Transition};
+use handlers::record::{Phase, Record};
+use handlers::service::{AccountId, Region, ServiceId, ServiceName};
+use handlers::strategy::{Strategy, StrategyItem};
+use handlers::timestamp::Timestamp;
+use serde_json::Value;
+
+use crate::ecs::UpdateService;
+use crate::ports::SimPorts;
+use crate::world::World;
+
+macro_rules! bugs {
+    ($($(#[doc = $mistake:literal])+ $name:ident, $source:literal;)*) => {
+        /// A mistake that somebody made.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            $($(#[doc = $mistake])+ $name,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Bug] = &[$(Bug::$name,)*];
+
+            /// What is done wrong.
+            pub fn mistake(self) -> &'static str {
+                match self {
+                    $(Bug::$name => concat!($($mistake,)+).trim_ascii(),)*
+                }
+            }
+
+            /// Where it was seen.
+            pub fn source(self) -> &'static str {
+                match self {
+                    $(Bug::$name => $source,)*
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// Every event saves the strategy that is live, the fallback too
+    SavesWhatIsLive, "aws-facts.md §11.1";
+    /// A restore begins on every tick of the schedule
+    RestoresOnEveryTick, "the proof of concept";
+    /// A steady service is taken for the return of Spot
+    SteadyMeansSpotIsBack, "aws-facts.md §11.3";
+    /// A restore counts as done when `UpdateService` returns
+    DoneWhenUpdateReturns, "aws-facts.md §11.26";
+    /// A failed restore does not lengthen the wait for the next
+    BackoffNeverGrows, "aws-facts.md §11.6";
+    /// Every event of an outage lengthens the wait
+    BackoffGrowsPerEvent, "Spot Guard";
+    /// Failures during a deployment are ignored, and a restore is one
+    DeafDuringDeployments, "Spot Guard";
+    /// Only events are believed, nothing is watched
+    WatchesNothing, "aws-facts.md §11.2";
+    /// The fallback and the restore lose the `base`
+    BaseIsLost, "aws-facts.md §11.12";
+    /// One state for all services of a name, whatever their account
+    KeyWithoutAccount, "aws-facts.md §11.18";
+    /// A synthetic event is believed whoever sent it
+    BelievesAnyone, "aws-facts.md §11.14";
+    /// An event is acted on however old it is
+    BelievesOldEvents, "aws-facts.md §11.22";
+    /// A placement failure is acted on at full count, as AZ rebalancing causes it
+    NoiseIsLoss, "aws-facts.md §11.9";
+    /// A crash-looping application is taken for a loss of capacity
+    CrashesAreLoss, "DESIGN rule 7";
+    /// An `UpdateService` without an answer is sent again
+    RetriesUpdate, "aws-facts.md §11.8";
+    /// Records are written whatever is stored by now
+    WritesUnconditionally, "peers.md 14";
+    /// The claim of another handler is not respected
+    IgnoresLeases, "peers.md 14";
+    /// `forceNewDeployment` is forgotten
+    ForgetsForce, "aws-facts.md §11.4";
+    /// A deployment is forced although the strategy is right already
+    ForcesWhatIsRight, "aws-facts.md §11.4";
+    /// `desiredCount` is sent along
+    SendsDesiredCount, "aws-facts.md §11.11";
+    /// The strategy that an owner set meanwhile is not looked at
+    OverwritesOwners, "aws-facts.md §11.7";
+    /// What was saved of a deleted service is applied to the new one of its name
+    RecreatedHasAPast, "aws-facts.md §11.28";
+    /// A restore stops every task first, whatever Spot has
+    NeverProbes, "aws-facts.md §11.6";
+    /// Services of other deployment controllers are treated like rolling ones
+    TakesEveryController, "aws-facts.md §11.21";
+    /// A service whose role cannot be assumed is dropped
+    DropsTheForbidden, "aws-facts.md §11.23";
+    /// The owner's opt-out is not read
+    IgnoresOptOut, "DESIGN rule 6";
+    /// The kill switch is not read
+    IgnoresKillSwitch, "DESIGN §6";
+}
+
+/// The ports, policy and trust of an invocation, with the world's bug in them.
+pub(crate) fn plant(ports: SimPorts, mut policy: Policy, mut trust: Trust) -> (Planted, Policy, Trust) {
+    let bug = ports.sim.with(|world| world.facts.planted);
+    match bug {
+        Some(Bug::DoneWhenUpdateReturns) => policy.probation = Duration::ZERO,
+        Some(Bug::BelievesOldEvents) => policy.event_max_age = Duration::MAX,
+        Some(Bug::NeverProbes) => policy.probe_restores = false,
+        Some(Bug::IgnoresKillSwitch) => policy.paused = false,
+        Some(Bug::BelievesAnyone) => trust.synthetic_from = ports.sim.with(|world| world.spec.accounts.clone()),
+        _ => {}
+    }
+    (Planted { ports, bug }, policy, trust)
+}
+
+// ---- what is decided ------------------------------------------------------------------------------------------------
+
+/// [`decide`] as `bug` has it.
+fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &Context<'_>) -> Decision {
+    let event = match ctx.trigger {
+        Trigger::Event(event) => Some(event),
+        Trigger::Sweep => None,
+    };
+    let phase = record.map(|record| record.phase);
+    let decide_on = |record: Option<&Record>, look: &Look| decide(service, record, look, ctx);
+    let seen_as = |change: &dyn Fn(&mut Observation)| decide_on(record, &seen_as(look, change));
+    match (bug, record) {
+        (Bug::SavesWhatIsLive, Some(record)) if event.is_some() && phase == Some(Phase::OnDemand) => {
+            let Look::Found(seen) = look else { return decide_on(Some(record), look) };
+            let saved = Record { original: seen.strategy.clone(), ..record.clone() };
+            Decision::Write(Box::new(saved), Reason::AlreadyOnDemand)
+        }
+        (Bug::RestoresOnEveryTick, Some(record)) if phase == Some(Phase::OnDemand) => {
+            decide_on(Some(&due_now(record, ctx.now)), look)
+        }
+        (Bug::SteadyMeansSpotIsBack, Some(record)) if phase == Some(Phase::OnDemand) => match look {
+            Look::Found(seen) if !seen.is_short() => decide_on(Some(&due_now(record, ctx.now)), look),
+            _ => decide_on(Some(record), look),
+        },
+        (Bug::DoneWhenUpdateReturns, Some(Record { change: Some(change), .. })) if phase == Some(Phase::Restoring) => {
+            seen_as(&|seen| {
+                if seen.strategy.as_ref() == Some(&change.to) {
+                    seen.running = seen.desired;
+                    for deployment in &mut seen.deployments {
+                        deployment.rollout = Rollout::Completed;
+                        deployment.running = seen.desired;
+                    }
+                }
+            })
+        }
+        (Bug::BackoffNeverGrows, Some(record)) => {
+            decide_on(Some(&Record { failed_restores: 0, restores: vec![], ..record.clone() }), look)
+        }
+        (Bug::BackoffGrowsPerEvent, Some(record)) if event.is_some() && phase == Some(Phase::OnDemand) => {
+            let failed_restores = record.failed_restores + 1;
+            let restore_at = Some(ctx.now + ctx.policy.backoff(failed_restores));
+            Decision::Write(Box::new(Record { failed_restores, restore_at, ..record.clone() }), Reason::AlreadyOnDemand)
+        }
+        (Bug::DeafDuringDeployments, _) => match look {
+            Look::Found(seen) if event.is_some() && seen.is_deploying(ctx.now, Duration::MAX) => {
+                Decision::Leave(Reason::Deploying)
+            }
+            _ => decide_on(record, look),
+        },
+        (Bug::BaseIsLost, _) => match decide_on(record, look) {
+            Decision::Claim(mut next, reason) => {
+                if let Some(change) = &mut next.change {
+                    change.to = without_base(&change.to);
+                }
+                Decision::Claim(next, reason)
+            }
+            other => other,
+        },
+        (Bug::NoiseIsLoss, _) => match event {
+            Some(event) if event.signal == Signal::SpotPlacementFailure => {
+                let event = Event { signal: Signal::SyntheticPlacementFailure, ..event.clone() };
+                decide(service, record, look, &Context { trigger: Trigger::Event(&event), ..*ctx })
+            }
+            _ => decide_on(record, look),
+        },
+        (Bug::CrashesAreLoss, _) => seen_as(&|seen| seen.messages.clear()),
+        (Bug::IgnoresLeases, Some(record)) => {
+            let lease = record.lease.clone().filter(|lease| lease.owner == ctx.owner);
+            decide_on(Some(&Record { lease, ..record.clone() }), look)
+        }
+        (Bug::ForcesWhatIsRight, Some(record)) => match (decide_on(Some(record), look), &record.change) {
+            (Decision::Leave(Reason::AlreadyOnDemand), Some(change)) => {
+                Decision::Update(Box::new(record.clone()), change.to.clone())
+            }
+            (other, _) => other,
+        },
+        (Bug::OverwritesOwners, Some(Record { change: Some(change), .. })) => seen_as(&|seen| {
+            let known = [&change.from, &change.to];
+            if !seen.strategy.as_ref().is_some_and(|live| known.contains(&live)) {
+                let ours = if phase == Some(Phase::OnDemand) { &change.to } else { &change.from };
+                seen.strategy = Some(ours.clone());
+            }
+        }),
+        (Bug::RecreatedHasAPast, Some(Record { service_created_at: Some(known), .. })) => {
+            seen_as(&|seen| seen.created_at = *known)
+        }
+        (Bug::TakesEveryController, _) => seen_as(&|seen| seen.controller = Controller::Rolling),
+        (Bug::DropsTheForbidden, _) => match look {
+            Look::Blocked(_) => decide_on(record, &Look::Missing),
+            _ => decide_on(record, look),
+        },
+        (Bug::IgnoresOptOut, _) => seen_as(&|seen| seen.opted_out = false),
+        _ => decide_on(record, look),
+    }
+}
+
+fn seen_as(look: &Look, change: &dyn Fn(&mut Observation)) -> Look {
+    let mut look = look.clone();
+    if let Look::Found(seen) = &mut look {
+        change(seen);
+    }
+    look
+}
+
+fn due_now(record: &Record, now: Timestamp) -> Record {
+    Record { restore_at: Some(now), next_check_at: now, restores: vec![], ..record.clone() }
+}
+
+fn without_base(strategy: &Strategy) -> Strategy {
+    let items = strategy.items().iter().map(|item| StrategyItem { base: 0, ..item.clone() });
+    Strategy::new(items.collect()).unwrap_or_else(|_| strategy.clone())
+}
+
+// ---- what is read and sent ------------------------------------------------------------------------------------------
+
+/// The ports of an invocation, with the world's bug in them.
+#[derive(Debug)]
+pub(crate) struct Planted {
+    ports: SimPorts,
+    bug: Option<Bug>,
+}
+
+impl Planted {
+    /// `reconciler` with the bug in what it decides.
+    pub(crate) fn plant_in<'a>(&self, reconciler: Reconciler<'a, Self>) -> Reconciler<'a, Self> {
+        let Some(bug) = self.bug else { return reconciler };
+        let decide: Decide = Rc::new(move |service, record, look, ctx| misled(bug, service, record, look, ctx));
+        reconciler.planting(decide)
+    }
+
+    /// Resolves when the invocation is killed.
+    pub(crate) async fn killed(&self) {
+        self.ports.killed().await;
+    }
+}
+
+impl Ecs for Planted {
+    async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
+        self.ports.describe_services(cluster, services).await
+    }
+
+    async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
+        let desired = match self.bug {
+            Some(Bug::SendsDesiredCount) => self.ports.sim.with(|world| {
+                let key = world.ecs.find(service)?;
+                Some(world.ecs.service(key).desired)
+            }),
+            _ => None,
+        };
+        let force_new_deployment = self.bug != Some(Bug::ForgetsForce);
+        let update = || UpdateService { strategy: Some(strategy.items().to_vec()), desired, force_new_deployment };
+        match self.ports.update(service, update()).await {
+            Err(UpdateError::Unclear(_)) if self.bug == Some(Bug::RetriesUpdate) => {
+                self.ports.update(service, update()).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+impl Planted {
+    /// Whose record stands for this service.
+    fn key(&self, id: &ServiceId) -> ServiceId {
+        let namesakes = |world: &mut World| {
+            let ids = world.spec.services.iter().map(|service| &service.id);
+            ids.filter(|other| other.cluster == id.cluster && other.service == id.service).min().cloned()
+        };
+        let first = self.ports.sim.with(namesakes).filter(|_| self.bug == Some(Bug::KeyWithoutAccount));
+        first.unwrap_or_else(|| id.clone())
+    }
+}
+
+impl StateStore for Planted {
+    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
+        let found = self.ports.get(&self.key(id)).await?;
+        Ok(found.map(|record| Record { service: id.clone(), ..record }))
+    }
+
+    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
+        let record = Record { service: self.key(&record.service), ..record.clone() };
+        match self.ports.put(&record, replaces).await? {
+            Put::Conflict(Some(stored)) if self.bug == Some(Bug::WritesUnconditionally) => {
+                self.ports.put(&record, stored.version).await
+            }
+            put => Ok(put),
+        }
+    }
+
+    async fn delete(&self, record: &Record) -> Result<Put, StoreError> {
+        self.ports.delete(record).await
+    }
+
+    async fn market(&self, account: &AccountId, region: &Region) -> Result<Option<Market>, StoreError> {
+        self.ports.market(account, region).await
+    }
+
+    async fn put_market(&self, market: &Market) -> Result<bool, StoreError> {
+        self.ports.put_market(market).await
+    }
+
+    async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
+        let mut page = self.ports.due(shard, now, after).await?;
+        if self.bug == Some(Bug::WatchesNothing) {
+            page.records.retain(|record| record.phase != Phase::Watching);
+        }
+        Ok(page)
+    }
+}
+
+impl AuditLog for Planted {
+    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
+        self.ports.announce(transition).await
+    }
+
+    fn measure(&self, line: &Value) {
+        self.ports.measure(line);
+    }
+}
+
+impl Clock for Planted {
+    fn now(&self) -> Timestamp {
+        self.ports.now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.ports.sleep(time).await;
+    }
+}
