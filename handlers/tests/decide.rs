@@ -186,8 +186,9 @@ fn a_claim_of_another_handler_is_respected_until_its_lease_ends_and_then_taken_o
     assert_eq!(left(on_sweep(&record, &seen, NOW + secs(59))), Reason::Leased);
     let gone = decide(&service(), Some(&record), &Look::Missing, &ctx(Trigger::Sweep, &Policy::default(), NOW));
     assert_eq!(left(gone), Reason::Leased);
+    let since = record.phase_since;
     let (record, reason) = claimed(on_sweep(&record, &seen, NOW + mins(1)));
-    assert_eq!(reason, Reason::TakenOver);
+    assert_eq!((reason, record.phase_since), (Reason::TakenOver, since));
     assert_eq!(record.lease.unwrap().owner, ME);
 }
 
@@ -484,6 +485,38 @@ fn a_rollback_by_the_circuit_breaker_is_recognised_in_on_demand_and_in_restoring
     let (record, reason) = written(on_sweep_with(&policy, &restoring(), &full_on(fallback()), NOW));
     assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::RolledBack));
     assert_eq!((record.failed_restores, record.restore_at), (1, Some(NOW + mins(30))));
+}
+
+#[test]
+fn a_fallback_or_probe_that_ecs_brings_back_after_the_episode_is_recognised_as_ours() {
+    let closed = Record { previous: Some(original()), ..watching() };
+    for ours in [fallback(), original().probe()] {
+        let (record, reason) = written(on_sweep(&closed, &full_on(ours.clone()), NOW));
+        assert_eq!((record.phase, reason, record.confirmed), (Phase::OnDemand, Reason::RolledBack, true));
+        assert_eq!(record.original, Some(original()));
+        assert_eq!(record.change, Some(Change { from: original(), to: ours }));
+        assert!(record.restore_at.is_some_and(|at| at > NOW));
+    }
+    // Any other is its owner's choice.
+    assert_eq!(forgotten(on_sweep(&closed, &full_on(spread(&[("FARGATE", 0, 1)])), NOW)), Reason::NoSpot);
+    assert_eq!(forgotten(on_sweep(&watching(), &full_on(fallback()), NOW)), Reason::NoSpot);
+    stays(&closed, on_sweep(&closed, &full_on(somebody_elses()), NOW));
+}
+
+#[test]
+fn a_look_that_may_be_from_before_the_claim_does_not_confirm_it() {
+    let claimed = Record { phase_since: NOW - secs(30), ..failing_over(ME, NOW + mins(1)) };
+    // The fallback of the outage before, which ECS may still show.
+    let before = deploying(fallback(), NOW - mins(9));
+    let (record, reason) = written(on_sweep(&claimed, &before, NOW));
+    assert_eq!((record.phase, reason, record.lease), (Phase::FailingOver, Reason::Settling, None));
+    assert_eq!(record.next_check_at, NOW + Policy::default().active_interval);
+    // Begun since the claim, it is our own; and when the settle time is over, what ECS shows is believed.
+    let since = deploying(fallback(), NOW - secs(29));
+    assert_eq!(written(on_sweep(&claimed, &since, NOW)).1, Reason::FallbackLive);
+    let settled = claimed.phase_since + Policy::default().settle;
+    assert_eq!(written(on_sweep(&claimed, &before, settled - secs(1))).1, Reason::Settling);
+    assert_eq!(written(on_sweep(&claimed, &before, settled)).1, Reason::FallbackLive);
 }
 
 #[test]
