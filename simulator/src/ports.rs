@@ -1,5 +1,7 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ use crate::world::World;
 pub(crate) struct SimPorts {
     pub(crate) sim: Rc<Sim>,
     killed: Notify,
+    /// How often each service was looked at.
+    looks: RefCell<BTreeMap<ServiceId, u32>>,
 }
 
 /// A call whose reply is lost: it may have taken effect, the caller cannot know.
@@ -36,7 +40,7 @@ struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
-        Self { sim, killed: Notify::new() }
+        Self { sim, killed: Notify::new(), looks: RefCell::default() }
     }
 
     /// Resolves when the invocation is killed.
@@ -56,6 +60,13 @@ impl SimPorts {
             self.die().await;
         }
         if fate.reply_lost { Err(LostReply) } else { Ok(result) }
+    }
+
+    fn count_look(&self, service: &ServiceId) -> u32 {
+        let mut looks = self.looks.borrow_mut();
+        let count = looks.entry(service.clone()).or_default();
+        *count += 1;
+        *count
     }
 
     /// The invocation ends here; whoever waits for it is told.
@@ -83,6 +94,7 @@ impl Ecs for SimPorts {
                     cluster: cluster.name.clone(),
                     service: service.clone(),
                 };
+                world.most_looks = world.most_looks.max(self.count_look(&id));
                 match world.ecs.find(&id) {
                     Some(key) => Look::Found(Box::new(world.read_service(key))),
                     None => Look::Missing,

@@ -50,6 +50,8 @@ pub struct Outcome {
     pub messages_dead: usize,
     /// Calls made by handlers.
     pub calls: u64,
+    /// Most often that one invocation looked at one service.
+    pub most_looks: u32,
     /// Calls that ECS throttled.
     pub throttled: u64,
 }
@@ -224,6 +226,7 @@ fn outcome(world: World) -> Outcome {
         messages_left,
         messages_dead,
         calls: world.calls,
+        most_looks: world.most_looks,
         throttled: world.throttled,
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) metrics: Vec<Value>,
     /// Calls made by handlers so far.
     pub(crate) calls: u64,
+    /// Most often that one invocation has looked at one service.
+    pub(crate) most_looks: u32,
     /// Calls that ECS throttled.
     pub(crate) throttled: u64,
     pub(crate) buckets: Buckets,
@@ -87,6 +89,7 @@ impl World {
             audits: Vec::new(),
             metrics: Vec::new(),
             calls: 0,
+            most_looks: 0,
             throttled: 0,
             buckets: Buckets::default(),
             roles: BTreeMap::new(),
