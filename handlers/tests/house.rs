@@ -103,17 +103,30 @@ fn dependencies_point_one_way() {
     }
 }
 
-#[test]
-fn the_first_scenario_builds_without_an_aws_sdk() {
+/// What the player is built from: packages, and their features.
+fn built_from() -> String {
+    let edges = "normal,features";
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--locked", "--package", "scenarios", "--edges", "normal", "--prefix", "none"])
+        .args(["tree", "--offline", "--locked", "--package", "scenarios", "--edges", edges, "--prefix", "none"])
         .current_dir(root())
         .output()
         .expect("cargo starts");
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    let tree = String::from_utf8_lossy(&tree.stdout);
-    assert!(tree.contains("handlers v"), "{tree}");
+    let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
+    assert!(tree.contains("handlers v") && tree.contains("handlers feature"), "{tree}");
+    tree
+}
+
+#[test]
+fn the_first_scenario_builds_without_an_aws_sdk() {
+    let tree = built_from();
     assert!(!tree.lines().any(|line| line.starts_with("aws-")), "{tree}");
+}
+
+#[test]
+fn no_planted_bug_is_built_into_the_player() {
+    let tree = built_from();
+    assert!(!tree.contains("planted"), "{tree}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ cargo xtask COMMAND
   scenario NAME|PATH [--seed N] [--json]   play a scenario on the embedded simulator
   scenario --list                          name the scenarios
   test                                     everything that must pass: format, lints, documentation, tests
+  prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
     match command.to_str() {
         Some("scenario") => scenario(&rest),
         Some("test") if rest.is_empty() => test(),
+        Some("prove") if rest.is_empty() => prove(false),
+        Some("prove") if rest == ["--deep"] => prove(true),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -90,6 +93,34 @@ fn test() -> ExitCode {
         if what != "tests" {
             eprintln!("    {what} passed in {:.0?}", began.elapsed());
         }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The tests that search for a way to break the product. `test` has all of them, with a small budget each.
+const PROOFS: [(&str, &[&str]); 4] = [
+    ("small worlds, explored to the end", &["--package", "handlers", "--test", "small_world"]),
+    ("crashes at every call", &["--package", "scenarios", "--test", "crash_points"]),
+    ("random worlds, schedules and owners", &["--package", "scenarios", "--test", "model"]),
+    ("random worlds, with and without us", &["--package", "simulator", "--test", "properties", "--test", "no_worse"]),
+];
+
+#[expect(clippy::disallowed_methods, reason = "how long a proof takes is a matter of the wall clock")]
+fn prove(deep: bool) -> ExitCode {
+    for (what, proof) in PROOFS {
+        eprintln!("==> {what}");
+        let began = Instant::now();
+        let mut run = cargo(&["test", "--release", "--quiet"]);
+        run.args(proof).args(["--", "--nocapture"]).current_dir(workspace());
+        if deep {
+            run.env("PROVE", "deep").env("PROPTEST_CASES", "5000");
+        }
+        let status = run.status();
+        if !status.as_ref().is_ok_and(ExitStatus::success) {
+            eprintln!("error: {what}: a proof failed; the message above says what was found and how to replay it");
+            return exit(status);
+        }
+        eprintln!("    {what}: proved in {:.0?}", began.elapsed());
     }
     ExitCode::SUCCESS
 }
