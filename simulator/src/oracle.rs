@@ -200,7 +200,7 @@ impl World {
         }
     }
 
-    /// A restore ends well only once its deployment is complete (aws-facts.md §11.26), unless an owner has just begun another.
+    /// A restore holds only once its deployment is complete (aws-facts.md §11.26), unless an owner has just begun another.
     pub(crate) fn judge_success(&mut self, key: ServiceKey) {
         let (now, service) = (self.now, self.ecs.service(key));
         let (id, complete) = (service.id.clone(), service.deployments.first().is_none_or(|primary| primary.completed));

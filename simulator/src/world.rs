@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use handlers::decide::Reason;
 use handlers::reconcile::Transition;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
@@ -215,7 +216,9 @@ impl World {
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
             (Some(Phase::Restoring), Some(Phase::Watching)) => {
                 ledger.restored(self.now, spot_back_at);
-                self.judge_success(key);
+                if reason == Reason::Restored.to_string() {
+                    self.judge_success(key);
+                }
             }
             (_, Some(Phase::OnDemand)) => ledger.failed_over(self.now),
             (Some(_), Some(Phase::Watching) | None) => ledger.taken_away(),
