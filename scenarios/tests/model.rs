@@ -14,6 +14,7 @@ use proptest::strategy::Strategy as Draw;
 use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use simulator::Simulation;
+use simulator::dice::Span;
 use simulator::facts::Facts;
 use simulator::spec::{Capacity, Loss, Role, WorldEvent, WorldSpec};
 
@@ -41,6 +42,8 @@ struct Faults {
     killed: u32,
     lost_replies: u32,
     stale: u32,
+    throttled: u32,
+    index_lag: u64,
 }
 
 /// One step: something happens, then time passes.
@@ -125,14 +128,17 @@ fn owners_strategy() -> impl Draw<Value = handlers::strategy::Strategy> {
 
 fn faults() -> impl Draw<Value = Faults> {
     let percent = |most: u32| prop_oneof![1 => Just(0), 1 => 1..=most];
-    (percent(100), percent(100), percent(50), percent(3), percent(10), percent(50)).prop_map(
-        |(duplicated, lost, late, killed, lost_replies, stale)| Faults {
+    let lag = prop_oneof![1 => Just(0), 1 => 1u64..=300];
+    (percent(100), percent(100), percent(50), percent(3), percent(10), percent(50), percent(10), lag).prop_map(
+        |(duplicated, lost, late, killed, lost_replies, stale, throttled, index_lag)| Faults {
             duplicated,
             lost,
             late,
             killed,
             lost_replies,
             stale,
+            throttled,
+            index_lag,
         },
     )
 }
@@ -193,7 +199,7 @@ impl StateMachineTest for Model {
             policy.interruption_policy =
                 if start.immediate { InterruptionPolicy::Immediate } else { InterruptionPolicy::Shortfall };
         });
-        let Faults { duplicated, lost, late, killed, lost_replies, stale } = start.faults;
+        let Faults { duplicated, lost, late, killed, lost_replies, stale, throttled, index_lag } = start.faults;
         let facts = Facts {
             duplicate_percent: duplicated,
             lost_percent: lost,
@@ -201,6 +207,8 @@ impl StateMachineTest for Model {
             kill_per_myriad: killed * 100,
             lost_reply_percent: lost_replies,
             stale_read_percent: stale,
+            table_throttle_percent: throttled,
+            index_lag: Span::secs(0, index_lag),
             ..Facts::default()
         };
         let simulation = Simulation::new(world.clone(), facts.clone()).expect("the product's patterns are valid");

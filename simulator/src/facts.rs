@@ -49,6 +49,10 @@ pub struct Facts {
     pub lost_reply_percent: u32,
     /// Chance, in percent, that a read of a service shows it as it was before its last update, within `stale_for` of it.
     pub stale_read_percent: u32,
+    /// Chance, in percent, that the state table throttles a call, after the client's retries (aws-facts.md §7).
+    pub table_throttle_percent: u32,
+    /// How long the due index lags behind the table (aws-facts.md §7).
+    pub index_lag: Span,
     /// How long after an update a read may be stale.
     pub stale_for: Duration,
     /// `UpdateService` bucket per account: burst and refill per second (aws-facts.md §4).
@@ -99,11 +103,20 @@ impl Facts {
             kill_per_myriad,
             lost_reply_percent,
             stale_read_percent,
+            table_throttle_percent,
+            index_lag,
             ..
         } = self;
-        for fault in
-            [duplicate_percent, lost_percent, late_percent, kill_per_myriad, lost_reply_percent, stale_read_percent]
-        {
+        *index_lag = Span::millis(0, 0);
+        for fault in [
+            duplicate_percent,
+            lost_percent,
+            late_percent,
+            kill_per_myriad,
+            lost_reply_percent,
+            stale_read_percent,
+            table_throttle_percent,
+        ] {
             *fault = 0;
         }
     }
@@ -132,6 +145,8 @@ impl Default for Facts {
             kill_per_myriad: 0,
             lost_reply_percent: 0,
             stale_read_percent: 0,
+            table_throttle_percent: 0,
+            index_lag: Span::millis(0, 0),
             stale_for: Duration::from_secs(30),
             update_bucket: (50, 5),
             describe_bucket: (100, 20),

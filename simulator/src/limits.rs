@@ -80,6 +80,17 @@ impl World {
         granted
     }
 
+    /// Whether the state table throttles this call.
+    pub(crate) fn table_throttles(&mut self) -> bool {
+        self.dice.faults.chance(self.facts.table_throttle_percent)
+    }
+
+    /// From when the due index shows what is written now.
+    pub(crate) fn shown_by_index(&mut self) -> Timestamp {
+        let lag = self.facts.index_lag;
+        if lag.max == Duration::ZERO { self.now } else { self.now + self.dice.faults.within(lag) }
+    }
+
     /// Why `CentralSpotAutomationRole` of the account does not allow `action`, if it does not.
     pub(crate) fn role_refuses(&self, account: &AccountId, action: &str) -> Option<HeldReason> {
         match self.roles.get(account).copied().unwrap_or(Role::Present) {

@@ -169,7 +169,7 @@ impl World {
         if opted_out && life.owner_at.is_none_or(|at| now.since(at) >= UNKNOWABLE) {
             self.violation(service, "UpdateService for a service that its owner opted out".into());
         }
-        let stored = self.table.get(&service.record_id()).and_then(|item| Record::from_item(item.clone()).ok());
+        let stored = self.table.get(service).cloned();
         let lease = stored.as_ref().and_then(|record| record.lease.as_ref()).filter(|lease| now < lease.until);
         let sent = update.strategy.as_deref();
         let claimed = stored.as_ref().and_then(|record| record.change.as_ref()).map(|change| change.to.items());

@@ -22,7 +22,6 @@ use tokio::sync::Notify;
 use crate::ecs::{ApiError, Service, UpdateService};
 use crate::limits::Bucket;
 use crate::run::Sim;
-use crate::table::Item;
 use crate::trace::Caller;
 use crate::world::World;
 
@@ -179,26 +178,27 @@ pub(crate) fn observe(service: &Service) -> Observation {
 }
 
 impl SimPorts {
-    async fn store<T>(&self, work: impl FnOnce(&mut World) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.call(work).await.unwrap_or_else(|LostReply| Err(StoreError::Unclear(NO_REPLY.into())))
+    /// A call to the state table. A throttled one has no effect, after all the retries of the client.
+    async fn store<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, StoreError> {
+        let result = self.call(|world| (!world.table_throttles()).then(|| work(world)));
+        match result.await {
+            Ok(Some(result)) => Ok(result),
+            Ok(None) => Err(StoreError::Unclear("ProvisionedThroughputExceededException".into())),
+            Err(LostReply) => Err(StoreError::Unclear(NO_REPLY.into())),
+        }
     }
 }
 
-fn to_record(item: &Item) -> Result<Record, StoreError> {
-    Ok(Record::from_item(item.clone())?)
-}
-
-fn to_put(result: Result<(), Option<Item>>) -> Result<Put, StoreError> {
-    Ok(match result {
+fn to_put(result: Result<(), Option<Rc<Record>>>) -> Put {
+    match result {
         Ok(()) => Put::Written,
-        Err(None) => Put::Conflict(None),
-        Err(Some(item)) => Put::Conflict(Some(Box::new(to_record(&item)?))),
-    })
+        Err(stored) => Put::Conflict(stored.map(|stored| Box::new((*stored).clone()))),
+    }
 }
 
 impl StateStore for SimPorts {
     async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
-        self.store(|world| world.table.get(&id.record_id()).map(to_record).transpose()).await
+        self.store(|world| world.table.get(id).map(|record| (**record).clone())).await
     }
 
     async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
@@ -210,17 +210,11 @@ impl StateStore for SimPorts {
     }
 
     async fn market(&self, account: &AccountId, region: &Region) -> Result<Option<Market>, StoreError> {
-        self.store(|world| {
-            let item = world.table.get(&Market::id(account, region));
-            Ok(item.map(|item| Market::from_item(item.clone())).transpose()?)
-        })
-        .await
+        self.store(|world| world.table.market(account, region).cloned()).await
     }
 
     async fn put_market(&self, market: &Market) -> Result<bool, StoreError> {
-        let written = Market { version: market.version + 1, ..market.clone() };
-        let id = Market::id(&market.account, &market.region);
-        self.store(|world| Ok(world.table.put(&id, market.version, written.to_item()).is_ok())).await
+        self.store(|world| world.table.put_market(market)).await
     }
 
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
@@ -229,12 +223,10 @@ impl StateStore for SimPorts {
                 let (at, id) = token.0.split_once(' ')?;
                 Some((at.parse().ok()?, id.to_owned()))
             });
-            let items = world.table.due(shard, now, after, world.facts.page_size);
-            let full = items.len() == world.facts.page_size;
-            let records = items.into_iter().map(to_record).collect::<Result<Vec<_>, _>>()?;
-            let last = records.last().filter(|_| full);
+            let records = world.table.due(shard, now, after, world.facts.page_size);
+            let last = records.last().filter(|_| records.len() == world.facts.page_size);
             let next = last.map(|r| PageToken(format!("{} {}", r.next_check_at.as_millis(), r.service.record_id())));
-            Ok(Page { records, next })
+            Page { records: records.iter().map(|record| (**record).clone()).collect(), next }
         })
         .await
     }

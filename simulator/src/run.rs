@@ -2,7 +2,6 @@
 //! unchanged.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -153,7 +152,7 @@ impl Simulation {
 
     /// The record of a service as it stands.
     pub fn record(&self, service: &ServiceId) -> Option<Record> {
-        self.sim.with(|world| world.table.records().find(|record| record.service == *service))
+        self.sim.with(|world| world.table.get(service).map(|record| (**record).clone()))
     }
 
     /// The world's end.
@@ -206,10 +205,9 @@ async fn drive(sim: Rc<Sim>, end: Duration) {
 fn outcome(world: World) -> Outcome {
     let messages_left = world.queues.iter().map(|q| q.left()).sum();
     let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
-    let mut records: BTreeMap<ServiceId, Record> = world.table.records().map(|r| (r.service.clone(), r)).collect();
     let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
-        record: records.remove(&service.id),
+        record: world.table.get(&service.id).map(|record| (**record).clone()),
         owner_rolled_back: world.oracle.owners_rolled_back.contains(&service.id),
         active: service.active,
         desired: service.desired,

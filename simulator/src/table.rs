@@ -1,181 +1,293 @@
-//! Table `ecs_cp_restore_state`: items with conditional writes, and the due index.
+//! Table `ecs_cp_restore_state`: records and markets with conditional writes, and the due index.
+//!
+//! Records are kept as they are, not as items: writing them out and reading them back is most of what a run would do. That
+//! nothing is lost on the way through an item is checked at every write of a debug build.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
-use handlers::record::Record;
+use handlers::market::Market;
+use handlers::record::{Record, due_shard};
+use handlers::service::{AccountId, Region, ServiceId};
 use handlers::timestamp::Timestamp;
-use serde_json::{Map, Value};
 
-/// A DynamoDB item, its attributes as JSON.
-pub(crate) type Item = Map<String, Value>;
+/// A position in the due index: time and record id.
+pub(crate) type Position = (u64, String);
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    items: BTreeMap<String, Item>,
-    /// `due_shard`, `next_check_at`, `id`.
-    due: BTreeSet<(u32, u64, String)>,
+    records: BTreeMap<ServiceId, Rc<Record>>,
+    markets: BTreeMap<(AccountId, Region), Market>,
+    index: Index,
+}
+
+/// The sparse index over `due_shard` and `next_check_at`. It may lag behind the table (aws-facts.md §7).
+#[derive(Debug, Default)]
+struct Index {
+    due: BTreeMap<(u32, Position), Rc<Record>>,
+    /// Changes not shown yet, with the time from which they are.
+    under_way: VecDeque<(Timestamp, Change)>,
+}
+
+/// One record in the place of another.
+#[derive(Debug)]
+struct Change {
+    before: Option<Rc<Record>>,
+    after: Option<Rc<Record>>,
 }
 
 impl Table {
-    pub(crate) fn get(&self, id: &str) -> Option<&Item> {
-        self.items.get(id)
+    pub(crate) fn get(&self, id: &ServiceId) -> Option<&Rc<Record>> {
+        self.records.get(id)
     }
 
-    /// Writes `item` if the stored version is `version`, 0 meaning absent; else returns what is stored (`ALL_OLD`).
-    pub(crate) fn put(&mut self, id: &str, version: u64, item: Item) -> Result<Option<Item>, Option<Item>> {
-        self.check(id, version)?;
-        let before = self.take(id);
-        self.due.extend(due_key(id, &item));
-        self.items.insert(id.to_owned(), item);
+    /// Writes `record` if the stored version is `replaces`, 0 meaning absent, and returns what it replaced; else returns what is
+    /// stored (`ALL_OLD`). The index shows it from `shown_at`.
+    pub(crate) fn put(
+        &mut self,
+        record: &Record,
+        replaces: u64,
+        shown_at: Timestamp,
+    ) -> Result<Option<Rc<Record>>, Option<Rc<Record>>> {
+        debug_assert_eq!(Record::from_item(record.to_item()).as_ref(), Ok(record), "lost on the way through an item");
+        self.check(&record.service, replaces)?;
+        let record = Rc::new(record.clone());
+        let before = self.records.insert(record.service.clone(), Rc::clone(&record));
+        self.index.take_in(shown_at, Change { before: before.clone(), after: Some(record) });
         Ok(before)
     }
 
-    /// Deletes on the same condition.
-    pub(crate) fn delete(&mut self, id: &str, version: u64) -> Result<Option<Item>, Option<Item>> {
-        self.check(id, version)?;
-        Ok(self.take(id))
+    /// Deletes `record` if it is what is stored.
+    pub(crate) fn delete(&mut self, record: &Record, shown_at: Timestamp) -> Result<(), Option<Rc<Record>>> {
+        self.check(&record.service, record.version)?;
+        let before = self.records.remove(&record.service);
+        self.index.take_in(shown_at, Change { before, after: None });
+        Ok(())
     }
 
-    fn check(&self, id: &str, version: u64) -> Result<(), Option<Item>> {
-        let stored = self.items.get(id);
-        let stored_version = stored.and_then(|item| item.get("version")).and_then(Value::as_u64).unwrap_or(0);
-        if stored_version == version { Ok(()) } else { Err(stored.cloned()) }
+    fn check(&self, id: &ServiceId, version: u64) -> Result<(), Option<Rc<Record>>> {
+        let stored = self.records.get(id);
+        if stored.map_or(0, |record| record.version) == version { Ok(()) } else { Err(stored.cloned()) }
     }
 
-    fn take(&mut self, id: &str) -> Option<Item> {
-        let item = self.items.remove(id)?;
-        if let Some(key) = due_key(id, &item) {
-            self.due.remove(&key);
+    /// Up to `most` records of a shard due at `now`, after the position `after`, as the index shows them.
+    pub(crate) fn due(&mut self, shard: u32, now: Timestamp, after: Option<Position>, most: usize) -> Vec<Rc<Record>> {
+        self.index.catch_up(now);
+        let from = (shard, after.unwrap_or_default());
+        let upto = (shard, (now.as_millis() + 1, String::new()));
+        if from >= upto {
+            return Vec::new();
         }
-        Some(item)
+        let range = self.index.due.range(from.clone()..upto).filter(|(key, _)| **key != from);
+        range.take(most).map(|(_, record)| Rc::clone(record)).collect()
     }
 
-    /// Up to `most` items of a shard due at `now`, after the position `after`.
-    pub(crate) fn due(&self, shard: u32, now: Timestamp, after: Option<(u64, String)>, most: usize) -> Vec<&Item> {
-        let (at, id) = after.unwrap_or_default();
-        let from = (shard, at, id.clone());
-        let upto = (shard, now.as_millis() + 1, String::new());
-        let range = if from < upto { self.due.range(from.clone()..upto) } else { self.due.range(upto.clone()..upto) };
-        let keys = range.filter(|key| **key != from).take(most);
-        keys.filter_map(|(_, _, id)| self.items.get(id)).collect()
+    pub(crate) fn market(&self, account: &AccountId, region: &Region) -> Option<&Market> {
+        self.markets.get(&(account.clone(), region.clone()))
     }
 
-    /// Every record, for the end of a run.
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
-        self.items.values().filter_map(|item| Record::from_item(item.clone()).ok())
+    /// Writes `market` one version on, if the stored version is its own; returns whether it was.
+    pub(crate) fn put_market(&mut self, market: &Market) -> bool {
+        let key = (market.account.clone(), market.region.clone());
+        let holds = self.markets.get(&key).map_or(0, |stored| stored.version) == market.version;
+        if holds {
+            let market = Market { version: market.version + 1, ..market.clone() };
+            debug_assert_eq!(Market::from_item(market.to_item()).as_ref(), Ok(&market), "lost on the way");
+            self.markets.insert(key, market);
+        }
+        holds
     }
 }
 
-/// The item's place in the due index, which is sparse: an item without the attributes is not in it.
-fn due_key(id: &str, item: &Item) -> Option<(u32, u64, String)> {
-    let number = |name: &str| item.get(name).and_then(Value::as_u64);
-    Some((u32::try_from(number("due_shard")?).ok()?, number("next_check_at")?, id.to_owned()))
+impl Index {
+    fn take_in(&mut self, shown_at: Timestamp, change: Change) {
+        // Changes are shown in the order in which they were made.
+        let shown_at = self.under_way.back().map_or(shown_at, |(last, _)| shown_at.max(*last));
+        self.under_way.push_back((shown_at, change));
+    }
+
+    fn catch_up(&mut self, now: Timestamp) {
+        while let Some((_, Change { before, after })) = self.under_way.pop_front_if(|(shown_at, _)| *shown_at <= now) {
+            if let Some(before) = before {
+                self.due.remove(&key(&before));
+            }
+            if let Some(after) = after {
+                self.due.insert(key(&after), after);
+            }
+        }
+    }
+}
+
+/// A record's place in the index.
+fn key(record: &Record) -> (u32, Position) {
+    let id = record.service.record_id();
+    (due_shard(&id), (record.next_check_at.as_millis(), id))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn item(version: u64, shard: u32, next_check_at: u64) -> Item {
-        let item = json!({ "version": version, "due_shard": shard, "next_check_at": next_check_at });
-        item.as_object().expect("an object").clone()
+    const START: u64 = 1_780_000_000_000;
+
+    fn id(name: &str) -> ServiceId {
+        ServiceId {
+            account: "111111111111".parse().expect("an account"),
+            region: "eu-west-1".parse().expect("a region"),
+            cluster: "web".parse().expect("a cluster"),
+            service: name.parse().expect("a service"),
+        }
     }
 
-    /// Items by id, all of version 1.
-    fn table_of(items: &[(&str, u32, u64)]) -> Table {
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(START + seconds * 1000)
+    }
+
+    fn record(name: &str, version: u64, due: u64) -> Record {
+        Record { version, next_check_at: at(due), ..Record::new(id(name), at(0)) }
+    }
+
+    /// Records with the second they are due at, all of version 1.
+    fn table_of(records: &[(&str, u64)]) -> Table {
         let mut table = Table::default();
-        for (id, shard, at) in items {
-            let mut item = item(1, *shard, *at);
-            item.insert("id".into(), (*id).into());
-            assert_eq!(table.put(id, 0, item), Ok(None));
+        for (name, due) in records {
+            assert_eq!(table.put(&record(name, 1, *due), 0, at(0)), Ok(None));
         }
         table
     }
 
-    fn due<'a>(table: &'a Table, shard: u32, now: u64, after: Option<(u64, &str)>, most: usize) -> Vec<&'a str> {
-        let after = after.map(|(at, id)| (at, id.to_owned()));
-        let items = table.due(shard, Timestamp::from_millis(now), after, most);
-        items.iter().map(|item| item["id"].as_str().expect("an id")).collect()
+    /// Names of what is due, over all shards, in the order of the shards' own.
+    fn due(table: &mut Table, now: u64) -> Vec<String> {
+        let shards = 0..handlers::record::DUE_SHARDS;
+        let mut due: Vec<_> = shards.flat_map(|shard| table.due(shard, at(now), None, 99)).collect();
+        due.sort_by_key(|record| (record.next_check_at, record.service.clone()));
+        due.iter().map(|record| record.service.service.to_string()).collect()
+    }
+
+    /// Names that fall into one shard.
+    fn namesakes(count: usize) -> Vec<String> {
+        let names = (0..).map(|n| format!("service-{n}"));
+        names.filter(|name| due_shard(&id(name).record_id()) == 0).take(count).collect()
     }
 
     #[test]
     fn a_put_holds_only_on_the_version_it_was_made_from() {
         let mut table = Table::default();
-        let (first, second) = (item(1, 0, 10), item(2, 0, 20));
-        assert_eq!(table.put("a", 1, second.clone()), Err(None), "nothing is stored yet");
-        assert_eq!(table.put("a", 0, first.clone()), Ok(None));
-        assert_eq!(table.put("a", 0, second.clone()), Err(Some(first.clone())), "the refusal shows what is stored");
-        assert_eq!(table.get("a"), Some(&first), "and changes nothing");
-        assert_eq!(table.put("a", 1, second.clone()), Ok(Some(first)));
-        assert_eq!(table.get("a"), Some(&second));
+        let (first, second) = (record("a", 1, 10), record("a", 2, 20));
+        assert_eq!(table.put(&second, 1, at(0)), Err(None), "nothing is stored yet");
+        assert_eq!(table.put(&first, 0, at(0)), Ok(None));
+        let stored = Rc::new(first);
+        assert_eq!(table.put(&second, 0, at(0)), Err(Some(stored.clone())), "the refusal shows what is stored");
+        assert_eq!(table.get(&id("a")), Some(&stored), "and changes nothing");
+        assert_eq!(table.put(&second, 1, at(0)), Ok(Some(stored)));
+        assert_eq!(table.get(&id("a")), Some(&Rc::new(second)));
     }
 
     #[test]
     fn a_delete_holds_on_the_same_condition() {
-        let mut table = table_of(&[("a", 0, 10)]);
-        let stored = table.get("a").expect("stored").clone();
-        assert_eq!(table.delete("a", 2), Err(Some(stored.clone())));
-        assert_eq!(due(&table, 0, 10, None, 9), ["a"]);
-        assert_eq!(table.delete("a", 1), Ok(Some(stored)));
-        assert_eq!(table.get("a"), None);
-        assert_eq!(table.delete("a", 1), Err(None));
-        assert!(due(&table, 0, 10, None, 9).is_empty(), "the index forgets it too");
+        let mut table = table_of(&[("a", 10)]);
+        let stored = table.get(&id("a")).expect("stored").clone();
+        assert_eq!(table.delete(&record("a", 2, 10), at(0)), Err(Some(stored.clone())));
+        assert_eq!(due(&mut table, 10), ["a"]);
+        assert_eq!(table.delete(&stored, at(0)), Ok(()));
+        assert_eq!(table.get(&id("a")), None);
+        assert_eq!(table.delete(&stored, at(0)), Err(None));
+        assert!(due(&mut table, 10).is_empty(), "the index forgets it too");
     }
 
     #[test]
     fn of_two_writers_with_the_same_version_one_wins() {
-        let mut table = table_of(&[("a", 0, 10)]);
-        assert!(table.put("a", 1, item(2, 0, 20)).is_ok());
-        assert_eq!(table.put("a", 1, item(2, 0, 30)), Err(Some(item(2, 0, 20))));
+        let mut table = table_of(&[("a", 10)]);
+        assert!(table.put(&record("a", 2, 20), 1, at(0)).is_ok());
+        assert_eq!(table.put(&record("a", 2, 30), 1, at(0)), Err(Some(Rc::new(record("a", 2, 20)))));
+    }
+
+    #[test]
+    fn a_market_is_written_on_the_same_condition() {
+        let mut table = Table::default();
+        let market = Market::new("111111111111".parse().expect("an account"), "eu-west-1".parse().expect("a region"));
+        assert!(table.put_market(&market));
+        assert!(!table.put_market(&market), "somebody else wrote it first");
+        let stored = table.market(&market.account, &market.region).expect("stored").clone();
+        assert_eq!(stored.version, 1);
+        assert!(table.put_market(&stored));
     }
 
     #[test]
     fn due_records_come_earliest_first_and_never_before_their_time() {
-        let table = table_of(&[("c", 0, 10), ("a", 0, 30), ("b", 0, 20), ("d", 0, 31)]);
-        assert_eq!(due(&table, 0, 30, None, 9), ["c", "b", "a"]);
-        assert_eq!(due(&table, 0, 29, None, 9), ["c", "b"]);
-        assert!(due(&table, 0, 9, None, 9).is_empty());
+        let names = namesakes(4);
+        let [a, b, c, d] = [0, 1, 2, 3].map(|n| names[n].as_str());
+        let mut table = table_of(&[(c, 10), (a, 30), (b, 20), (d, 31)]);
+        let mut due = |now| -> Vec<String> {
+            table.due(0, at(now), None, 9).iter().map(|record| record.service.service.to_string()).collect()
+        };
+        assert_eq!(due(30), [c, b, a]);
+        assert_eq!(due(29), [c, b]);
+        assert!(due(9).is_empty());
     }
 
     #[test]
     fn a_shard_shows_only_its_own_records() {
-        let table = table_of(&[("a", 0, 10), ("b", 1, 10), ("c", 2, 10)]);
-        for (shard, expected) in [(0, vec!["a"]), (1, vec!["b"]), (2, vec!["c"]), (3, vec![])] {
-            assert_eq!(due(&table, shard, 99, None, 9), expected);
+        let mut table = table_of(&[("a", 10), ("b", 10), ("c", 10), ("d", 10)]);
+        for shard in 0..handlers::record::DUE_SHARDS {
+            let due = table.due(shard, at(99), None, 9);
+            assert!(due.iter().all(|record| due_shard(&record.service.record_id()) == shard));
         }
+        assert_eq!(due(&mut table, 99), ["a", "b", "c", "d"]);
     }
 
     #[test]
     fn a_write_moves_a_record_within_the_index() {
-        let mut table = table_of(&[("a", 0, 10)]);
-        let mut moved = item(2, 0, 50);
-        moved.insert("id".into(), "a".into());
-        table.put("a", 1, moved).expect("the version is right");
-        assert!(due(&table, 0, 49, None, 9).is_empty());
-        assert_eq!(due(&table, 0, 50, None, 9), ["a"]);
+        let mut table = table_of(&[("a", 10)]);
+        table.put(&record("a", 2, 50), 1, at(0)).expect("the version is right");
+        assert!(due(&mut table, 49).is_empty());
+        assert_eq!(due(&mut table, 50), ["a"]);
+    }
+
+    #[test]
+    fn an_index_that_lags_shows_the_record_of_before() {
+        let mut table = table_of(&[("a", 10)]);
+        assert_eq!(due(&mut table, 10), ["a"]);
+        table.put(&record("a", 2, 50), 1, at(13)).expect("the version is right");
+        let shown = |table: &mut Table, now| {
+            (0..handlers::record::DUE_SHARDS).flat_map(|shard| table.due(shard, at(now), None, 9)).next()
+        };
+        assert_eq!(shown(&mut table, 12).expect("still shown").version, 1);
+        assert_eq!(table.get(&id("a")).expect("stored").version, 2, "a read of the table itself is consistent");
+        assert_eq!(shown(&mut table, 13), None);
+        assert_eq!(shown(&mut table, 50).expect("due again").version, 2);
     }
 
     #[test]
     fn pages_follow_each_other_without_gap_or_repetition() {
-        let table = table_of(&[("b", 0, 10), ("a", 0, 10), ("c", 0, 10), ("d", 0, 20), ("e", 0, 30)]);
+        let names = namesakes(5);
+        let mut table = Table::default();
+        for (name, due) in names.iter().zip([10, 10, 10, 20, 30]) {
+            table.put(&record(name, 1, due), 0, at(0)).expect("nothing is stored yet");
+        }
         for most in 1..=6 {
-            let (mut seen, mut after) = (Vec::<&str>::new(), None);
+            let (mut seen, mut after) = (Vec::new(), None);
             for _ in 0..9 {
-                let page = due(&table, 0, 20, after, most);
-                seen.extend(&page);
+                let page = table.due(0, at(20), after, most);
+                seen.extend(page.iter().map(|record| record.service.service.to_string()));
                 let Some(last) = page.last().filter(|_| page.len() == most) else { break };
-                after = Some((table.get(last).expect("stored")["next_check_at"].as_u64().expect("a number"), last));
+                after = Some((last.next_check_at.as_millis(), last.service.record_id()));
             }
-            assert_eq!(seen, ["a", "b", "c", "d"], "{most} to a page");
+            seen.sort();
+            let mut expected = names[..4].to_vec();
+            expected.sort();
+            assert_eq!(seen, expected, "{most} to a page");
         }
     }
 
     #[test]
     fn a_page_after_a_record_that_moved_meanwhile_goes_on_from_where_it_was() {
-        let table = table_of(&[("a", 0, 10), ("c", 0, 20)]);
-        assert_eq!(due(&table, 0, 30, Some((15, "b")), 9), ["c"], "the position need not exist any more");
-        assert!(due(&table, 0, 30, Some((40, "b")), 9).is_empty(), "nor lie within what is due");
+        let names = namesakes(2);
+        let mut table = table_of(&[(&names[0], 10), (&names[1], 20)]);
+        let after = |second, id: &str| Some((at(second).as_millis(), id.to_owned()));
+        let page = table.due(0, at(30), after(15, "b"), 9);
+        assert_eq!(page.len(), 1, "the position need not exist any more");
+        assert_eq!(page[0].service.service.to_string(), names[1]);
+        assert!(table.due(0, at(30), after(40, "b"), 9).is_empty(), "nor lie within what is due");
     }
 }

@@ -1,6 +1,7 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use handlers::decide::Reason;
@@ -24,7 +25,7 @@ use crate::oracle::Oracle;
 use crate::pattern::PatternError;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
-use crate::table::{Item, Table};
+use crate::table::Table;
 use crate::trace::{Caller, Entry, Happening};
 
 /// One stream of chance per part.
@@ -186,19 +187,20 @@ impl World {
     }
 
     /// A conditional write of a record, seen by the oracle and the books.
-    pub(crate) fn put_record(&mut self, written: &Record, replaces: u64) -> Result<(), Option<Item>> {
-        let before = self.table.put(&written.service.record_id(), replaces, written.to_item())?;
-        let before = before.and_then(|item| Record::from_item(item).ok());
+    pub(crate) fn put_record(&mut self, written: &Record, replaces: u64) -> Result<(), Option<Rc<Record>>> {
+        let shown_at = self.shown_by_index();
+        let before = self.table.put(written, replaces, shown_at)?;
         self.judge_record(written);
-        if written.is_transition_from(before.as_ref()) {
+        if written.is_transition_from(before.as_deref()) {
             self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), &written.reason);
         }
         Ok(())
     }
 
     /// A conditional delete of a record.
-    pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Item>> {
-        self.table.delete(&record.service.record_id(), record.version)?;
+    pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Rc<Record>>> {
+        let shown_at = self.shown_by_index();
+        self.table.delete(record, shown_at)?;
         self.note_phase(&record.service, Some(record.phase), None, &record.reason);
         Ok(())
     }

@@ -110,9 +110,11 @@ impl Schedule {
             ("killed_calls_percent", f.kill_per_myriad / 100),
             ("lost_replies_percent", f.lost_reply_percent),
             ("stale_reads_percent", f.stale_read_percent),
+            ("table_throttles_percent", f.table_throttle_percent),
         ] {
             writeln!(out, "{key} = {percent}")?;
         }
+        writeln!(out, "index_lag = \"{}s\"", f.index_lag.max.as_secs())?;
         for s in &world.services {
             writeln!(out, "\n[[service]]\naccount = \"{}\"\ncluster = \"{}\"", s.id.account, s.id.cluster)?;
             writeln!(out, "name = \"{}\"\ndesired = {}\nstrategy = {}", s.id.service, s.desired, items(&s.strategy))?;
