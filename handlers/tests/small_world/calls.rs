@@ -44,7 +44,6 @@ impl SmallWorld {
         let Some(call) = handler.call.take() else { return };
         let service = &world.services[handler.service];
         let answer = match call {
-            Call::Get => Answer::Stored(self.read(service)),
             Call::Describe => {
                 handler.sees(service);
                 match how {
@@ -57,10 +56,10 @@ impl SmallWorld {
                 }
             }
             Call::Update(to) => self.update(world, slot, to, how),
-            Call::Put { record, replaces } => self.put(world, slot, *record, replaces),
-            Call::Delete(record) => self.delete(world, slot, &record),
+            Call::Put { item, replaces, .. } => self.put(world, slot, item, replaces),
+            Call::Delete(item) => self.delete(world, slot, &item.record),
             Call::Market => world.market.clone().map_or(Answer::Told(false), Answer::Market),
-            Call::PutMarket(market) => {
+            Call::PutMarket(MarketItem(market)) => {
                 let holds = world.market.as_ref().is_some_and(|stored| stored.0.version == market.version);
                 if holds {
                     world.market = Some(MarketItem::stored(Market { version: market.version + 1, ..market }));
@@ -72,7 +71,7 @@ impl SmallWorld {
     }
 
     /// What a reader makes of the stored record.
-    fn read(&self, service: &Service) -> Option<Arc<Item>> {
+    pub(crate) fn read(&self, service: &Service) -> Option<Arc<Item>> {
         let item = service.item.clone()?;
         if self.setup.flaw != Some(Flaw::ReadsFallbackAsOriginal) {
             return Some(item);
@@ -81,7 +80,8 @@ impl SmallWorld {
         Some(Item::new(Record { original, ..item.record.clone() }))
     }
 
-    fn put(&self, world: &mut World, slot: usize, record: Record, replaces: u64) -> Answer {
+    fn put(&self, world: &mut World, slot: usize, item: Arc<Item>, replaces: u64) -> Answer {
+        let record = &item.record;
         let Some(handler) = &mut world.handlers[slot] else { return Answer::Conflict(None) };
         let service = &mut world.services[handler.service];
         let holds = service.version() == replaces || self.setup.flaw == Some(Flaw::PutsAlwaysHold);
@@ -90,10 +90,10 @@ impl SmallWorld {
             // A conflict with what we write ourselves is no conflict.
             let same = service.item.as_ref() == Some(&next);
             self.reached.count(if same { Reached::SameWrite } else { Reached::LostRace });
-            return if same { Answer::Same(Item::new(record)) } else { Answer::Conflict(self.read(service)) };
+            return if same { Answer::Same(item) } else { Answer::Conflict(self.read(service)) };
         }
         let before = service.item.as_ref().map(|item| &item.record);
-        self.reached.written(before, &record);
+        self.reached.written(before, record);
         let saved = before.and_then(|before| before.original.as_ref());
         if let Some(original) = &record.original
             && saved != Some(original)
@@ -119,7 +119,7 @@ impl SmallWorld {
         }
         service.item = Some(next);
         handler.created |= replaces == 0;
-        Answer::Written(Item::new(record))
+        Answer::Written(item)
     }
 
     fn delete(&self, world: &mut World, slot: usize, record: &Record) -> Answer {

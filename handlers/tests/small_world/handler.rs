@@ -8,9 +8,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::discriminant;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use handlers::event::{Event, Signal};
@@ -48,22 +49,21 @@ impl Hash for Why {
 }
 
 /// A port call that waits for its answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) enum Call {
-    Get,
     Describe,
     Update(Live),
-    Put { record: Box<Record>, replaces: u64 },
-    Delete(Box<Record>),
+    /// The reason tells apart what a write is for.
+    Put { item: Arc<Item>, replaces: u64, reason: String },
+    Delete(Arc<Item>),
     Market,
-    PutMarket(Market),
+    PutMarket(MarketItem),
 }
 
 /// What a port answered.
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) enum Answer {
-    /// To a sweep that asks what is due.
-    Due(Arc<Item>),
+    /// To a sweep that asks what is due, and to an event.
     Stored(Option<Arc<Item>>),
     Missing,
     Blocked,
@@ -86,7 +86,7 @@ pub(crate) enum Answer {
 impl Answer {
     fn item(&self) -> Option<&Arc<Item>> {
         match self {
-            Self::Due(item) | Self::Written(item) | Self::Same(item) => Some(item),
+            Self::Written(item) | Self::Same(item) => Some(item),
             Self::Stored(item) | Self::Conflict(item) => item.as_ref(),
             _ => None,
         }
@@ -94,7 +94,7 @@ impl Answer {
 
     fn item_mut(&mut self) -> Option<&mut Arc<Item>> {
         match self {
-            Self::Due(item) | Self::Written(item) | Self::Same(item) => Some(item),
+            Self::Written(item) | Self::Same(item) => Some(item),
             Self::Stored(item) | Self::Conflict(item) => item.as_mut(),
             _ => None,
         }
@@ -123,17 +123,32 @@ pub(crate) struct Handler {
     pub(crate) outrun: bool,
 }
 
+/// Two handlers are the same if they have the same local variables. Those cannot be seen, but `reconcile.rs` says which there are: the
+/// record last read or written, and what follows from it; a look serves one decision, and the call shows which. Only the market,
+/// once read, is kept, and so are the steps that it has to be told of.
 impl Hash for Handler {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { service, why, paused, age, answers, call: _, created, incarnation, wanted, outrun } = self;
-        (service, why, paused, age, answers, created, incarnation, wanted, outrun).hash(state);
+        let Self { service, why, paused, age, answers, call, created, incarnation, wanted, outrun } = self;
+        (service, why, paused, age, created, incarnation, wanted, outrun, answers.len(), call).hash(state);
+        if EXACT.load(std::sync::atomic::Ordering::Relaxed) || self.markets().next().is_some() || matches!(call, None | Some(Call::Market)) {
+            return answers.hash(state);
+        }
+        let record = answers.iter().rposition(|(answer, _)| answer.item().is_some());
+        for (n, (answer, ago)) in answers.iter().enumerate().skip(record.unwrap_or(0)) {
+            match answer {
+                // What is about to be written is in the call.
+                answer if Some(n) == record && !matches!(call, Some(Call::Put { .. })) => (answer, ago).hash(state),
+                answer => (discriminant(answer), ago).hash(state),
+            }
+        }
     }
 }
+pub(crate) static EXACT: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 impl Handler {
-    /// A handler begins; a sweep has found this record due.
-    pub(crate) fn new(service: usize, why: Why, paused: bool, due: Option<Arc<Item>>) -> Self {
-        let answers = due.into_iter().map(|item| (Answer::Due(item), 0)).collect();
+    /// A handler begins, and reads the record or finds it due. Nothing can come between the two that makes a difference.
+    pub(crate) fn new(service: usize, why: Why, paused: bool, read: Option<Arc<Item>>) -> Self {
+        let answers = vec![(Answer::Stored(read), 0)];
         let (incarnation, wanted) = Default::default();
         Self { service, why, paused, age: 0, answers, call: None, created: false, incarnation, wanted, outrun: false }
     }
@@ -253,9 +268,17 @@ impl Replay<'_> {
         answer
     }
 
-    fn read(&self, item: Option<&Arc<Item>>) -> Option<Record> {
-        item.map(|item| item.record.clone())
+    /// The first answer of all.
+    async fn read(&self) -> Option<Record> {
+        match self.answer(|| unreachable!("a handler begins with a record")).await {
+            Answer::Stored(item) => item.as_ref().map(|item| item.record.clone()),
+            other => strayed("a read", other),
+        }
     }
+}
+
+fn conflict(stored: Option<&Arc<Item>>) -> Put {
+    Put::Conflict(stored.map(|item| Box::new(item.record.clone())))
 }
 
 fn strayed(call: &str, answer: &Answer) -> ! {
@@ -286,28 +309,26 @@ impl Ecs for Replay<'_> {
 
 impl StateStore for Replay<'_> {
     async fn get(&self, _: &ServiceId) -> Result<Option<Record>, StoreError> {
-        match self.answer(|| Call::Get).await {
-            Answer::Stored(item) => Ok(self.read(item.as_ref())),
-            other => strayed("get", other),
-        }
+        Ok(self.read().await)
     }
 
     async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
-        Ok(match self.answer(|| Call::Put { record: Box::new(record.clone()), replaces }).await {
+        let call = || Call::Put { item: Item::new(record.clone()), replaces, reason: record.reason.clone() };
+        Ok(match self.answer(call).await {
             Answer::Written(item) | Answer::Same(item) if item.record != *record => {
                 panic!("a replay writes what was written before, not {record:?} for {:?}", item.record)
             }
             Answer::Written(_) => Put::Written,
             Answer::Same(_) => Put::Conflict(Some(Box::new(record.clone()))),
-            Answer::Conflict(item) => Put::Conflict(self.read(item.as_ref()).map(Box::new)),
+            Answer::Conflict(item) => conflict(item.as_ref()),
             other => strayed("put", other),
         })
     }
 
     async fn delete(&self, record: &Record) -> Result<Put, StoreError> {
-        Ok(match self.answer(|| Call::Delete(Box::new(record.clone()))).await {
+        Ok(match self.answer(|| Call::Delete(Item::new(record.clone()))).await {
             Answer::Deleted => Put::Written,
-            Answer::Conflict(item) => Put::Conflict(self.read(item.as_ref()).map(Box::new)),
+            Answer::Conflict(item) => conflict(item.as_ref()),
             other => strayed("delete", other),
         })
     }
@@ -326,7 +347,7 @@ impl StateStore for Replay<'_> {
         if !self.model.setup.market {
             return Ok(true);
         }
-        match self.answer(|| Call::PutMarket(market.clone())).await {
+        match self.answer(|| Call::PutMarket(MarketItem(market.clone()))).await {
             Answer::Told(holds) => Ok(*holds),
             other => strayed("put_market", other),
         }
@@ -337,10 +358,7 @@ impl StateStore for Replay<'_> {
         if shard > 0 {
             return Ok(Page::default());
         }
-        match self.answer(|| unreachable!("a sweep begins with what is due")).await {
-            Answer::Due(item) => Ok(Page { records: vec![item.record.clone()], next: None }),
-            other => strayed("due", other),
-        }
+        Ok(Page { records: self.read().await.into_iter().collect(), next: None })
     }
 }
 

@@ -159,6 +159,7 @@ pub(crate) struct SmallWorld {
     policies: [Policy; 2],
     /// Fingerprints of quiet worlds that are known to come to rest.
     resting: Mutex<BTreeSet<u64>>,
+    pub(crate) rest: Mutex<BTreeSet<u64>>,
 }
 
 impl SmallWorld {
@@ -198,6 +199,7 @@ impl SmallWorld {
             reached: Counts::new(),
             policies: [policy, paused],
             resting: Mutex::default(),
+            rest: Mutex::default(),
         }
     }
 
@@ -221,8 +223,8 @@ impl SmallWorld {
         let spot = world.spot;
         match *action {
             Action::Start { slot, service, why } => {
-                let due = world.services[service].item.clone().filter(|_| why == Why::Sweep);
-                world.handlers[slot] = Some(Handler::new(service, why, world.paused, due));
+                let read = self.read(&world.services[service]);
+                world.handlers[slot] = Some(Handler::new(service, why, world.paused, read));
             }
             Action::Step { slot, how } => {
                 world.budget.faults -= u8::from(how != How::Well);
@@ -534,6 +536,7 @@ impl Model for SmallWorld {
     fn next_state(&self, last: &World, action: Action) -> Option<World> {
         let mut world = last.clone();
         self.apply(&mut world, &action);
+        if world.handlers.iter().all(Option::is_none) { let mut h = DefaultHasher::new(); world.hash(&mut h); self.rest.lock().unwrap().insert(h.finish()); }
         Some(world)
     }
 

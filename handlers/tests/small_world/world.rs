@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use handlers::record::Lease;
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 
-use crate::handler::{Call, Handler, Why};
+use crate::handler::{Call, Handler};
 use crate::item::{Item, MarketItem, NOW, OLDEST_DEPLOYMENT, earlier, past, sunk};
 
 /// When the first service of a name was created; the next one was a millisecond later, which is enough to differ.
@@ -196,12 +195,6 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
-    }
-
     /// The handlers in flight that are about this service.
     pub(crate) fn handlers_of(&mut self, service: usize) -> impl Iterator<Item = &mut Handler> {
         self.handlers.iter_mut().flatten().filter(move |handler| handler.service == service)
@@ -277,7 +270,7 @@ impl World {
         }
         for handler in self.handlers.iter_mut().flatten() {
             // The next look tells.
-            if matches!(handler.call, Some(Call::Get | Call::Describe)) {
+            if matches!(handler.call, Some(Call::Describe)) {
                 (handler.incarnation, handler.wanted, handler.outrun) = Default::default();
             }
         }
