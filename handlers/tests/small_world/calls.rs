@@ -105,7 +105,8 @@ impl SmallWorld {
                 world.broken = Some("the saved original is what the owner wanted when the handler looked");
             }
         }
-        if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) && record.original.is_none() {
+        if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) && record.original.is_none()
+        {
             world.broken = Some("no episode without a saved original");
         }
         // A new claim, not an old one taken over, may make its change again.
@@ -193,7 +194,9 @@ impl SmallWorld {
         if service.made && of_claim {
             world.broken = Some("a change that was made, and that nobody undid, is never made again");
         }
-        let expected = ecs.live == request.from || ecs.live == request.to;
+        // What a request that came too late has left on a new service is nobody's choice.
+        let stray = ecs.live.is_ours() && service.wanted.has(ecs.live);
+        let expected = ecs.live == request.from || ecs.live == request.to || stray;
         let same = ecs.incarnation == request.incarnation;
         if !(expected && same) {
             // The one window nobody can close: the owner, or a rollback of the owner's deployment, came after our look and before

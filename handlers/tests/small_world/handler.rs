@@ -54,7 +54,11 @@ pub(crate) enum Call {
     Describe,
     Update(Live),
     /// The reason tells apart what a write is for.
-    Put { item: Arc<Item>, replaces: u64, reason: String },
+    Put {
+        item: Arc<Item>,
+        replaces: u64,
+        reason: String,
+    },
     Delete(Arc<Item>),
     Market,
     PutMarket(MarketItem),
@@ -63,7 +67,7 @@ pub(crate) enum Call {
 /// What a port answered.
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) enum Answer {
-    /// To a sweep that asks what is due, and to an event.
+    /// To an event, or to a sweep that asks what is due.
     Stored(Option<Arc<Item>>),
     Missing,
     Blocked,
@@ -116,6 +120,8 @@ pub(crate) struct Handler {
     pub(crate) call: Option<Call>,
     /// Whether it has created the record.
     pub(crate) created: bool,
+    /// Whether handlers with different answers count as different, whatever their local variables.
+    pub(crate) exact: bool,
     /// Truth, unknown to the handler: which service it looked at, what its owner wanted then,
     pub(crate) incarnation: u8,
     pub(crate) wanted: Wanted,
@@ -128,9 +134,9 @@ pub(crate) struct Handler {
 /// once read, is kept, and so are the steps that it has to be told of.
 impl Hash for Handler {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { service, why, paused, age, answers, call, created, incarnation, wanted, outrun } = self;
+        let Self { service, why, paused, age, answers, call, created, exact, incarnation, wanted, outrun } = self;
         (service, why, paused, age, created, incarnation, wanted, outrun, answers.len(), call).hash(state);
-        if EXACT.load(std::sync::atomic::Ordering::Relaxed) || self.markets().next().is_some() || matches!(call, None | Some(Call::Market)) {
+        if *exact || self.markets().next().is_some() || matches!(call, None | Some(Call::Market)) {
             return answers.hash(state);
         }
         let record = answers.iter().rposition(|(answer, _)| answer.item().is_some());
@@ -143,14 +149,23 @@ impl Hash for Handler {
         }
     }
 }
-pub(crate) static EXACT: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 impl Handler {
     /// A handler begins, and reads the record or finds it due. Nothing can come between the two that makes a difference.
-    pub(crate) fn new(service: usize, why: Why, paused: bool, read: Option<Arc<Item>>) -> Self {
-        let answers = vec![(Answer::Stored(read), 0)];
-        let (incarnation, wanted) = Default::default();
-        Self { service, why, paused, age: 0, answers, call: None, created: false, incarnation, wanted, outrun: false }
+    pub(crate) fn new(service: usize, why: Why, paused: bool, exact: bool, read: Option<Arc<Item>>) -> Self {
+        Self {
+            service,
+            why,
+            paused,
+            age: 0,
+            answers: vec![(Answer::Stored(read), 0)],
+            call: None,
+            created: false,
+            exact,
+            incarnation: 0,
+            wanted: Wanted::default(),
+            outrun: false,
+        }
     }
 
     pub(crate) fn sees(&mut self, service: &world::Service) {
@@ -242,7 +257,11 @@ impl SmallWorld {
                 pin!(reconciler.on_event(&event)).poll(&mut context).is_ready()
             }
         };
-        assert_eq!(replay.used.get(), handler.answers.len(), "a replay asks for all that was asked before: {handler:?}");
+        assert_eq!(
+            replay.used.get(),
+            handler.answers.len(),
+            "a replay asks for all that was asked before: {handler:?}"
+        );
         let call = replay.call.into_inner();
         assert_eq!(ended, call.is_none(), "a handler either ends or asks for something");
         call

@@ -25,18 +25,21 @@ const QUIET_STEPS: usize = 400;
 
 pub(crate) const PROMISES: &str = "no promise is broken";
 pub(crate) const ONE_AT_A_TIME: &str = "no two handlers are about to update one service";
-pub(crate) const COMES_TO_REST: &str =
-    "once the world is quiet, every service comes to rest on what its owner wants";
+pub(crate) const COMES_TO_REST: &str = "once the world is quiet, every service comes to rest on what its owner wants";
 
 /// The size and kind of a world.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) services: usize,
+    /// How many may be in flight at once, one or two.
+    pub(crate) handlers: usize,
     pub(crate) interruption_policy: InterruptionPolicy,
     /// `minimumHealthyPercent` 0: ECS stops the old tasks first, and restores are probed.
     pub(crate) stops_first: bool,
     /// Whether a market is kept.
     pub(crate) market: bool,
+    /// Whether the world begins after an outage, every service on its fallback and its restore due.
+    pub(crate) restore_due: bool,
     /// Whether events arrive; if not, the sweep finds every loss itself.
     pub(crate) events: bool,
     /// Whether a handler may be in flight while a minute passes.
@@ -45,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) owner_leaves_spot: bool,
     pub(crate) budget: Budget,
     pub(crate) flaw: Option<Flaw>,
+    /// Whether handlers in flight are told apart by all that they were ever answered.
+    pub(crate) exact: bool,
 }
 
 /// What is wrong with the ports of a world that must be found out.
@@ -61,21 +66,46 @@ pub(crate) enum Flaw {
 /// One atomic happening.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
-    Start { slot: usize, service: usize, why: Why },
-    Step { slot: usize, how: How },
-    Crash { slot: usize },
+    Start {
+        slot: usize,
+        service: usize,
+        why: Why,
+    },
+    Step {
+        slot: usize,
+        how: How,
+    },
+    Crash {
+        slot: usize,
+    },
     /// A request that was under way reaches ECS.
-    Arrives { service: usize },
+    Arrives {
+        service: usize,
+    },
     /// ECS starts the tasks that are missing and completes the deployment.
-    Settles { service: usize },
+    Settles {
+        service: usize,
+    },
     SpotGoes,
     SpotReturns,
-    Interrupted { service: usize },
-    OwnerSets { service: usize, to: Live },
+    Interrupted {
+        service: usize,
+    },
+    OwnerSets {
+        service: usize,
+        to: Live,
+    },
     /// The circuit breaker.
-    RollsBack { service: usize },
-    Deleted { service: usize },
-    Created { service: usize, with: Live },
+    RollsBack {
+        service: usize,
+    },
+    Deleted {
+        service: usize,
+    },
+    Created {
+        service: usize,
+        with: Live,
+    },
     Pause,
     Resume,
     Tick,
@@ -159,7 +189,8 @@ pub(crate) struct SmallWorld {
     policies: [Policy; 2],
     /// Fingerprints of quiet worlds that are known to come to rest.
     resting: Mutex<BTreeSet<u64>>,
-    pub(crate) rest: Mutex<BTreeSet<u64>>,
+    /// Fingerprints of every world met with no handler in flight.
+    pub(crate) calm: Mutex<BTreeSet<u64>>,
 }
 
 impl SmallWorld {
@@ -199,7 +230,7 @@ impl SmallWorld {
             reached: Counts::new(),
             policies: [policy, paused],
             resting: Mutex::default(),
-            rest: Mutex::default(),
+            calm: Mutex::default(),
         }
     }
 
@@ -224,7 +255,7 @@ impl SmallWorld {
         match *action {
             Action::Start { slot, service, why } => {
                 let read = self.read(&world.services[service]);
-                world.handlers[slot] = Some(Handler::new(service, why, world.paused, read));
+                world.handlers[slot] = Some(Handler::new(service, why, world.paused, self.setup.exact, read));
             }
             Action::Step { slot, how } => {
                 world.budget.faults -= u8::from(how != How::Well);
@@ -363,7 +394,7 @@ impl SmallWorld {
 
     fn of_service(&self, world: &World, index: usize, actions: &mut Vec<Action>) {
         let service = &world.services[index];
-        if let Some(slot) = world.handlers.iter().position(Option::is_none) {
+        if let Some(slot) = world.handlers.iter().take(self.setup.handlers).position(Option::is_none) {
             let mut start = |why| actions.push(Action::Start { slot, service: index, why });
             if service.item.as_ref().is_some_and(|item| item.is_due()) {
                 start(Why::Sweep);
@@ -415,9 +446,7 @@ impl SmallWorld {
         world.forget();
         let (mut way, mut met, mut swept) = (vec![], vec![], 0);
         for _ in 0..QUIET_STEPS {
-            let mut hasher = DefaultHasher::new();
-            (&world, swept).hash(&mut hasher);
-            met.push(hasher.finish());
+            met.push(fingerprint(&(&world, swept)));
             if world.broken.is_some() {
                 return Err((way, world));
             }
@@ -432,12 +461,28 @@ impl SmallWorld {
         Err((way, world))
     }
 
+    /// An outage, and what becomes of it up to the moment when restores are due.
+    fn fail_over(&self, world: &mut World) {
+        self.apply(world, &Action::SpotGoes);
+        let mut swept = 0;
+        while !world
+            .services
+            .iter()
+            .all(|service| service.item.as_ref().is_some_and(|item| item.record.restore_at.is_some_and(|at| at <= NOW)))
+        {
+            let action = self.quiet_step(world, &mut swept);
+            self.apply(world, &action);
+        }
+        world.spot = true;
+    }
+
     /// Handlers in flight end, ECS settles, a sweep looks at each service that is due, a minute passes, and so on.
     fn quiet_step(&self, world: &World, swept: &mut usize) -> Action {
         if let Some(slot) = (0..world.handlers.len()).find(|slot| Self::may_step(world, *slot)) {
             return Action::Step { slot, how: How::Well };
         }
-        let unsettled = |service: &Service| service.ecs.is_some_and(|ecs| ecs.short || !ecs.complete);
+        let places = |ecs: Ecs| world.spot || !ecs.live.uses_spot();
+        let unsettled = |service: &Service| service.ecs.is_some_and(|ecs| (ecs.short || !ecs.complete) && places(ecs));
         if let Some(service) = world.services.iter().position(unsettled) {
             return Action::Settles { service };
         }
@@ -470,6 +515,12 @@ fn new_service(incarnation: u8, live: Live) -> Ecs {
     Ecs { incarnation, live, short: false, complete: true, since: NOW - TICK, replaced: None, before: live }
 }
 
+fn fingerprint(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The service that the handler in `slot` is about to update.
 fn updates(world: &World, slot: usize) -> Option<usize> {
     let handler = world.handlers[slot].as_ref()?;
@@ -496,19 +547,24 @@ impl Model for SmallWorld {
         // Without events nobody would ever hear of a service: then it is watched from the start.
         let known = |id: &ServiceId| {
             let record = Record { version: 1, service_created_at: Some(created_at(0)), ..Record::new(id.clone(), NOW) };
-            Some(Item::stored(record)).filter(|_| !self.setup.events)
+            Some(Item::stored(record)).filter(|_| !self.setup.events || self.setup.restore_due)
         };
         let services = self.ids.iter().map(|id| Service { item: known(id), ..service.clone() }).collect();
         let market = Market::new(self.ids[0].account.clone(), self.ids[0].region.clone());
-        vec![World {
+        let mut world = World {
             services,
             handlers: [None, None],
             market: self.setup.market.then(|| MarketItem::stored(market)),
             spot: true,
             paused: false,
-            budget: self.setup.budget,
+            budget: Budget { outages: 1, ..Budget::default() },
             broken: None,
-        }]
+        };
+        if self.setup.restore_due {
+            self.fail_over(&mut world);
+        }
+        world.budget = self.setup.budget;
+        vec![world]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -536,7 +592,9 @@ impl Model for SmallWorld {
     fn next_state(&self, last: &World, action: Action) -> Option<World> {
         let mut world = last.clone();
         self.apply(&mut world, &action);
-        if world.handlers.iter().all(Option::is_none) { let mut h = DefaultHasher::new(); world.hash(&mut h); self.rest.lock().unwrap().insert(h.finish()); }
+        if world.handlers.iter().all(Option::is_none) {
+            self.calm.lock().unwrap().insert(fingerprint(&world));
+        }
         Some(world)
     }
 

@@ -41,6 +41,11 @@ impl Live {
         matches!(self, Self::Original | Self::Another | Self::Probe)
     }
 
+    /// Whether only we ever apply it.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Fallback | Self::AnotherFallback | Self::Probe)
+    }
+
     pub(crate) fn strategy(self) -> Strategy {
         let item = |capacity_provider, base, weight| StrategyItem { capacity_provider, weight, base };
         let (od, spot) = (CapacityProvider::Fargate, CapacityProvider::FargateSpot);
@@ -279,7 +284,8 @@ impl World {
     /// Keeps the versions of everything that is remembered small.
     pub(crate) fn sink_versions(&mut self) {
         for index in 0..self.services.len() {
-            let mut versions: BTreeSet<u64> = self.services[index].item.iter().map(|item| item.record.version).collect();
+            let mut versions: BTreeSet<u64> =
+                self.services[index].item.iter().map(|item| item.record.version).collect();
             let mut created = false;
             for handler in self.handlers_of(index) {
                 versions.extend(handler.items().map(|item| item.record.version));
