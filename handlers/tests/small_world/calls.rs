@@ -46,13 +46,10 @@ impl SmallWorld {
         let answer = match call {
             Call::Describe => {
                 handler.sees(service);
-                match how {
-                    How::Blocked => Answer::Blocked,
-                    How::Stale => service.stale.map_or(Answer::Missing, Answer::Found),
-                    _ if self.setup.flaw == Some(Flaw::LooksStayStale) && service.stale.is_some() => {
-                        service.stale.map_or(Answer::Missing, Answer::Found)
-                    }
-                    _ => service.ecs.map_or(Answer::Missing, Answer::Found),
+                let stale = service.stale.filter(|_| how == How::Stale || self.stays_stale());
+                match stale.or(service.ecs) {
+                    _ if how == How::Blocked => Answer::Blocked,
+                    seen => seen.map_or(Answer::Missing, Answer::Found),
                 }
             }
             Call::Update(to) => self.update(world, slot, to, how),
@@ -89,8 +86,11 @@ impl SmallWorld {
         if !holds {
             // A conflict with what we write ourselves is no conflict.
             let same = service.item.as_ref() == Some(&next);
-            self.reached.count(if same { Reached::SameWrite } else { Reached::LostRace });
-            return if same { Answer::Same(item) } else { Answer::Conflict(self.read(service)) };
+            if same {
+                return Answer::Same(item);
+            }
+            self.reached.count(Reached::LostRace);
+            return Answer::Conflict(self.read(service));
         }
         let before = service.item.as_ref().map(|item| &item.record);
         self.reached.written(before, record);
@@ -194,9 +194,7 @@ impl SmallWorld {
         if service.made && of_claim {
             world.broken = Some("a change that was made, and that nobody undid, is never made again");
         }
-        // What a request that came too late has left on a new service is nobody's choice.
-        let stray = ecs.live.is_ours() && service.wanted.has(ecs.live);
-        let expected = ecs.live == request.from || ecs.live == request.to || stray;
+        let expected = ecs.live == request.from || ecs.live == request.to;
         let same = ecs.incarnation == request.incarnation;
         if !(expected && same) {
             // The one window nobody can close: the owner, or a rollback of the owner's deployment, came after our look and before

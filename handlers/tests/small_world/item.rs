@@ -153,28 +153,10 @@ impl Hash for Item {
 
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { version, phase, phase_since, confirmed, next_check_at, restore_at, .. } = &self.record;
-        let minutes = |at: &Timestamp| (at.as_millis() as i64 - NOW.as_millis() as i64) / 60_000;
-        write!(f, "v{version} {phase} since {} check {}", minutes(phase_since), minutes(next_check_at))?;
-        if let Some(at) = restore_at {
-            write!(f, " restore {}", minutes(at))?;
-        }
-        if *confirmed {
-            f.write_str(" confirmed")?;
-        }
-        if let Some(original) = &self.record.original {
-            write!(f, " [{original}]")?;
-        }
-        if let Some(Change { from, to }) = &self.record.change {
-            write!(f, " ({from} → {to})")?;
-        }
-        if let Some(lease) = &self.record.lease {
-            write!(f, " leased by {} until {}", lease.owner, minutes(&lease.until))?;
-        }
-        if let Some(held) = &self.record.held {
-            write!(f, " held: {}", held.reason)?;
-        }
-        Ok(())
+        let Record { version, phase, original, change, lease, held, .. } = &self.record;
+        let change = change.as_ref().map(|change| format!("{} → {}", change.from, change.to));
+        let (original, lease) = (original.as_ref().map(Strategy::to_string), lease.as_ref().map(|lease| &lease.owner));
+        write!(f, "v{version} {phase} original {original:?} change {change:?} lease {lease:?} held {held:?}")
     }
 }
 

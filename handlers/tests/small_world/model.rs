@@ -44,8 +44,6 @@ pub(crate) struct Setup {
     pub(crate) events: bool,
     /// Whether a handler may be in flight while a minute passes.
     pub(crate) slow_handlers: bool,
-    /// Whether the owner may choose to do without Spot.
-    pub(crate) owner_leaves_spot: bool,
     pub(crate) budget: Budget,
     pub(crate) flaw: Option<Flaw>,
     /// Whether handlers in flight are told apart by all that they were ever answered.
@@ -120,7 +118,6 @@ pub(crate) enum Reached {
     Adopted,
     Takeover,
     LostRace,
-    SameWrite,
     /// The owner changed the service between our look and our update.
     OwnerOutrun,
     /// And the answer to the update showed what was lost.
@@ -238,6 +235,11 @@ impl SmallWorld {
         &self.policies[usize::from(paused)]
     }
 
+    /// Whether old news never goes away.
+    pub(crate) fn stays_stale(&self) -> bool {
+        self.setup.flaw == Some(Flaw::LooksStayStale)
+    }
+
     /// Somebody else changes the service: whoever looked before has old news.
     fn outrun(&self, world: &mut World, service: usize, wanted: Wanted) {
         world.handlers_of(service).for_each(|handler| handler.outrun = true);
@@ -332,7 +334,7 @@ impl SmallWorld {
                 world.paused = true;
             }
             Action::Resume => world.paused = false,
-            Action::Tick => world.tick(self.setup.flaw == Some(Flaw::LooksStayStale)),
+            Action::Tick => world.tick(self.stays_stale()),
         }
         self.go_on(world);
     }
@@ -340,7 +342,7 @@ impl SmallWorld {
     /// Brings the world into the one form in which it is kept, and every handler to its next call or its end.
     fn go_on(&self, world: &mut World) {
         loop {
-            world.forget();
+            world.forget(self.stays_stale());
             world.order();
             world.sink_versions();
             let unknown = |handler: &Option<Handler>| handler.as_ref().is_some_and(|handler| handler.call.is_none());
@@ -420,8 +422,7 @@ impl SmallWorld {
             actions.push(Action::Interrupted { service: index });
         }
         if world.budget.owner_changes > 0 {
-            let spotless = Some(Live::NoSpot).filter(|_| self.setup.owner_leaves_spot);
-            let others = [Live::Original, Live::Another].into_iter().chain(spotless).filter(|to| *to != ecs.live);
+            let others = [Live::Original, Live::Another, Live::NoSpot].into_iter().filter(|to| *to != ecs.live);
             actions.extend(others.map(|to| Action::OwnerSets { service: index, to }));
         }
         if world.budget.rollbacks > 0 && !ecs.complete && ecs.before != ecs.live {
@@ -443,7 +444,7 @@ impl SmallWorld {
         let mut world = world.clone();
         (world.budget, world.spot, world.paused) = (Budget::default(), true, false);
         world.services.iter_mut().for_each(|service| service.under_way = None);
-        world.forget();
+        world.forget(self.stays_stale());
         let (mut way, mut met, mut swept) = (vec![], vec![], 0);
         for _ in 0..QUIET_STEPS {
             met.push(fingerprint(&(&world, swept)));

@@ -41,11 +41,6 @@ impl Live {
         matches!(self, Self::Original | Self::Another | Self::Probe)
     }
 
-    /// Whether only we ever apply it.
-    pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Fallback | Self::AnotherFallback | Self::Probe)
-    }
-
     pub(crate) fn strategy(self) -> Strategy {
         let item = |capacity_provider, base, weight| StrategyItem { capacity_provider, weight, base };
         let (od, spot) = (CapacityProvider::Fargate, CapacityProvider::FargateSpot);
@@ -260,10 +255,10 @@ impl World {
     }
 
     /// Forgets what can matter no more.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self, stays_stale: bool) {
         let Budget { faults, rollbacks, .. } = self.budget;
         for service in &mut self.services {
-            if faults == 0 {
+            if faults == 0 && !stays_stale {
                 service.stale = None;
             }
             if rollbacks == 0 {
