@@ -11,7 +11,8 @@ use handlers::strategy::Strategy;
 
 use crate::handler::{Answer, Call};
 use crate::item::{Item, MarketItem, NOW};
-use crate::model::{Flaw, Reached, SmallWorld};
+use crate::model::{Flaw, SmallWorld};
+use crate::reached::Reached;
 use crate::world::{Ecs, Live, Request, Service, Wanted, World, created_at};
 
 /// Tasks every service wants.
@@ -197,9 +198,10 @@ impl SmallWorld {
         let expected = ecs.live == request.from || ecs.live == request.to;
         let same = ecs.incarnation == request.incarnation;
         if !(expected && same) {
-            // The one window nobody can close: the owner, or a rollback of the owner's deployment, came after our look and before
-            // our request. What was set there may be lost: the service then ends on what was wanted when we looked, and a
-            // new service of the same name on what we applied, because a record of the old one is worth nothing.
+            // The one window nobody can close: the owner, or a rollback of the owner's deployment, came after our look
+            // and before our request. What was set there may be lost: the service then ends on what was wanted when we
+            // looked, and a new service of the same name on what we applied, because a record of the old one is worth
+            // nothing.
             if request.outrun {
                 self.reached.count(Reached::OwnerOutrun);
                 let lost = if same { request.wanted } else { Wanted::only(request.to) };
@@ -212,7 +214,8 @@ impl SmallWorld {
         service.made = of_claim;
         // What ECS may still show is bounded by `settle`, which runs from the claim.
         let claimed_now = request.until >= NOW + self.policy(false).lease;
-        // Within one moment nothing is older than anything else, which the rules rely on: two changes are never as close.
+        // Within one moment nothing is older than anything else, which the rules rely on: two changes are never as
+        // close.
         service.stale = Some(*ecs).filter(|ecs| claimed_now && ecs.since < NOW);
         self.deploy(ecs, request.to);
         service.note_failure(spot);

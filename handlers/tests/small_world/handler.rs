@@ -1,8 +1,8 @@
 //! A handler in flight: the real `Reconciler`, one port call at a time.
 //!
-//! A future can neither be copied nor compared, but what it was answered so far can. So a handler is kept as the answers its
-//! calls have had. To go on, the real code runs again from its start: ports give the same answers at once, and the first call
-//! beyond them is what the handler asks now. The world answers it, and the answer joins the others.
+//! A future can neither be copied nor compared, but what it was answered so far can. So a handler is kept as the
+//! answers its calls have had. To go on, the real code runs again from its start: ports give the same answers at once,
+//! and the first call beyond them is what the handler asks now. The world answers it, and the answer joins the others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -129,9 +129,9 @@ pub(crate) struct Handler {
     pub(crate) outrun: bool,
 }
 
-/// Two handlers are the same if they have the same local variables. Those cannot be seen, but `reconcile.rs` says which there are: the
-/// record last read or written, and what follows from it; a look serves one decision, and the call shows which. Only the market,
-/// once read, is kept, and so are the steps that it has to be told of.
+/// Two handlers are the same if they have the same local variables. Those cannot be seen, but `reconcile.rs` says which
+/// there are: the record last read or written, and what follows from it; a look serves one decision, and the call shows
+/// which. Only the market, once read, is kept, and so are the steps that it has to be told of.
 impl Hash for Handler {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { service, why, paused, age, answers, call, created, exact, incarnation, wanted, outrun } = self;
@@ -151,7 +151,8 @@ impl Hash for Handler {
 }
 
 impl Handler {
-    /// A handler begins, and reads the record or finds it due. Nothing can come between the two that makes a difference.
+    /// A handler begins, and reads the record or finds it due. Nothing can come between the two that makes a
+    /// difference.
     pub(crate) fn new(service: usize, why: Why, paused: bool, exact: bool, read: Option<Arc<Item>>) -> Self {
         Self {
             service,

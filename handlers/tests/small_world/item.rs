@@ -1,9 +1,10 @@
 //! What the table stores, as the small world keeps it: in time that stands still, and with versions that stay small.
 //!
-//! The clock stands still at [`NOW`] and the past moves away from it: a tick takes one minute off every time that is kept. In the
-//! table, a time too old for any rule to tell apart from an older one is kept as the oldest that matters. This is sound because
-//! `decide` only compares times with each other and with now, and every tunable of the policy is a whole number of
-//! minutes. What a handler in flight was answered is never cut like that: a replay has to decide what was decided before.
+//! The clock stands still at [`NOW`] and the past moves away from it: a tick takes one minute off every time that is
+//! kept. In the table, a time too old for any rule to tell apart from an older one is kept as the oldest that matters.
+//! This is sound because `decide` only compares times with each other and with now, and every tunable of the policy is
+//! a whole number of minutes. What a handler in flight was answered is never cut like that: a replay has to decide what
+//! was decided before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -43,8 +44,9 @@ impl Item {
         Arc::new(Self { record, fingerprint })
     }
 
-    /// The record as the table keeps it: without what makes no difference any more. That is old times, texts, and the counters
-    /// that only drive the backoff and the daily cap, which the policy of this world makes constant and unreachable.
+    /// The record as the table keeps it: without what makes no difference any more. That is old times, texts, and the
+    /// counters that only drive the backoff and the daily cap, which the policy of this world makes constant and
+    /// unreachable.
     pub(crate) fn stored(mut record: Record) -> Arc<Self> {
         record.reason.clear();
         record.event = None;
@@ -101,8 +103,8 @@ fn later(mut record: Record) -> Record {
     record
 }
 
-/// Spells the record out field by field, so that a new one cannot be forgotten here: either a decision depends on it, then it
-/// belongs into the fingerprint, or it does not, then [`Item::stored`] must leave it out.
+/// Spells the record out field by field, so that a new one cannot be forgotten here: either a decision depends on it,
+/// then it belongs into the fingerprint, or it does not, then [`Item::stored`] must leave it out.
 fn fingerprint(record: &Record) -> u64 {
     let Record {
         service: _,
@@ -190,10 +192,10 @@ impl Hash for MarketItem {
     }
 }
 
-/// What each version of one record becomes, so that versions stay small: only whether two of them are equal matters, now and
-/// after the next writes, each of which adds one. So their order is kept, and which of them are neighbours. `created`: a
-/// handler in flight has created the record, and its own copy of it carries the time as its version; until it ends, such
-/// versions stay as they are.
+/// What each version of one record becomes, so that versions stay small: only whether two of them are equal matters,
+/// now and after the next writes, each of which adds one. So their order is kept, and which of them are neighbours.
+/// `created`: a handler in flight has created the record, and its own copy of it carries the time as its version; until
+/// it ends, such versions stay as they are.
 pub(crate) fn sunk(versions: BTreeSet<u64>, created: bool) -> BTreeMap<u64, u64> {
     let mut sunk = BTreeMap::new();
     let mut last: Option<(u64, u64)> = None;

@@ -1,18 +1,22 @@
-//! Proves what holds in small worlds whatever happens in whatever order: a service or two, two handlers in flight at once, outages,
-//! owners, crashes, lost answers, each as often as the budget allows. `stateright` explores every state there is.
+//! Proves what holds in small worlds whatever happens in whatever order: a service or two, two handlers in flight at
+//! once, outages, owners, crashes, lost answers, each as often as the budget allows. `stateright` explores every state
+//! there is.
 //!
-//! What runs is the real `Reconciler` with the real `decide` (`handler.rs`). `cargo test -p handlers --test small_world` explores the
-//! smallest worlds; `PROVE=deep` with `--release` explores wider ones for some minutes. A world that breaks a property
-//! prints the shortest way there.
+//! What runs is the real `Reconciler` with the real `decide` (`handler.rs`). `cargo test -p handlers --test
+//! small_world` explores the smallest worlds; with `--release` and `PROVE=deep` in the environment it explores wider
+//! ones, for some minutes. A world that breaks a property prints the shortest way there.
 
 mod calls;
 mod handler;
 mod item;
 mod model;
+mod quiet;
+mod reached;
 mod world;
 
 use handlers::policy::InterruptionPolicy;
-use model::{COMES_TO_REST, Flaw, ONE_AT_A_TIME, PROMISES, Reached, Setup, SmallWorld};
+use model::{COMES_TO_REST, Flaw, ONE_AT_A_TIME, PROMISES, Setup, SmallWorld};
+use reached::Reached;
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Budget;
 
@@ -124,9 +128,9 @@ fn unclear_updates() {
     prove("unclear updates", Setup { budget, ..if deep() { WITH_EVENTS } else { SWEPT } }, &reached);
 }
 
-/// No owner changes in the same world: with both, ECS can roll the owner's deployment, or one of ours that came in between, back to
-/// our fallback when the record has just been deleted, or stands for another original. Then nobody knows that the fallback is
-/// ours, and the service stays on it.
+/// No owner changes in the same world: with both, ECS can roll the owner's deployment, or one of ours that came in
+/// between, back to our fallback when the record has just been deleted, or stands for another original. Then nobody
+/// knows that the fallback is ours, and the service stays on it.
 #[test]
 fn a_rollback() {
     let budget = Budget { rollbacks: 1, faults: u8::from(deep()), crashes: u8::from(deep()), ..OUTAGE };
@@ -134,8 +138,8 @@ fn a_rollback() {
     prove("a rollback", Setup { budget, ..if deep() { WITH_EVENTS } else { SWEPT } }, &reached);
 }
 
-/// No faults in the same world: a look that is stale just when a request meant for the old service has reached the new one makes us
-/// take our own fallback for what the new owner chose.
+/// No faults in the same world: a look that is stale just when a request meant for the old service has reached the new
+/// one makes us take our own fallback for what the new owner chose.
 #[test]
 fn a_recreation() {
     let budget = Budget { recreations: 1, crashes: u8::from(deep()), ..OUTAGE };
@@ -201,8 +205,8 @@ fn two_services_one_market() {
 
 // ---- the proof itself -----------------------------------------------------------------------------------------------
 
-/// Handlers with the same local variables are taken for the same. Told apart by all that they were ever answered, there are more of
-/// them, but they lead nowhere else.
+/// Handlers with the same local variables are taken for the same. Told apart by all that they were ever answered, there
+/// are more of them, but they lead nowhere else.
 #[test]
 fn taking_handlers_for_the_same_loses_no_state_of_the_world() {
     for setup in [Setup { budget: Budget { faults: 1, ..NOTHING }, restore_due: true, ..SWEPT }, SWEPT] {

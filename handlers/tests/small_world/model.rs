@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use handlers::decide::Reason;
 use handlers::event::Signal;
 use handlers::market::Market;
 use handlers::policy::{InterruptionPolicy, Policy};
-use handlers::record::{Phase, Record};
+use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
 use stateright::{Model, Property};
@@ -18,10 +16,8 @@ use stateright::{Model, Property};
 use crate::calls::How;
 use crate::handler::{Call, Handler, Why};
 use crate::item::{Item, MarketItem, NOW, TICK};
+use crate::reached::{Counts, Reached};
 use crate::world::{Budget, Ecs, Live, Service, Wanted, World, created_at};
-
-/// Steps within which a service must be back once the world is quiet: some twenty sweeps.
-const QUIET_STEPS: usize = 400;
 
 pub(crate) const PROMISES: &str = "no promise is broken";
 pub(crate) const ONE_AT_A_TIME: &str = "no two handlers are about to update one service";
@@ -109,74 +105,6 @@ pub(crate) enum Action {
     Tick,
 }
 
-/// What an exploration must have met at least once to be worth its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reached {
-    Failover,
-    Restored,
-    FallbackWhileRestoring,
-    Adopted,
-    Takeover,
-    LostRace,
-    /// The owner changed the service between our look and our update.
-    OwnerOutrun,
-    /// And the answer to the update showed what was lost.
-    Overtaken,
-    ArrivedLate,
-    RolledBack,
-    Recreated,
-    Settling,
-    SilentLoss,
-    ProbeHolds,
-    MarketBusy,
-    Paused,
-    Refused,
-}
-
-/// Counts of [`Reached`].
-pub(crate) struct Counts {
-    counts: [AtomicU64; Reached::Refused as usize + 1],
-    reasons: Vec<(String, Reached)>,
-}
-
-impl Counts {
-    fn new() -> Self {
-        let reasons = [
-            (Reason::FallbackLive, Reached::Failover),
-            (Reason::Restored, Reached::Restored),
-            (Reason::OwnerChanged, Reached::Adopted),
-            (Reason::TakenOver, Reached::Takeover),
-            (Reason::RolledBack, Reached::RolledBack),
-            (Reason::Recreated, Reached::Recreated),
-            (Reason::Settling, Reached::Settling),
-            (Reason::SilentLoss, Reached::SilentLoss),
-            (Reason::ProbeHolds, Reached::ProbeHolds),
-            (Reason::MarketBusy, Reached::MarketBusy),
-            (Reason::Paused, Reached::Paused),
-        ];
-        let reasons = reasons.map(|(reason, reached)| (reason.to_string(), reached)).into();
-        Self { counts: Default::default(), reasons }
-    }
-
-    pub(crate) fn count(&self, what: Reached) {
-        self.counts[what as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn of(&self, what: Reached) -> u64 {
-        self.counts[what as usize].load(Ordering::Relaxed)
-    }
-
-    /// What a record that was written, or deleted, says of its reason.
-    pub(crate) fn written(&self, before: Option<&Record>, after: &Record) {
-        if let Some((_, reached)) = self.reasons.iter().find(|(reason, _)| *reason == after.reason) {
-            self.count(*reached);
-        }
-        if after.phase == Phase::FailingOver && before.is_some_and(|before| before.phase == Phase::Restoring) {
-            self.count(Reached::FallbackWhileRestoring);
-        }
-    }
-}
-
 /// The model.
 pub(crate) struct SmallWorld {
     pub(crate) setup: Setup,
@@ -185,7 +113,7 @@ pub(crate) struct SmallWorld {
     pub(crate) reached: Counts,
     policies: [Policy; 2],
     /// Fingerprints of quiet worlds that are known to come to rest.
-    resting: Mutex<BTreeSet<u64>>,
+    pub(crate) resting: Mutex<BTreeSet<u64>>,
     /// Fingerprints of every world met with no handler in flight.
     pub(crate) calm: Mutex<BTreeSet<u64>>,
 }
@@ -252,7 +180,7 @@ impl SmallWorld {
         service.stale = None;
     }
 
-    fn apply(&self, world: &mut World, action: &Action) {
+    pub(crate) fn apply(&self, world: &mut World, action: &Action) {
         let spot = world.spot;
         match *action {
             Action::Start { slot, service, why } => {
@@ -355,10 +283,10 @@ impl SmallWorld {
         }
     }
 
-    /// Whether the handler in `slot` may have its call answered. The time stands still, and the first version of a record is the time.
-    /// So that two records never begin with the same, as they do not where time passes, no record is created while a
-    /// handler that has created one is in flight.
-    fn may_step(world: &World, slot: usize) -> bool {
+    /// Whether the handler in `slot` may have its call answered. The time stands still, and the first version of a
+    /// record is the time. So that two records never begin with the same, as they do not where time passes, no record
+    /// is created while a handler that has created one is in flight.
+    pub(crate) fn may_step(world: &World, slot: usize) -> bool {
         let Some(handler) = &world.handlers[slot] else { return false };
         let creates = matches!(handler.call, Some(Call::Put { replaces: 0, .. }))
             && world.services[handler.service].item.is_none();
@@ -437,86 +365,13 @@ impl SmallWorld {
     fn may_tick(&self, world: &World) -> bool {
         world.handlers.iter().flatten().all(|handler| self.setup.slow_handlers && handler.age == 0)
     }
-
-    /// From here on nothing more goes wrong, Spot is there and the sweeps run: every service must come to rest on what
-    /// its owner wants, in full, watched or unknown to us. If not, this is the way to where it got stuck.
-    pub(crate) fn quiet_way(&self, world: &World) -> Result<(), (Vec<Action>, World)> {
-        let mut world = world.clone();
-        (world.budget, world.spot, world.paused) = (Budget::default(), true, false);
-        world.services.iter_mut().for_each(|service| service.under_way = None);
-        world.forget(self.stays_stale());
-        let (mut way, mut met, mut swept) = (vec![], vec![], 0);
-        for _ in 0..QUIET_STEPS {
-            met.push(fingerprint(&(&world, swept)));
-            if world.broken.is_some() {
-                return Err((way, world));
-            }
-            if self.resting.lock().unwrap().contains(&met[met.len() - 1]) || self.at_rest(&world) {
-                self.resting.lock().unwrap().extend(met);
-                return Ok(());
-            }
-            let action = self.quiet_step(&world, &mut swept);
-            self.apply(&mut world, &action);
-            way.push(action);
-        }
-        Err((way, world))
-    }
-
-    /// An outage, and what becomes of it up to the moment when restores are due.
-    fn fail_over(&self, world: &mut World) {
-        self.apply(world, &Action::SpotGoes);
-        let mut swept = 0;
-        while !world
-            .services
-            .iter()
-            .all(|service| service.item.as_ref().is_some_and(|item| item.record.restore_at.is_some_and(|at| at <= NOW)))
-        {
-            let action = self.quiet_step(world, &mut swept);
-            self.apply(world, &action);
-        }
-        world.spot = true;
-    }
-
-    /// Handlers in flight end, ECS settles, a sweep looks at each service that is due, a minute passes, and so on.
-    fn quiet_step(&self, world: &World, swept: &mut usize) -> Action {
-        if let Some(slot) = (0..world.handlers.len()).find(|slot| Self::may_step(world, *slot)) {
-            return Action::Step { slot, how: How::Well };
-        }
-        let places = |ecs: Ecs| world.spot || !ecs.live.uses_spot();
-        let unsettled = |service: &Service| service.ecs.is_some_and(|ecs| (ecs.short || !ecs.complete) && places(ecs));
-        if let Some(service) = world.services.iter().position(unsettled) {
-            return Action::Settles { service };
-        }
-        while *swept < world.services.len() {
-            *swept += 1;
-            if world.services[*swept - 1].item.as_ref().is_some_and(|item| item.is_due()) {
-                return Action::Start { slot: 0, service: *swept - 1, why: Why::Sweep };
-            }
-        }
-        *swept = 0;
-        Action::Tick
-    }
-
-    fn at_rest(&self, world: &World) -> bool {
-        world.handlers.iter().all(Option::is_none)
-            && world.services.iter().all(|service| {
-                let phase = service.item.as_ref().map(|item| item.record.phase);
-                match service.ecs {
-                    None => phase.is_none(),
-                    Some(ecs) => {
-                        let fine = service.wanted.has(ecs.live) && ecs.complete && !ecs.short;
-                        fine && matches!(phase, None | Some(Phase::Watching))
-                    }
-                }
-            })
-    }
 }
 
 fn new_service(incarnation: u8, live: Live) -> Ecs {
     Ecs { incarnation, live, short: false, complete: true, since: NOW - TICK, replaced: None, before: live }
 }
 
-fn fingerprint(of: &impl Hash) -> u64 {
+pub(crate) fn fingerprint(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()

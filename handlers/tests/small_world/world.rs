@@ -102,8 +102,8 @@ pub(crate) fn created_at(incarnation: u8) -> Timestamp {
     Timestamp::from_millis(CREATED + u64::from(incarnation))
 }
 
-/// An `UpdateService`, with the truth about the handler that sent it. One without an answer may still be under way, but not for
-/// longer than the lease of its claim.
+/// An `UpdateService`, with the truth about the handler that sent it. One without an answer may still be under way, but
+/// not for longer than the lease of its claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Request {
     /// What the record's change says it replaces.
@@ -226,7 +226,8 @@ impl World {
         self.rename(|owner| if owner == token(slot) { NOBODY } else { owner });
     }
 
-    /// Which handler stands left and which right makes no difference: of two worlds that differ in nothing else, only one is kept.
+    /// Which handler stands left and which right makes no difference: of two worlds that differ in nothing else, only
+    /// one is kept.
     pub(crate) fn order(&mut self) {
         let [left, right] = self.handlers.each_ref().map(|handler| handler.as_ref().map(Handler::rank));
         if left.is_none() && right.is_some() || left.is_some() && right.is_some() && left > right {
