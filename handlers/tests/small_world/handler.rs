@@ -131,12 +131,12 @@ pub(crate) struct Handler {
 
 /// Two handlers are the same if they have the same local variables. Those cannot be seen, but `reconcile.rs` says which
 /// there are: the record last read or written, and what follows from it; a look serves one decision, and the call shows
-/// which. Only the market, once read, is kept, and so are the steps that it has to be told of.
+/// which. Where a market is kept there are more of them, and handlers are told apart by every answer.
 impl Hash for Handler {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { service, why, paused, age, answers, call, created, exact, incarnation, wanted, outrun } = self;
         (service, why, paused, age, created, incarnation, wanted, outrun, answers.len(), call).hash(state);
-        if *exact || self.markets().next().is_some() || matches!(call, None | Some(Call::Market)) {
+        if *exact {
             return answers.hash(state);
         }
         let record = answers.iter().rposition(|(answer, _)| answer.item().is_some());

@@ -185,7 +185,8 @@ impl SmallWorld {
         match *action {
             Action::Start { slot, service, why } => {
                 let read = self.read(&world.services[service]);
-                world.handlers[slot] = Some(Handler::new(service, why, world.paused, self.setup.exact, read));
+                let exact = self.setup.exact || self.setup.market;
+                world.handlers[slot] = Some(Handler::new(service, why, world.paused, exact, read));
             }
             Action::Step { slot, how } => {
                 world.budget.faults -= u8::from(how != How::Well);

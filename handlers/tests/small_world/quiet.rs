@@ -1,5 +1,7 @@
 //! The quiet way: what becomes of a world in which nothing more goes wrong.
 
+use std::collections::BTreeSet;
+
 use handlers::record::Phase;
 
 use crate::calls::How;
@@ -7,9 +9,6 @@ use crate::handler::Why;
 use crate::item::NOW;
 use crate::model::{Action, SmallWorld, fingerprint};
 use crate::world::{Budget, Ecs, Service, World};
-
-/// Steps within which a service must be back once the world is quiet: some twenty sweeps.
-const QUIET_STEPS: usize = 400;
 
 impl SmallWorld {
     /// From here on nothing more goes wrong, Spot is there and the sweeps run: every service must come to rest on what
@@ -19,21 +18,21 @@ impl SmallWorld {
         (world.budget, world.spot, world.paused) = (Budget::default(), true, false);
         world.services.iter_mut().for_each(|service| service.under_way = None);
         world.forget(self.stays_stale());
-        let (mut way, mut met, mut swept) = (vec![], vec![], 0);
-        for _ in 0..QUIET_STEPS {
-            met.push(fingerprint(&(&world, swept)));
-            if world.broken.is_some() {
-                return Err(Box::new((way, world)));
-            }
-            if self.resting.lock().unwrap().contains(&met[met.len() - 1]) || self.at_rest(&world) {
+        let (mut way, mut met, mut swept) = (vec![], BTreeSet::new(), 0);
+        loop {
+            let here = fingerprint(&(&world, swept));
+            if self.resting.lock().unwrap().contains(&here) || self.at_rest(&world) {
                 self.resting.lock().unwrap().extend(met);
                 return Ok(());
+            }
+            // A quiet world goes one way only: where it has been before, it will be for ever.
+            if world.broken.is_some() || !met.insert(here) {
+                return Err(Box::new((way, world)));
             }
             let action = self.quiet_step(&world, &mut swept);
             self.apply(&mut world, &action);
             way.push(action);
         }
-        Err(Box::new((way, world)))
     }
 
     /// An outage, and what becomes of it up to the moment when restores are due.
