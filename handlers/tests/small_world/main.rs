@@ -147,7 +147,7 @@ fn a_recreation() {
     prove("a recreation", Setup { budget, ..if deep() { WITH_EVENTS } else { SWEPT } }, &reached);
     if deep() {
         let budget = Budget { recreations: 1, owner_changes: 1, ..OUTAGE };
-        prove("a recreation and an owner change", Setup { budget, ..WITH_EVENTS }, &reached);
+        prove("a recreation and an owner change", Setup { budget, ..SWEPT }, &reached);
     }
 }
 

@@ -21,14 +21,15 @@ impl SmallWorld {
         let (mut way, mut met, mut swept) = (vec![], BTreeSet::new(), 0);
         loop {
             let here = fingerprint(&(&world, swept));
+            // A quiet world goes one way only: where it has been before, it will be for ever.
+            if world.broken.is_some() || met.contains(&here) {
+                return Err(Box::new((way, world)));
+            }
             if self.resting.lock().unwrap().contains(&here) || self.at_rest(&world) {
                 self.resting.lock().unwrap().extend(met);
                 return Ok(());
             }
-            // A quiet world goes one way only: where it has been before, it will be for ever.
-            if world.broken.is_some() || !met.insert(here) {
-                return Err(Box::new((way, world)));
-            }
+            met.insert(here);
             let action = self.quiet_step(&world, &mut swept);
             self.apply(&mut world, &action);
             way.push(action);
