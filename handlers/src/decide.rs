@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::event::{Event, Signal};
 use crate::held::HeldReason;
 use crate::market::Market;
-use crate::observation::{Look, Observation};
+use crate::observation::{Look, Observation, Rollout};
 use crate::policy::{InterruptionPolicy, Policy};
 use crate::record::{Change, Held, Lease, Phase, Record};
 use crate::service::ServiceId;
@@ -248,7 +248,11 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         return decision;
     }
     if !seen.uses_spot() {
-        return if record.version == 0 { Decision::Leave(Reason::NoSpot) } else { Decision::Forget(Reason::NoSpot) };
+        return match record.previous {
+            _ if record.version == 0 => Decision::Leave(Reason::NoSpot),
+            Some(_) if may_be_rolled_back(seen) => keep_watching(record, seen, Reason::NoSpot, ctx),
+            _ => Decision::Forget(Reason::NoSpot),
+        };
     }
     if let Some(reason) = seen.unsupported() {
         return hold(record, reason, ctx);
@@ -284,8 +288,9 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     }
 }
 
-/// A strategy of ours is live although the episode is closed: ECS rolled back, past a restore or past an owner's own change. The
-/// service is on On-Demand again and must not be taken for one whose owner wants no Spot.
+/// A strategy of ours is live although the episode is closed, or has become that of another original: ECS rolled back, past a
+/// restore or past an owner's own change. The service is on On-Demand again and must not be taken for one whose owner wants no
+/// Spot.
 fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
     let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
     if live != previous.fallback() && live != previous.probe() {
@@ -293,9 +298,15 @@ fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<
     }
     let mut record = record.clone();
     on_fallback(&mut record, ctx);
-    record.original = Some(previous.clone());
+    record.original = record.original.or(Some(previous.clone()));
     record.change = Some(Change { from: previous, to: live });
     Some(write(record, Reason::RolledBack))
+}
+
+/// Until a deployment is complete, ECS may take the service back to what it was before (aws-facts.md §1.6): to a strategy of ours,
+/// if an owner chose to do without Spot while it was on one.
+fn may_be_rolled_back(seen: &Observation) -> bool {
+    seen.primary().is_some_and(|primary| primary.rollout != Rollout::Completed)
 }
 
 /// Goes on watching. Writes only what changed: an event that adds nothing costs no write.
@@ -365,7 +376,9 @@ fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decisi
         if may_be_stale(&record, seen, ctx) {
             return settle(record, ctx);
         }
-        record.original = overtaken(&record, &change, seen).or(record.original);
+        if let Some(owners) = overtaken(&record, &change, seen) {
+            record.previous = record.original.replace(owners);
+        }
         on_fallback(&mut record, ctx);
         return write(record, Reason::FallbackLive);
     }
@@ -392,7 +405,8 @@ fn settle(mut record: Record, ctx: &Context) -> Decision {
 fn overtaken(record: &Record, change: &Change, seen: &Observation) -> Option<Strategy> {
     let replaced = seen.replaced().filter(|_| !record.confirmed)?;
     let original = record.original.as_ref()?;
-    let known = [&change.from, &change.to, original, &original.fallback(), &original.probe()];
+    // A fallback is its own: any is ours, also one that came too late for a service that was created anew meanwhile.
+    let known = [&change.from, &change.to, original, &original.fallback(), &original.probe(), &replaced.fallback()];
     (!known.contains(&replaced)).then(|| replaced.clone())
 }
 
@@ -514,7 +528,7 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
             return settle(record, ctx);
         }
         if let (Some(owners), None) = (overtaken(&record, &change, seen), hands_off(&Reason::OwnerChanged, ctx)) {
-            record.original = Some(owners.clone());
+            record.previous = record.original.replace(owners.clone());
             return claim(record, Phase::Restoring, Change { from: change.to, to: owners }, Reason::OwnerChanged, ctx);
         }
         return on_probation(record, &original, change, seen, ctx);
@@ -732,8 +746,16 @@ fn close(mut record: Record, seen: &Observation, reason: Reason, ctx: &Context) 
     write(watch_again(record, seen, ctx), reason)
 }
 
-/// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and our claim on the service ends (DESIGN rule 6).
+/// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and our
+/// claim on the service ends (DESIGN rule 6).
 fn adopt(record: Record, seen: &Observation, ctx: &Context) -> Decision {
+    if let Some(decision) = ours_came_back(&record, seen, ctx) {
+        return decision;
+    }
     let theirs = if seen.strategy == record.original { Reason::RolledBack } else { Reason::OwnerChanged };
-    if seen.uses_spot() { close(record, seen, theirs, ctx) } else { Decision::Forget(theirs) }
+    if seen.uses_spot() || may_be_rolled_back(seen) {
+        close(record, seen, theirs, ctx)
+    } else {
+        Decision::Forget(theirs)
+    }
 }

@@ -294,7 +294,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     // keeps everyone off until the request can no longer be under way.
                     Err(error @ UpdateError::Unclear(_)) => {
                         look = self.look(service).await?;
-                        if !matches!(&look, Look::Found(seen) if seen.strategy.as_ref() == Some(&strategy)) {
+                        // A look from before the claim may show the same strategy, of another outage.
+                        let made = |seen: &Observation| {
+                            seen.strategy.as_ref() == Some(&strategy) && !seen.is_older_than(claimed.phase_since)
+                        };
+                        if !matches!(&look, Look::Found(seen) if made(seen)) {
                             return Err(ReconcileError::Update { service: service.clone(), error });
                         }
                     }

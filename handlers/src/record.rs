@@ -83,7 +83,8 @@ pub struct Record {
     /// The owner's strategy, saved before the first change and kept until the episode is closed.
     #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
-    /// The original of the last episode, while watching: should ECS bring a strategy of ours back, this is what it stands for.
+    /// The original before this one, or of the last episode while watching: should ECS bring a strategy of ours back, this is
+    /// what it stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Strategy>,
     /// The change of the present phase; kept while its result is live.

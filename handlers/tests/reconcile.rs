@@ -207,6 +207,22 @@ fn an_unclear_update_that_does_not_show_keeps_its_lease_and_is_not_sent_again_wi
 }
 
 #[test]
+fn a_look_from_the_outage_before_does_not_confirm_an_unclear_update() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    let policy = Policy::default();
+    fake.stops.set((true, false));
+    // Until the update is sent, ECS shows the service as it is; after it, as it was during the outage before.
+    let stale = async { fake.services.borrow_mut().insert(service(), full_on(fallback())) };
+    let handler = Reconciler::new(&fake, &policy, ME);
+    let (answer, _) = interleave(handler.on_event(&failure), stale, || fake.calls_of("update") == 1);
+    assert!(matches!(answer, Err(ReconcileError::Update { .. })), "{answer:?}");
+    let record = fake.record(&service()).unwrap();
+    assert_eq!(record.phase, Phase::FailingOver);
+    assert!(record.lease.is_some(), "the request may still be under way");
+}
+
+#[test]
 fn an_unclear_update_that_shows_late_is_confirmed_and_not_sent_again() {
     let fake = short().with_faults("update", [Fault::Unclear]);
     on_failure(&fake, ME).unwrap_err();

@@ -200,3 +200,48 @@ fn a_restore_that_overran_its_owner_puts_the_owners_choice_in_its_place() {
         Decision::Claim(..)
     ));
 }
+
+#[test]
+fn a_fallback_of_ours_that_was_overrun_is_no_owners_choice() {
+    // Sent for a service of the same name that was deleted meanwhile, and come to the one created anew.
+    let stray = common::spread(&[("FARGATE", 7, 1), ("FARGATE_SPOT", 0, 1)]).fallback();
+    let claim = common::failing_over(ME, NOW + mins(1));
+    let Decision::Write(next, Reason::FallbackLive) = sweep(&claim, in_place_of(fallback(), stray), &Policy::default())
+    else {
+        panic!("not confirmed")
+    };
+    assert_eq!((next.original, next.previous), (Some(original()), None));
+}
+
+#[test]
+fn a_fallback_that_ecs_brings_back_under_a_claim_for_another_original_is_still_ours() {
+    let claim = Record { confirmed: false, ..restoring() };
+    let next = claimed(sweep(&claim, in_place_of(original(), common::somebody_elses()), &Policy::default()));
+    assert_eq!(next.previous, Some(original()));
+    let later = Record { lease: None, phase_since: NOW - mins(2), ..next };
+    let Decision::Write(next, Reason::RolledBack) = sweep(&later, full_on(fallback()), &Policy::default()) else {
+        panic!("not recognised")
+    };
+    assert_eq!((next.phase, next.original), (Phase::OnDemand, Some(common::somebody_elses())));
+    assert_eq!(next.change, Some(Change { from: original(), to: fallback() }));
+}
+
+#[test]
+fn an_owner_who_leaves_spot_is_forgotten_only_when_ecs_can_no_longer_roll_that_back() {
+    let spotless = common::spread(&[("FARGATE", 0, 1)]);
+    let rolling = common::deploying(spotless.clone(), NOW - mins(1));
+    let record = common::on_demand(NOW + mins(15));
+    let Decision::Write(next, Reason::OwnerChanged) = sweep(&record, rolling.clone(), &Policy::default()) else {
+        panic!("not adopted")
+    };
+    assert_eq!((next.phase, next.previous.clone(), next.original.clone()), (Phase::Watching, Some(original()), None));
+    // While that rollout lasts it is watched, rolled back it is ours again, and complete it is forgotten.
+    let due = Record { next_check_at: NOW, ..*next };
+    assert!(matches!(sweep(&due, rolling, &Policy::default()), Decision::Write(_, Reason::NoSpot)));
+    let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(fallback()), &Policy::default()) else {
+        panic!("not recognised")
+    };
+    assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())));
+    assert_eq!(sweep(&due, full_on(spotless.clone()), &Policy::default()), Decision::Forget(Reason::NoSpot));
+    assert_eq!(sweep(&record, full_on(spotless), &Policy::default()), Decision::Forget(Reason::OwnerChanged));
+}

@@ -107,7 +107,8 @@ impl Index {
     }
 
     fn catch_up(&mut self, now: Timestamp) {
-        while let Some((_, Change { before, after })) = self.under_way.pop_front_if(|(shown_at, _)| *shown_at <= now) {
+        while self.under_way.front().is_some_and(|(shown_at, _)| *shown_at <= now) {
+            let Some((_, Change { before, after })) = self.under_way.pop_front() else { return };
             if let Some(before) = before {
                 self.due.remove(&key(&before));
             }

@@ -207,8 +207,8 @@ impl SmallWorld {
                 let lost = if same { request.wanted } else { Wanted::only(request.to) };
                 // And whoever else looked before may still save what was wanted then.
                 service.wanted = service.wanted.or(lost).or(others);
-            } else {
-                world.broken = Some("nothing is replaced but what the record's change says");
+            } else if ecs.live.is_owners() {
+                world.broken = Some("nothing of an owner's is replaced but what the record's change says");
             }
         }
         service.made = of_claim;

@@ -118,28 +118,24 @@ fn crashes() {
     prove("crashes", Setup { budget, ..WITH_EVENTS }, &reached);
 }
 
-/// One fault at a time: an update without a clear answer that is still under way, read back by a look that is stale as
-/// well, gives the lease back too early, and is sent twice.
 #[test]
 fn unclear_updates() {
     let reached = [Reached::Restored, Reached::Takeover, Reached::ArrivedLate, Reached::Settling, Reached::Refused];
-    let crashes = u8::from(deep());
-    let budget = Budget { faults: 1, crashes, ..OUTAGE };
+    let budget = Budget { faults: if deep() { 2 } else { 1 }, ..OUTAGE };
     prove("unclear updates", Setup { budget, ..if deep() { WITH_EVENTS } else { SWEPT } }, &reached);
 }
 
-/// No owner changes in the same world: with both, ECS can roll the owner's deployment, or one of ours that came in
-/// between, back to our fallback when the record has just been deleted, or stands for another original. Then nobody
-/// knows that the fallback is ours, and the service stays on it.
 #[test]
 fn a_rollback() {
     let budget = Budget { rollbacks: 1, faults: u8::from(deep()), crashes: u8::from(deep()), ..OUTAGE };
     let reached = [Reached::Restored, Reached::RolledBack];
     prove("a rollback", Setup { budget, ..if deep() { WITH_EVENTS } else { SWEPT } }, &reached);
+    if deep() {
+        let budget = Budget { rollbacks: 1, owner_changes: 1, ..OUTAGE };
+        prove("a rollback and an owner change", Setup { budget, ..WITH_EVENTS }, &reached);
+    }
 }
 
-/// No faults in the same world: a look that is stale just when a request meant for the old service has reached the new
-/// one makes us take our own fallback for what the new owner chose.
 #[test]
 fn a_recreation() {
     let budget = Budget { recreations: 1, crashes: u8::from(deep()), ..OUTAGE };
@@ -148,6 +144,8 @@ fn a_recreation() {
     if deep() {
         let budget = Budget { recreations: 1, owner_changes: 1, ..OUTAGE };
         prove("a recreation and an owner change", Setup { budget, ..SWEPT }, &reached);
+        let budget = Budget { recreations: 1, faults: 1, ..OUTAGE };
+        prove("a recreation and a fault", Setup { budget, ..WITH_EVENTS }, &reached);
     }
 }
 

@@ -37,6 +37,11 @@ impl Live {
     pub(crate) const ALL: [Live; 6] =
         [Self::Original, Self::Another, Self::NoSpot, Self::Fallback, Self::AnotherFallback, Self::Probe];
 
+    /// Whether only owners set it.
+    pub(crate) fn is_owners(self) -> bool {
+        matches!(self, Self::Original | Self::Another | Self::NoSpot)
+    }
+
     pub(crate) fn uses_spot(self) -> bool {
         matches!(self, Self::Original | Self::Another | Self::Probe)
     }
