@@ -562,7 +562,7 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -578,7 +578,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -591,7 +591,7 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 

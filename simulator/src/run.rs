@@ -48,6 +48,8 @@ pub struct Outcome {
     pub messages_left: usize,
     /// Messages in the DLQs.
     pub messages_dead: usize,
+    /// Events that ended in the DLQ of a rule, of an account's default bus or of the central bus.
+    pub events_dead: usize,
     /// Calls made by handlers.
     pub calls: u64,
     /// Most often that one invocation looked at one service.
@@ -225,6 +227,7 @@ fn outcome(world: World) -> Outcome {
         violations: world.oracle.violations,
         messages_left,
         messages_dead,
+        events_dead: world.bus.dead,
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,

@@ -12,6 +12,9 @@ const FAULTS: &[(&str, Set)] = &[
     ("lost_events_percent", |facts, percent| facts.lost_percent = percent),
     ("late_events_percent", |facts, percent| facts.late_percent = percent),
     ("killed_calls_percent", |facts, percent| facts.kill_per_myriad = percent * 100),
+    ("killed_invocations_percent", |facts, percent| facts.kill_percent = percent),
+    ("cold_starts_percent", |facts, percent| facts.cold_start_percent = percent),
+    ("failed_starts_percent", |facts, percent| facts.failed_start_percent = percent),
     ("lost_replies_percent", |facts, percent| facts.lost_reply_percent = percent),
     ("stale_reads_percent", |facts, percent| facts.stale_read_percent = percent),
 ];
