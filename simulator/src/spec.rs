@@ -236,6 +236,8 @@ pub enum Forwarding {
 /// Whom the resource policy of the central bus admits besides its own account (aws-facts.md §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusPolicy {
+    /// The accounts it admits when the world starts: those whose events it gets, and those that may send synthetic ones.
+    Onboarded,
     /// These accounts.
     Accounts(Vec<AccountId>),
     /// Every account of the organization, by `aws:PrincipalOrgID`.

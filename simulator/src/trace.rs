@@ -368,6 +368,9 @@ impl fmt::Display for Happening {
                 };
                 write!(f, "forwarding of events: {forwarding} in {}", list(accounts))
             }
+            Self::BusPolicyChanged { policy: BusPolicy::Onboarded } => {
+                f.write_str("policy of the central bus admits every onboarded account")
+            }
             Self::BusPolicyChanged { policy: BusPolicy::Organization } => {
                 f.write_str("policy of the central bus admits the organization")
             }

@@ -26,9 +26,9 @@ pub(super) fn bus_policy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEve
         BusPolicy::Accounts(known_accounts(admits, stage)?)
     } else {
         let by_organization = admits
-            .choice(&[("organization", true), ("all", false)])
+            .choice(&[("organization", true), ("onboarded", false)])
             .map_err(|fault| fault.help("or a list of accounts, like [\"111111111111\"]"))?;
-        if by_organization { BusPolicy::Organization } else { BusPolicy::Accounts(stage.accounts.to_vec()) }
+        if by_organization { BusPolicy::Organization } else { BusPolicy::Onboarded }
     };
     Ok(WorldEvent::BusPolicy(policy))
 }

@@ -24,6 +24,8 @@ pub(super) struct Hop {
     /// Accounts whose rule or role is not as onboarding made it.
     broken: BTreeMap<AccountId, Forwarding>,
     central: AccountId,
+    /// Accounts that the world knows when it starts.
+    onboarded: BTreeSet<AccountId>,
     /// Accounts that the bus policy lists; unused while it admits the organization.
     listed: BTreeSet<AccountId>,
     by_organization: bool,
@@ -40,7 +42,8 @@ impl Hop {
             broken: BTreeMap::new(),
             central: spec.central.clone(),
             members: known.clone(),
-            listed: known,
+            listed: known.clone(),
+            onboarded: known,
             by_organization: false,
         }
     }
@@ -99,12 +102,11 @@ impl World {
 
     pub(crate) fn set_bus_policy(&mut self, policy: BusPolicy) {
         let hop = &mut self.bus.hop;
+        hop.by_organization = policy == BusPolicy::Organization;
         match &policy {
-            BusPolicy::Organization => hop.by_organization = true,
-            BusPolicy::Accounts(accounts) => {
-                hop.by_organization = false;
-                hop.listed = accounts.iter().cloned().collect();
-            }
+            BusPolicy::Organization => {}
+            BusPolicy::Onboarded => hop.listed = hop.onboarded.clone(),
+            BusPolicy::Accounts(accounts) => hop.listed = accounts.iter().cloned().collect(),
         }
         self.record(None, Happening::BusPolicyChanged { policy });
     }
