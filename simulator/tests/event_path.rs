@@ -7,7 +7,7 @@ use std::time::Duration;
 use handlers::record::Phase;
 use handlers::service::AccountId;
 use serde_json::json;
-use simulator::dice::Span;
+use simulator::dice::{Dice, Span};
 use simulator::facts::Facts;
 use simulator::spec::{
     BusPolicy, Capacity, Forwarding, FunctionName, FunctionState, Loss, QueueAccess, QueueName, TimedEvent, WorldEvent,
@@ -428,4 +428,66 @@ fn faults_of_the_path_that_are_off_leave_the_story_as_it_was() {
         ..Facts::default()
     };
     assert_eq!(story(off), story(Facts::default()));
+}
+
+/// Anything that can happen to the way of an event.
+fn breakage(dice: &mut Dice) -> WorldEvent {
+    let n = dice.below(2) as usize;
+    let queue = BOTH_QUEUES[dice.below(2) as usize];
+    match dice.below(5) {
+        0 => {
+            let ways = [Forwarding::Present, Forwarding::Missing, Forwarding::Denied, Forwarding::Disabled];
+            forwarding(n, ways[dice.below(4) as usize])
+        }
+        1 => {
+            let policies = [BusPolicy::Accounts(vec![account(n)]), BusPolicy::Organization, BusPolicy::Onboarded];
+            WorldEvent::BusPolicy(policies[dice.below(3) as usize].clone())
+        }
+        2 => {
+            let ways = [QueueAccess::Reachable, QueueAccess::Unreachable, QueueAccess::Denied];
+            access(queue, ways[dice.below(3) as usize])
+        }
+        3 => WorldEvent::Redrive { queue },
+        _ => {
+            let functions = [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore];
+            let states = [
+                FunctionState::Running,
+                FunctionState::Reserved(dice.below(3) as u32),
+                FunctionState::FailsToStart,
+                FunctionState::Detached,
+            ];
+            function(functions[dice.below(3) as usize], states[dice.below(4) as usize])
+        }
+    }
+}
+
+#[test]
+fn whatever_breaks_on_the_way_once_it_is_mended_every_service_is_its_owners_again() {
+    let mut failed_over = 0;
+    for seed in 0..25 {
+        let mut dice = Dice::new(seed, 98);
+        let mut events: Vec<(u64, WorldEvent)> = (0..12).map(|_| (1 + dice.below(170), breakage(&mut dice))).collect();
+        for n in 0..2 {
+            let from = 5 + dice.below(120);
+            let loss = [Loss::Interrupt, Loss::Silent][dice.below(2) as usize];
+            let capacity = Capacity::Tasks(dice.below(3) as u32);
+            events.push((from, WorldEvent::Spot { accounts: vec![account(n)], capacity, loss }));
+            events.push((from + 5 + dice.below(60), spot(&[account(n)], Capacity::Unlimited)));
+        }
+        // All is mended, and then all that was given up comes back.
+        events.extend((0..2).map(|n| (190, forwarding(n, Forwarding::Present))));
+        events.push((190, WorldEvent::BusPolicy(BusPolicy::Onboarded)));
+        events.extend(BOTH_QUEUES.map(|queue| (190, access(queue, QueueAccess::Reachable))));
+        let all = [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore];
+        events.extend(all.map(|name| (190, function(name, FunctionState::Running))));
+        events.extend(BOTH_QUEUES.map(|queue| (200 + dice.below(60), WorldEvent::Redrive { queue })));
+        let outcome = play(WorldSpec { seed, ..spec(2, events) }, Facts::default(), 16 * HOUR);
+        for service in &outcome.services {
+            assert_eq!(service.live.items(), service.original.items(), "seed {seed}: {}", service.id);
+            assert_eq!(service.running, service.desired, "seed {seed}: {}", service.id);
+            failed_over += service.ledger.episodes.len();
+        }
+        assert_eq!(outcome.messages_left, 0, "seed {seed}");
+    }
+    assert!(failed_over > 20, "{failed_over} failovers");
 }
