@@ -90,8 +90,8 @@ impl World {
         }
     }
 
-    /// `PutEvents` on the central bus by `account`, which the bus policy must admit; `aws.*` sources belong to AWS. The caller
-    /// cannot say whose event it is: EventBridge stamps `account` (aws-facts.md §5).
+    /// `PutEvents` on the central bus by `account`, which the bus policy must admit; `aws.*` sources belong to AWS. The
+    /// caller cannot say whose event it is: EventBridge stamps `account` (aws-facts.md §5).
     pub(crate) fn put_events(
         &mut self,
         account: &AccountId,
@@ -136,8 +136,8 @@ impl World {
         self.agenda.plan(at, Action::CentralBus(Box::new(event)));
     }
 
-    /// An event ends in the DLQ of the rule that could not deliver it. That DLQ is no SQS source queue's, so there is no redrive
-    /// of it (aws-facts.md §6).
+    /// An event ends in the DLQ of the rule that could not deliver it. That DLQ is no SQS source queue's, so there is
+    /// no redrive of it (aws-facts.md §6).
     fn rule_gives_up(&mut self, account: AccountId, rule: &'static str, failure: Failure) {
         self.bus.dead += 1;
         let Failure { code, retries, exhausted } = failure;

@@ -43,8 +43,8 @@ pub struct Facts {
     pub late_percent: u32,
     /// How late a late event is.
     pub late_by: Span,
-    /// First pause of EventBridge after a delivery that failed; each further one is twice as long. AWS says exponential with
-    /// jitter, not how long (aws-facts.md §5).
+    /// First pause of EventBridge after a delivery that failed; each further one is twice as long. AWS says exponential
+    /// with jitter, not how long (aws-facts.md §5).
     pub event_retry: Duration,
     /// Longest pause of EventBridge, such that 185 retries fill about 24 h (aws-facts.md §5).
     pub event_retry_cap: Duration,
@@ -76,7 +76,8 @@ pub struct Facts {
     pub lambda_start: Span,
     /// Chance, in percent, that an invocation needs a new execution environment.
     pub cold_start_percent: u32,
-    /// What that costs on top: 14 ms for a Rust function that does nothing, more with SDK clients and TLS (aws-facts.md §9).
+    /// What that costs on top: 14 ms for a Rust function that does nothing, more with SDK clients and TLS (aws-facts.md
+    /// §9).
     pub cold_start: Span,
     /// Chance, in percent, that an invocation ends before the handler's first line. Not in the fact sheet.
     pub failed_start_percent: u32,
@@ -94,7 +95,8 @@ pub struct Facts {
     pub dead_retention: Duration,
     /// Messages a second that a redrive moves at most (aws-facts.md §6).
     pub redrive_per_second: usize,
-    /// Messages per invocation, the product's own setting. There is no batch window: what is there is taken (aws-facts.md §6).
+    /// Messages per invocation, the product's own setting. There is no batch window: what is there is taken
+    /// (aws-facts.md §6).
     pub batch_size: usize,
     /// Batches that a mapping has in work at once before it has scaled (aws-facts.md §6).
     pub scaling_start: u32,

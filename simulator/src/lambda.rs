@@ -1,5 +1,5 @@
-//! Lambda: the handlers, which are the production ones, and how an invocation may end. What turns messages and the schedule
-//! into invocations is in `mapping.rs`.
+//! Lambda: the handlers, which are the production ones, and how an invocation may end. What turns messages and the
+//! schedule into invocations is in `mapping.rs`.
 
 use std::pin::pin;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! A queue with its dead-letter queue: at least once, visibility timeout, receive count, retention, redrive (aws-facts.md §6).
+//! A queue with its dead-letter queue: at least once, visibility timeout, receive count, retention, redrive
+//! (aws-facts.md §6).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -92,7 +93,8 @@ impl Queue {
         due
     }
 
-    /// Removes what was sent longer ago than it is kept, in whatever hands it is: how many of the queue, how many of its DLQ.
+    /// Removes what was sent longer ago than it is kept, in whatever hands it is: how many of the queue, how many of
+    /// its DLQ.
     pub(crate) fn expire(&mut self, now: Timestamp, kept: Duration, kept_dead: Duration) -> (usize, usize) {
         let before = (self.left(), self.dead.len());
         self.waiting.retain(|message| message.sent_at + kept > now);

@@ -1,5 +1,5 @@
-//! From the central bus to a queue: what cannot be delivered is tried again, with growing pauses, and at last goes to the DLQ of
-//! the rule (aws-facts.md §5).
+//! From the central bus to a queue: what cannot be delivered is tried again, with growing pauses, and at last goes to
+//! the DLQ of the rule (aws-facts.md §5).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What invokes the functions: an event-source mapping per queue, and the schedule of the restore handler (aws-facts.md §6).
+//! What invokes the functions: an event-source mapping per queue, and the schedule of the restore handler (aws-facts.md
+//! §6).
 
 use std::time::Duration;
 
@@ -72,8 +73,8 @@ impl World {
         self.agenda.plan(at, Action::Poll(queue));
     }
 
-    /// The mapping takes a batch, if it may have one more in work. What Lambda then throttles comes back with its visibility
-    /// timeout, one receive the poorer.
+    /// The mapping takes a batch, if it may have one more in work. What Lambda then throttles comes back with its
+    /// visibility timeout, one receive the poorer.
     pub(crate) fn poll(&mut self, queue: usize) {
         if self.queues[queue].is_empty() || self.functions.is_detached(queue) || !self.may_have_one_more(queue) {
             return;
@@ -172,8 +173,8 @@ impl World {
         self.record(None, Happening::Finished { function: FUNCTIONS[function], outcome, failed });
     }
 
-    /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function that
-    /// was cut short says nothing, and all of its messages come back with their visibility timeout.
+    /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function
+    /// that was cut short says nothing, and all of its messages come back with their visibility timeout.
     pub(super) fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
         self.mappings[queue].running -= 1;
         if let End::Finished(failures) = end {
@@ -210,8 +211,8 @@ impl World {
         }
     }
 
-    /// Moves as many messages as may be moved in a second. To the queue they are new: with a new id and a new time, but their old
-    /// body (aws-facts.md §6; the SQS guide on redrive).
+    /// Moves as many messages as may be moved in a second. To the queue they are new: with a new id and a new time, but
+    /// their old body (aws-facts.md §6; the SQS guide on redrive).
     pub(crate) fn redrive_on(&mut self, queue: usize) {
         let taken = self.queues[queue].take_dead(self.facts.redrive_per_second.max(1));
         self.record(None, Happening::Redriven { queue: QUEUES[queue], messages: taken.len() });

@@ -108,7 +108,8 @@ fn alternatives(value: &Value, path: &str) -> Result<Box<[Object]>> {
     Ok(objects.into())
 }
 
-/// How many patterns without `$or` say the same: those of each alternative together, times those of every field beside them.
+/// How many patterns without `$or` say the same: those of each alternative together, times those of every field beside
+/// them.
 fn combinations(object: &Object) -> usize {
     let fields = object.fields.iter().map(|(_, field)| match field {
         Field::Object(object) => combinations(object),

@@ -18,7 +18,8 @@ pub enum Forwarding {
 /// Whom the resource policy of the central bus admits besides its own account (aws-facts.md §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BusPolicy {
-    /// The accounts it admits when the world starts: those whose events it gets, and those that may send synthetic ones.
+    /// The accounts it admits when the world starts: those whose events it gets, and those that may send synthetic
+    /// ones.
     Onboarded,
     /// These accounts.
     Accounts(Vec<AccountId>),
@@ -62,8 +63,8 @@ pub enum FunctionName {
 pub enum FunctionState {
     /// It runs whenever it is invoked.
     Running,
-    /// At most this many invocations at once; further ones are throttled. 0 stops the function: its messages are received in vain
-    /// and end in the DLQ.
+    /// At most this many invocations at once; further ones are throttled. 0 stops the function: its messages are
+    /// received in vain and end in the DLQ.
     Reserved(u32),
     /// Every start fails before the handler's first line.
     FailsToStart,
