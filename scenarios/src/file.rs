@@ -5,6 +5,7 @@
 
 mod cursor;
 mod event;
+mod event_path;
 mod expect;
 mod faults;
 mod policy;

@@ -26,6 +26,8 @@ pub struct Report {
     violations: Vec<String>,
     messages_left: usize,
     messages_dead: usize,
+    /// Events in the DLQs of rules.
+    events_dead: usize,
 }
 
 /// One service's row.
@@ -87,6 +89,7 @@ impl Report {
             violations: play.outcome.violations.clone(),
             messages_left: play.outcome.messages_left,
             messages_dead: play.outcome.messages_dead,
+            events_dead: play.outcome.events_dead,
         }
     }
 

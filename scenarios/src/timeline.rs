@@ -8,7 +8,7 @@ use handlers::service::ServiceId;
 use serde::Serialize;
 use simulator::trace::{Clock, Entry, Happening};
 
-/// Tasks taken within this time of each other are one line.
+/// Tasks taken within this time of each other are one line, and so are events that end in one DLQ for one reason.
 const TOGETHER: Duration = Duration::from_secs(30);
 
 /// One line.
@@ -46,11 +46,20 @@ struct Taken<'a> {
     line: usize,
 }
 
+/// Events that end in the DLQ of a rule for the same reason at about the same time.
+struct Dead<'a> {
+    event: &'a Happening,
+    last: Duration,
+    count: u32,
+    line: usize,
+}
+
 impl Timeline {
     /// The timeline of a trace.
     pub fn of(trace: &[Entry]) -> Self {
         let mut lines: Vec<Line> = Vec::new();
         let mut taken: Vec<Taken> = Vec::new();
+        let mut dead: Vec<Dead> = Vec::new();
         for entry in trace {
             let warned = matches!(entry.what, Happening::Interrupted { .. });
             if let (true, Some(service)) = (warned || matches!(entry.what, Happening::Vanished { .. }), &entry.service)
@@ -66,6 +75,19 @@ impl Timeline {
                         let group = Taken { service, warned, last: entry.at, count: 1, line: lines.len() };
                         lines.push(line(entry, taken_together(&group)));
                         taken.push(group);
+                    }
+                }
+            } else if matches!(entry.what, Happening::EventDead { .. }) {
+                dead.retain(|d| entry.at.saturating_sub(d.last) <= TOGETHER);
+                match dead.iter_mut().find(|d| *d.event == entry.what) {
+                    Some(group) => {
+                        group.count += 1;
+                        group.last = entry.at;
+                        lines[group.line].what = format!("{} times: {}", group.count, entry.what);
+                    }
+                    None => {
+                        dead.push(Dead { event: &entry.what, last: entry.at, count: 1, line: lines.len() });
+                        lines.push(line(entry, entry.what.to_string()));
                     }
                 }
             } else if !entry.what.is_detail() {

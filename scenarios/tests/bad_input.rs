@@ -562,7 +562,7 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -578,7 +578,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -591,8 +591,148 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
+}
+
+#[test]
+fn a_state_of_forwarding_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nforwarding = { is = 'mising' }"), @r#"
+    error: `is` = "mising" is not known
+      --> test.toml:25:21
+       |
+    25 | forwarding = { is = 'mising' }
+       |                     ^^^^^^^^ allowed: "present", "missing", "denied", "disabled"
+       |
+       = help: did you mean "missing"?
+    "#);
+}
+
+#[test]
+fn forwarding_of_an_account_that_is_not_in_the_scenario() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nforwarding = { is = 'missing', accounts = ['111111111112'] }"), @r#"
+    error: account 111111111112 is not known
+      --> test.toml:25:44
+       |
+    25 | forwarding = { is = 'missing', accounts = ['111111111112'] }
+       |                                            ^^^^^^^^^^^^^^ did you mean "111111111111"?
+       |
+       = help: known are: 111111111111, 222222222222
+    "#);
+}
+
+#[test]
+fn a_bus_policy_that_admits_neither_accounts_nor_the_organization() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nbus_policy = { admits = 'organisation' }"), @r#"
+    error: `admits` = "organisation" is not known
+      --> test.toml:25:25
+       |
+    25 | bus_policy = { admits = 'organisation' }
+       |                         ^^^^^^^^^^^^^^ allowed: "organization", "onboarded"
+       |
+       = help: did you mean "organization"?
+       = help: or a list of accounts, like ["111111111111"]
+    "#);
+}
+
+#[test]
+fn a_bus_policy_that_admits_an_account_that_is_not_in_the_scenario() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nbus_policy = { admits = ['333333333333'] }"), @"
+    error: account 333333333333 is not known
+      --> test.toml:25:26
+       |
+    25 | bus_policy = { admits = ['333333333333'] }
+       |                          ^^^^^^^^^^^^^^ not an account of this scenario
+       |
+       = help: known are: 111111111111, 222222222222
+    ");
+}
+
+#[test]
+fn an_organization_without_a_change() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\norganization = { accounts = ['111111111111'] }"), @"
+    error: `organization` has no `member`
+      --> test.toml:25:16
+       |
+    25 | organization = { accounts = ['111111111111'] }
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `member` is missing
+       |
+       = help: write for example: member = false
+    ");
+}
+
+#[test]
+fn a_queue_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nqueue = { name = 'placement', is = 'unreachable' }"), @r#"
+    error: `name` = "placement" is not known
+      --> test.toml:25:18
+       |
+    25 | queue = { name = 'placement', is = 'unreachable' }
+       |                  ^^^^^^^^^^^ allowed: "placement-failure", "interruption"
+    "#);
+}
+
+#[test]
+fn a_state_of_a_queue_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nqueue = { name = 'interruption', is = 'down' }"), @r#"
+    error: `is` = "down" is not known
+      --> test.toml:25:39
+       |
+    25 | queue = { name = 'interruption', is = 'down' }
+       |                                       ^^^^^^ allowed: "reachable", "unreachable", "denied"
+    "#);
+}
+
+#[test]
+fn a_redrive_of_a_queue_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nredrive = { queue = 'placement-failures' }"), @r#"
+    error: `queue` = "placement-failures" is not known
+      --> test.toml:25:21
+       |
+    25 | redrive = { queue = 'placement-failures' }
+       |                     ^^^^^^^^^^^^^^^^^^^^ allowed: "placement-failure", "interruption"
+       |
+       = help: did you mean "placement-failure"?
+    "#);
+}
+
+#[test]
+fn a_redrive_without_its_queue() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nredrive = {}"), @r#"
+    error: `redrive` has no `queue`
+      --> test.toml:25:11
+       |
+    25 | redrive = {}
+       |           ^^ `queue` is missing
+       |
+       = help: write for example: queue = "placement-failure"
+    "#);
+}
+
+#[test]
+fn a_function_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nfunction = { name = 'restorer', is = 'stopped' }"), @r#"
+    error: `name` = "restorer" is not known
+      --> test.toml:25:21
+       |
+    25 | function = { name = 'restorer', is = 'stopped' }
+       |                     ^^^^^^^^^^ allowed: "placement-failure", "interruption", "restore"
+       |
+       = help: did you mean "restore"?
+    "#);
+}
+
+#[test]
+fn a_function_without_its_state() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\nfunction = { name = 'restore' }"), @r#"
+    error: `function` has no `is`
+      --> test.toml:25:12
+       |
+    25 | function = { name = 'restore' }
+       |            ^^^^^^^^^^^^^^^^^^^^ `is` is missing
+       |
+       = help: write for example: is = "stopped"
+    "#);
 }
 
 #[test]
@@ -1145,6 +1285,27 @@ from = "333333333333"
 source = "test.aws.ecs"
 detail_type = "x"
 detail = { eventName = "y", list = [1, 0x10, 2.5, true], when = 2026-01-01 }
+[[at]]
+time = "6m"
+forwarding = { is = "denied", accounts = ["222222222222"] }
+[[at]]
+time = "7m"
+bus_policy = { admits = ["111111111111"] }
+[[at]]
+time = "8m"
+bus_policy = { admits = "onboarded" }
+[[at]]
+time = "9m"
+organization = { member = false }
+[[at]]
+time = "11m"
+queue = { name = "interruption", is = "unreachable" }
+[[at]]
+time = "12m"
+redrive = { queue = "placement-failure" }
+[[at]]
+time = "13m"
+function = { name = "restore", is = "stopped" }
 "#;
     let scenario = file::parse("good.toml", &GOOD.replace("[expect]", &format!("{actions}[expect]"))).unwrap();
     let events: Vec<String> = scenario.world.events.iter().map(|e| format!("{:?} {:?}", e.at, e.event)).collect();
@@ -1155,6 +1316,13 @@ detail = { eventName = "y", list = [1, 0x10, 2.5, true], when = 2026-01-01 }
     180s Interrupt { service: ServiceId { account: "111111111111", region: "eu-west-1", cluster: "web", service: "checkout" }, tasks: 4294967295 }
     240s UpdateService { service: ServiceId { account: "222222222222", region: "eu-west-1", cluster: "back", service: "ledger" }, strategy: Some(Strategy([StrategyItem { capacity_provider: FargateSpot, weight: 1, base: 0 }])), desired: Some(3) }
     300s PutEvents { from: "333333333333", source: "test.aws.ecs", detail_type: "x", resources: [], detail: Object {"eventName": String("y"), "list": Array [Number(1), Number(16), Number(2.5), Bool(true)], "when": String("2026-01-01")} }
+    360s Forwarding { accounts: ["222222222222"], forwarding: Denied }
+    420s BusPolicy(Accounts(["111111111111"]))
+    480s BusPolicy(Onboarded)
+    540s Membership { accounts: ["111111111111", "222222222222"], member: false }
+    660s QueueAccess { queue: Interruption, access: Unreachable }
+    720s Redrive { queue: PlacementFailure }
+    780s Function { function: Restore, state: Reserved(0) }
     "#);
 }
 

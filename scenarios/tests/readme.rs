@@ -30,7 +30,8 @@ fn every_file_the_readme_points_to_exists() {
         readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|t| !t.contains("://")).collect();
     assert!(targets.len() > 5);
     for target in targets {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(target);
+        let file = target.split('#').next().unwrap_or(target);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
         assert!(path.exists(), "{target} does not exist");
     }
 }

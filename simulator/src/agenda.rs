@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
 use serde_json::Value;
 
 use crate::ecs::{ServiceKey, TaskKey};
+use crate::eventbridge::Delivery;
 use crate::spec::WorldEvent;
 
 /// A planned happening.
@@ -22,14 +24,20 @@ pub(crate) enum Action {
     Fail(ServiceKey, TaskKey),
     /// The scheduler looks at a service.
     Schedule(ServiceKey),
+    /// The forwarding rule of an account hands an event to the central bus.
+    Forward(AccountId, Box<Value>),
     /// An event reaches the central bus.
     CentralBus(Box<Value>),
-    /// An event reaches a queue.
-    Queue(usize, String),
+    /// A rule of the central bus hands an event to a queue.
+    Deliver(Box<Delivery>),
     /// The event-source mapping asks a queue for messages.
     Poll(usize),
     /// A received message's visibility timeout is over.
     Reappear(usize, u64),
+    /// A queue's oldest message may have been kept for as long as it is kept.
+    Expire(usize),
+    /// The next part of a DLQ goes back to its queue.
+    Redrive(usize),
     /// The schedule rule fires.
     RestoreTick,
 }

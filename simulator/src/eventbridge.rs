@@ -1,19 +1,24 @@
 //! EventBridge: ECS events from a workload account's default bus through its forwarding rule to the central bus, and from
 //! there by the cell's rules to the queues. The rules' patterns are the files that are deployed.
 
-use std::time::Duration;
-
-use handlers::event::{ECS_SOURCE, SYNTHETIC_SOURCE};
+use handlers::event::SYNTHETIC_SOURCE;
 use handlers::service::AccountId;
-use handlers::strategy::CapacityProvider;
 use serde_json::{Value, json};
 
 use crate::agenda::Action;
-use crate::ecs::{ServiceKey, TaskKey};
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
 use crate::pattern::{Pattern, PatternError};
+use crate::spec::WorldSpec;
 use crate::trace::Happening;
 use crate::world::World;
+
+mod delivery;
+mod ecs_events;
+mod hop;
+
+pub(crate) use delivery::Delivery;
+use delivery::Targets;
+use hop::Hop;
 
 /// The product's event patterns, by the name of their file in `handlers/event-patterns`.
 mod patterns {
@@ -25,68 +30,68 @@ mod patterns {
 
 #[derive(Debug)]
 pub(crate) struct EventBridge {
-    /// Rule on the default bus of every onboarded account; its target is the central bus.
-    forwarding: Pattern,
-    /// Rules on the central bus with the queue each targets.
-    central: Vec<(Pattern, usize)>,
+    /// From every onboarded account to the central bus.
+    hop: Hop,
+    /// Rules on the central bus.
+    central: Vec<Rule>,
+    /// From the central bus to the queues.
+    targets: Targets,
+    /// Events that ended in the DLQ of a rule, in whatever account.
+    pub(crate) dead: usize,
+}
+
+/// A rule on the central bus; its target is a queue.
+#[derive(Debug)]
+struct Rule {
+    name: &'static str,
+    pattern: Pattern,
+    queue: usize,
+}
+
+/// Why a rule gave an event up, as the attributes of the message in its DLQ.
+#[derive(Debug)]
+struct Failure {
+    /// `ERROR_CODE`; of these the guide gives a sample (eb-rule-dlq).
+    code: &'static str,
+    /// `RETRY_ATTEMPTS`.
+    retries: u32,
+    /// `EXHAUSTED_RETRY_CONDITION`; absent for what is never retried.
+    exhausted: Option<&'static str>,
 }
 
 impl EventBridge {
     /// The rules of a cell; the one for synthetic events exists only where they are enabled.
-    pub(crate) fn new(synthetic: bool) -> Result<Self, PatternError> {
+    pub(crate) fn new(spec: &WorldSpec) -> Result<Self, PatternError> {
+        let rule = |name, text, queue| Ok(Rule { name, pattern: Pattern::parse(text)?, queue });
         let mut central = vec![
-            (Pattern::parse(patterns::PLACEMENT_FAILURE)?, PLACEMENT_FAILURE_QUEUE),
-            (Pattern::parse(patterns::INTERRUPTION)?, INTERRUPTION_QUEUE),
+            rule("placement-failure", patterns::PLACEMENT_FAILURE, PLACEMENT_FAILURE_QUEUE)?,
+            rule("interruption", patterns::INTERRUPTION, INTERRUPTION_QUEUE)?,
         ];
-        if synthetic {
-            central.push((Pattern::parse(patterns::SYNTHETIC)?, PLACEMENT_FAILURE_QUEUE));
+        if !spec.synthetic_from.is_empty() {
+            central.push(rule("synthetic-placement-failure", patterns::SYNTHETIC, PLACEMENT_FAILURE_QUEUE)?);
         }
-        Ok(Self { forwarding: Pattern::parse(patterns::WORKLOAD_FORWARDING)?, central })
+        let hop = Hop::new(Pattern::parse(patterns::WORKLOAD_FORWARDING)?, spec);
+        Ok(Self { hop, central, targets: Targets::default(), dead: 0 })
     }
 }
 
 impl World {
-    /// An ECS event on the default bus of the service's account.
-    fn emit(&mut self, key: ServiceKey, detail_type: &str, resource: &str, detail: Value) {
-        let id = &self.ecs.service(key).id;
-        let event = json!({
-            "version": "0",
-            "id": self.dice.bus.uuid(),
-            "detail-type": detail_type,
-            "source": ECS_SOURCE,
-            "account": id.account,
-            "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": id.region,
-            "resources": [resource],
-            "detail": detail,
-        });
-        if self.bus.forwarding.matches(&event) {
-            let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
-            if self.dice.faults.chance(self.facts.lost_percent) {
-                return;
-            }
-            let late = self.dice.faults.chance(self.facts.late_percent);
-            let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
-            self.agenda.plan(self.now + hops + delay, Action::CentralBus(Box::new(event)));
-        }
-    }
-
     /// An event has reached the central bus.
     pub(crate) fn on_central_bus(&mut self, event: &Value) {
-        let targets: Vec<usize> =
-            self.bus.central.iter().filter(|(p, _)| p.matches(event)).map(|(_, queue)| *queue).collect();
-        for queue in targets {
+        let targets: Vec<(&'static str, usize)> =
+            self.bus.central.iter().filter(|r| r.pattern.matches(event)).map(|r| (r.name, r.queue)).collect();
+        for (rule, queue) in targets {
             let at = self.now + self.dice.bus.within(self.facts.event_latency);
-            self.agenda.plan(at, Action::Queue(queue, event.to_string()));
+            self.agenda.plan(at, Delivery::first(rule, queue, event.to_string(), at));
             if self.dice.faults.chance(self.facts.duplicate_percent) {
                 let again = at + self.dice.faults.within(self.facts.duplicate_delay);
-                self.agenda.plan(again, Action::Queue(queue, event.to_string()));
+                self.agenda.plan(again, Delivery::first(rule, queue, event.to_string(), again));
             }
         }
     }
 
-    /// `PutEvents` on the central bus by `account`, which the bus policy must admit; `aws.*` sources belong to AWS
-    /// (aws-facts.md §5).
+    /// `PutEvents` on the central bus by `account`, which the bus policy must admit; `aws.*` sources belong to AWS. The
+    /// caller cannot say whose event it is: EventBridge stamps `account` (aws-facts.md §5).
     pub(crate) fn put_events(
         &mut self,
         account: &AccountId,
@@ -95,10 +100,7 @@ impl World {
         resources: &[String],
         detail: &Value,
     ) {
-        let spec = &self.spec;
-        let admitted =
-            *account == spec.central || spec.accounts.contains(account) || spec.synthetic_from.contains(account);
-        let refusal = match (admitted, source.starts_with("aws.")) {
+        let refusal = match (self.bus.hop.admits(account), source.starts_with("aws.")) {
             (false, _) => Some("AccessDeniedException"),
             (true, true) => Some("NotAuthorizedForSourceException"),
             (true, false) => None,
@@ -114,7 +116,7 @@ impl World {
             "source": source,
             "account": account,
             "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": spec.region,
+            "region": self.spec.region,
             "resources": resources,
             "detail": detail,
         });
@@ -134,82 +136,11 @@ impl World {
         self.agenda.plan(at, Action::CentralBus(Box::new(event)));
     }
 
-    /// `ECS Task State Change` (aws-facts.md §2.3).
-    pub(crate) fn emit_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
-        let id = service.id.clone();
-        let Some(task) = service.tasks.get_mut(&task) else { return };
-        task.version += 1;
-        let arn =
-            format!("arn:{}:ecs:{}:{}:task/{}/{}", id.region.partition(), id.region, id.account, id.cluster, task.id);
-        let mut detail = json!({
-            "clusterArn": id.cluster_arn(),
-            "taskArn": arn,
-            "group": format!("service:{}", id.service),
-            "startedBy": task.deployment,
-            "capacityProviderName": task.provider,
-            "launchType": "FARGATE",
-            "lastStatus": task.status.name(),
-            "desiredStatus": if task.stop.is_some() { "STOPPED" } else { "RUNNING" },
-            "version": task.version,
-            "createdAt": task.created_at.to_string(),
-            "updatedAt": now.to_string(),
-        });
-        if let Some(stop) = &task.stop {
-            if let Some(code) = stop.code {
-                detail["stopCode"] = code.into();
-            }
-            if !stop.reason.is_empty() {
-                detail["stoppedReason"] = stop.reason.clone().into();
-            }
-        }
-        let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
-        self.record(Some(&id), Happening::Task { task: name, provider, status });
-        self.emit(key, "ECS Task State Change", &arn, detail);
-    }
-
-    /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
-    pub(crate) fn emit_placement_failure(&mut self, key: ServiceKey, provider: &CapacityProvider) {
-        let id = &self.ecs.service(key).id;
-        let provider =
-            format!("arn:{}:ecs:{}:{}:capacity-provider/{provider}", id.region.partition(), id.region, id.account);
-        let more = json!({ "capacityProviderArns": [provider], "reason": "RESOURCE:FARGATE" });
-        self.emit_service_action(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", more);
-    }
-
-    /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
-    pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", json!({}));
-    }
-
-    fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {
-        let id = &self.ecs.service(key).id;
-        let arn = id.arn();
-        let mut detail = json!({
-            "eventType": event_type,
-            "eventName": event_name,
-            "clusterArn": id.cluster_arn(),
-            "createdAt": self.now.to_string(),
-        });
-        if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
-            detail.extend(more);
-        }
-        self.emit(key, "ECS Service Action", &arn, detail);
-    }
-
-    /// `ECS Deployment State Change` (aws-facts.md §2.4).
-    pub(crate) fn emit_deployment(&mut self, key: ServiceKey, event_name: &str, deployment: &str, reason: &str) {
-        let id = &self.ecs.service(key).id;
-        let arn = id.arn();
-        let detail = json!({
-            "eventType": "INFO",
-            "eventName": event_name,
-            "clusterArn": id.cluster_arn(),
-            "deploymentId": deployment,
-            "updatedAt": self.now.to_string(),
-            "reason": reason,
-        });
-        self.emit(key, "ECS Deployment State Change", &arn, detail);
+    /// An event ends in the DLQ of the rule that could not deliver it. That DLQ is no SQS source queue's, so there is
+    /// no redrive of it (aws-facts.md §6).
+    fn rule_gives_up(&mut self, account: AccountId, rule: &'static str, failure: Failure) {
+        self.bus.dead += 1;
+        let Failure { code, retries, exhausted } = failure;
+        self.record(None, Happening::EventDead { account, rule, code, retries, exhausted });
     }
 }

@@ -43,8 +43,21 @@ pub struct Facts {
     pub late_percent: u32,
     /// How late a late event is.
     pub late_by: Span,
+    /// First pause of EventBridge after a delivery that failed; each further one is twice as long. AWS says exponential
+    /// with jitter, not how long (aws-facts.md §5).
+    pub event_retry: Duration,
+    /// Longest pause of EventBridge, such that 185 retries fill about 24 h (aws-facts.md §5).
+    pub event_retry_cap: Duration,
+    /// Retries of a delivery before the event goes to the DLQ of its rule (aws-facts.md §5).
+    pub event_retries: u32,
+    /// How old an event may become before it goes to the DLQ of its rule (aws-facts.md §5).
+    pub event_max_age: Duration,
     /// Chance, in hundredths of a percent, that an invocation is killed at any one call, before or after the call is made.
     pub kill_per_myriad: u32,
+    /// Chance, in percent, that an invocation is killed at some moment, wherever it waits then.
+    pub kill_percent: u32,
+    /// When it is killed, counted from the handler's first line.
+    pub kill_after: Span,
     /// Chance, in percent, that a call is made and its reply lost: the caller sees an error, not the result (aws-facts.md §4, §7).
     pub lost_reply_percent: u32,
     /// Chance, in percent, that a read of a service shows it as it was before its last update, within `stale_for` of it.
@@ -63,8 +76,15 @@ pub struct Facts {
     pub kills: Vec<Kill>,
     /// Message visible until the event-source mapping has it. Not in the fact sheet.
     pub poll_latency: Span,
-    /// Start of an invocation until the handler's first line, cold starts included (aws-facts.md §9).
+    /// Start of an invocation until the handler's first line (aws-facts.md §9).
     pub lambda_start: Span,
+    /// Chance, in percent, that an invocation needs a new execution environment.
+    pub cold_start_percent: u32,
+    /// What that costs on top: 14 ms for a Rust function that does nothing, more with SDK clients and TLS (aws-facts.md
+    /// §9).
+    pub cold_start: Span,
+    /// Chance, in percent, that an invocation ends before the handler's first line. Not in the fact sheet.
+    pub failed_start_percent: u32,
     /// One AWS call, both ways together. Not in the fact sheet.
     pub call_latency: Span,
     /// Function timeout, the product's own setting.
@@ -73,8 +93,19 @@ pub struct Facts {
     pub visibility_timeout: Duration,
     /// Receives before a message goes to the DLQ; at least 5 advised (aws-facts.md §6).
     pub max_receive_count: u32,
-    /// Messages per invocation, the product's own setting.
+    /// How long a queue keeps a message, the default of SQS (aws-facts.md §6).
+    pub retention: Duration,
+    /// How long a DLQ keeps a message, counted from when it was sent to its queue (aws-facts.md §6).
+    pub dead_retention: Duration,
+    /// Messages a second that a redrive moves at most (aws-facts.md §6).
+    pub redrive_per_second: usize,
+    /// Messages per invocation, the product's own setting. There is no batch window: what is there is taken
+    /// (aws-facts.md §6).
     pub batch_size: usize,
+    /// Batches that a mapping has in work at once before it has scaled (aws-facts.md §6).
+    pub scaling_start: u32,
+    /// How many more each minute while messages wait, up to `max_concurrency` (aws-facts.md §6).
+    pub scaling_per_minute: u32,
     /// Invocations of one queue handler at once, the product's own setting.
     pub max_concurrency: u32,
     /// Records per page of the due index; DynamoDB cuts at 1 MB (aws-facts.md §7).
@@ -101,10 +132,13 @@ impl Facts {
             lost_percent,
             late_percent,
             kill_per_myriad,
+            kill_percent,
             lost_reply_percent,
             stale_read_percent,
             table_throttle_percent,
             index_lag,
+            cold_start_percent,
+            failed_start_percent,
             ..
         } = self;
         *index_lag = Span::millis(0, 0);
@@ -113,9 +147,12 @@ impl Facts {
             lost_percent,
             late_percent,
             kill_per_myriad,
+            kill_percent,
             lost_reply_percent,
             stale_read_percent,
             table_throttle_percent,
+            cold_start_percent,
+            failed_start_percent,
         ] {
             *fault = 0;
         }
@@ -142,7 +179,13 @@ impl Default for Facts {
             lost_percent: 0,
             late_percent: 0,
             late_by: Span::secs(30, 1800),
+            event_retry: Duration::from_secs(1),
+            event_retry_cap: Duration::from_secs(600),
+            event_retries: 185,
+            event_max_age: Duration::from_secs(24 * 3600),
             kill_per_myriad: 0,
+            kill_percent: 0,
+            kill_after: Span::secs(0, 1),
             lost_reply_percent: 0,
             stale_read_percent: 0,
             table_throttle_percent: 0,
@@ -153,11 +196,19 @@ impl Default for Facts {
             kills: Vec::new(),
             poll_latency: Span::millis(20, 200),
             lambda_start: Span::millis(10, 60),
+            cold_start_percent: 0,
+            cold_start: Span::millis(15, 400),
+            failed_start_percent: 0,
             call_latency: Span::millis(5, 60),
             lambda_timeout: Duration::from_secs(30),
             visibility_timeout: Duration::from_secs(180),
             max_receive_count: 5,
+            retention: Duration::from_secs(4 * 24 * 3600),
+            dead_retention: Duration::from_secs(14 * 24 * 3600),
+            redrive_per_second: 500,
             batch_size: 10,
+            scaling_start: 5,
+            scaling_per_minute: 300,
             max_concurrency: 10,
             page_size: 100,
             #[cfg(feature = "planted")]

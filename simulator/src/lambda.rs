@@ -1,5 +1,5 @@
-//! Lambda: event-source mappings that turn messages into invocations, the schedule of the restore handler, and the
-//! handlers themselves, which are the production ones.
+//! Lambda: the handlers, which are the production ones, and how an invocation may end. What turns messages and the
+//! schedule into invocations is in `mapping.rs`.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use handlers::event::Trust;
-use handlers::handler::{Failure, Message, handle_interruptions, handle_placement_failures, handle_restores};
+use handlers::handler::{Message, handle_interruptions, handle_placement_failures, handle_restores};
 use handlers::reconcile::Reconciler;
 
-use crate::agenda::Action;
 use crate::ports::SimPorts;
 use crate::run::Sim;
-use crate::trace::Happening;
-use crate::world::World;
+use crate::spec::FunctionName;
+
+mod mapping;
+
+pub(crate) use mapping::{Functions, Mapping};
 
 /// Position of `fargate-spot-placement-failure-queue` in [`World::queues`].
 pub(crate) const PLACEMENT_FAILURE_QUEUE: usize = 0;
@@ -22,8 +24,12 @@ pub(crate) const PLACEMENT_FAILURE_QUEUE: usize = 0;
 pub(crate) const INTERRUPTION_QUEUE: usize = 1;
 /// The queues' names, by position.
 pub(crate) const QUEUES: [&str; 2] = ["fargate-spot-placement-failure-queue", "fargate-spot-interruption-queue"];
-const QUEUE_FUNCTIONS: [&str; 2] = ["fargate-spot-task-placement-failure-handler", "fargate-spot-interruption-handler"];
-const RESTORE_FUNCTION: &str = "fargate-spot-restore-handler";
+/// The functions' names, by [`FunctionName`]; the first two are those of the queues.
+const FUNCTIONS: [&str; 3] = [
+    "fargate-spot-task-placement-failure-handler",
+    "fargate-spot-interruption-handler",
+    "fargate-spot-restore-handler",
+];
 
 /// One call of a function.
 #[derive(Debug)]
@@ -42,95 +48,11 @@ enum Work {
 }
 
 impl Work {
-    fn function(&self) -> &'static str {
+    /// Its function, as a position in [`FUNCTIONS`].
+    fn function(&self) -> usize {
         match self {
-            Self::Batch { queue, .. } => QUEUE_FUNCTIONS[*queue],
-            Self::Restore => RESTORE_FUNCTION,
-        }
-    }
-}
-
-impl World {
-    /// A message reaches a queue.
-    pub(crate) fn enqueue(&mut self, queue: usize, body: String) {
-        let id = self.dice.lambda.uuid();
-        self.queues[queue].send(id, body);
-        self.record(None, Happening::Queued { queue: QUEUES[queue] });
-        self.plan_poll(queue);
-    }
-
-    fn plan_poll(&mut self, queue: usize) {
-        let at = self.now + self.dice.lambda.within(self.facts.poll_latency);
-        self.agenda.plan(at, Action::Poll(queue));
-    }
-
-    /// The mapping takes a batch, if its function may run once more.
-    pub(crate) fn poll(&mut self, queue: usize) {
-        if self.concurrency[queue] >= self.facts.max_concurrency {
-            return;
-        }
-        let received = self.queues[queue].receive(self.facts.batch_size, self.facts.max_receive_count);
-        for _ in 0..received.dead {
-            self.record(None, Happening::DeadLettered { queue: QUEUES[queue] });
-        }
-        if received.messages.is_empty() {
-            return;
-        }
-        let mut receipts = Vec::new();
-        let mut messages = Vec::new();
-        for (receipt, message) in received.messages {
-            self.hide(queue, receipt, self.facts.visibility_timeout);
-            receipts.push(receipt);
-            messages.push(Message { id: message.id, body: message.body, receive_count: message.receive_count });
-        }
-        self.concurrency[queue] += 1;
-        self.invoke(Work::Batch { queue, receipts, messages });
-        if !self.queues[queue].is_empty() {
-            self.plan_poll(queue);
-        }
-    }
-
-    /// `ChangeMessageVisibility`.
-    fn hide(&mut self, queue: usize, receipt: u64, time: Duration) {
-        let visible_at = self.now + time;
-        self.queues[queue].hide(receipt, visible_at);
-        self.agenda.plan(visible_at, Action::Reappear(queue, receipt));
-    }
-
-    /// A message's visibility timeout is over, unless it was changed meanwhile.
-    pub(crate) fn reappear(&mut self, queue: usize, receipt: u64) {
-        if self.queues[queue].reappear(receipt, self.now) {
-            self.plan_poll(queue);
-        }
-    }
-
-    /// The schedule rule fires.
-    pub(crate) fn restore_tick(&mut self) {
-        self.agenda.plan(self.now + self.spec.restore_schedule, Action::RestoreTick);
-        self.invoke(Work::Restore);
-    }
-
-    fn invoke(&mut self, work: Work) {
-        let request_id = self.dice.lambda.uuid();
-        let messages = if let Work::Batch { messages, .. } = &work { messages.len() } else { 0 };
-        self.record(None, Happening::Invoked { function: work.function(), messages });
-        self.starting.push(Invocation { request_id, work });
-    }
-
-    /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function that
-    /// was cut short says nothing, and all of its messages come back with their visibility timeout.
-    fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
-        self.concurrency[queue] -= 1;
-        if let End::Finished(failures) = end {
-            for (receipt, message) in receipts.iter().zip(messages) {
-                match failures.iter().find(|failure| failure.id == message.id) {
-                    Some(failure) => self.hide(queue, *receipt, failure.retry_in),
-                    None => self.queues[queue].delete(*receipt),
-                }
-            }
-        }
-        if !self.queues[queue].is_empty() {
-            self.plan_poll(queue);
+            Self::Batch { queue, .. } => *queue,
+            Self::Restore => FunctionName::Restore as usize,
         }
     }
 }
@@ -140,6 +62,17 @@ enum End<T> {
     Finished(T),
     TimedOut,
     Killed,
+    /// It never came to the handler's first line.
+    NotStarted,
+}
+
+/// What chance and the state of its function have in store for an invocation.
+struct Fate {
+    /// Until the handler's first line.
+    start: Duration,
+    fails_to_start: bool,
+    /// Killed at this time after the handler's first line, wherever it waits then.
+    killed_at: Option<Duration>,
 }
 
 /// What a handler is given.
@@ -148,35 +81,41 @@ type Ports = SimPorts;
 #[cfg(feature = "planted")]
 type Ports = crate::planted::Planted;
 
-/// Runs `work` until it is done, its time is over, or one of its calls kills it.
-async fn until_the_end<T>(ports: &Ports, timeout: Duration, work: impl Future<Output = T>) -> End<T> {
+/// Runs `work` until it is done, its time is over, or it is killed, by one of its calls or at a time of its own.
+async fn until_the_end<T>(ports: &Ports, timeout: Duration, fate: &Fate, work: impl Future<Output = T>) -> End<T> {
+    if fate.fails_to_start {
+        return End::NotStarted;
+    }
+    let (limit, over) = match fate.killed_at {
+        Some(at) if at < timeout => (at, End::Killed),
+        _ => (timeout, End::TimedOut),
+    };
     // Biased towards the end: polled first, so that the order does not depend on chance.
-    match select(pin!(ports.killed()), pin!(tokio::time::timeout(timeout, work))).await {
+    match select(pin!(ports.killed()), pin!(tokio::time::timeout(limit, work))).await {
         Either::Left(_) => End::Killed,
         Either::Right((Ok(done), _)) => End::Finished(done),
-        Either::Right((Err(_), _)) => End::TimedOut,
+        Either::Right((Err(_), _)) => over,
     }
 }
 
 /// Runs one invocation with the production handler, within its timeout.
 pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     let Invocation { request_id, work } = invocation;
-    let (start, timeout, policy, trust) = sim.with(|world| {
+    let function = work.function();
+    let (fate, timeout, policy, trust) = sim.with(|world| {
         let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
-        let start = world.dice.lambda.within(world.facts.lambda_start);
-        (start, world.facts.lambda_timeout, world.spec.policy.clone(), trust)
+        (world.fate_of_invocation(function), world.facts.lambda_timeout, world.spec.policy.clone(), trust)
     });
-    tokio::time::sleep(start).await;
+    tokio::time::sleep(fate.start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
     #[cfg(feature = "planted")]
     let (ports, policy, trust) = crate::planted::plant(ports, policy, trust);
     let reconciler = Reconciler::new(&ports, &policy, request_id);
     #[cfg(feature = "planted")]
     let reconciler = ports.plant_in(reconciler);
-    let function = work.function();
     let (outcome, failed) = match work {
         Work::Batch { queue, receipts, messages } => {
-            let end = until_the_end(&ports, timeout, async {
+            let end = until_the_end(&ports, timeout, &fate, async {
                 match queue {
                     PLACEMENT_FAILURE_QUEUE => handle_placement_failures(&reconciler, &trust, &messages).await,
                     _ => handle_interruptions(&reconciler, &trust, &messages).await,
@@ -187,11 +126,11 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
             end.outcome(Vec::len)
         }
         Work::Restore => {
-            let end = until_the_end(&ports, timeout, handle_restores(&reconciler)).await;
+            let end = until_the_end(&ports, timeout, &fate, handle_restores(&reconciler)).await;
             end.outcome(|swept| swept.as_ref().map_or(1, |report| report.failed))
         }
     };
-    sim.with(|world| world.record(None, Happening::Finished { function, outcome, failed }));
+    sim.with(|world| world.invocation_ended(function, outcome, failed));
 }
 
 impl<T> End<T> {
@@ -200,6 +139,7 @@ impl<T> End<T> {
             Self::Finished(done) => ("ends", failed(done)),
             Self::TimedOut => ("is stopped at its timeout", 0),
             Self::Killed => ("is killed", 0),
+            Self::NotStarted => ("fails to start", 0),
         }
     }
 }

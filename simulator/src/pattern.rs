@@ -24,6 +24,7 @@
 //! - **An empty array, an empty object, an object** where the pattern has a list: the field counts as absent, for only
 //!   leaf values exist to EventBridge.
 //! - **Case** is folded character by character with Unicode lower case, without locale.
+//! - **More than 1000 combinations** of `$or` are refused, as the guide says; AWS may answer with another error code.
 //! - **Not modelled**: a key with dots standing for nested keys, an exact IP address matching its other spellings, Ruler's
 //!   undocumented `exactly`, the "Rule is too complex" limit on wildcards, the quota of 30 wildcard rules per bus.
 

@@ -12,7 +12,7 @@ use handlers::strategy::Strategy;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::agenda::GENESIS;
 use crate::facts::Facts;
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub messages_left: usize,
     /// Messages in the DLQs.
     pub messages_dead: usize,
+    /// Events that ended in the DLQ of a rule, of an account's default bus or of the central bus.
+    pub events_dead: usize,
     /// Calls made by handlers.
     pub calls: u64,
     /// Most often that one invocation looked at one service.
@@ -183,12 +185,12 @@ async fn drive(sim: Rc<Sim>, end: Duration) {
     let end = sim.start + end;
     loop {
         let next = sim.with(|world| world.agenda.next_at()).map_or(end, |at| sim.start + at.since(GENESIS));
+        if timeout_at(next.min(end), sim.earlier.notified()).await.is_ok() {
+            continue;
+        }
         // What is due at the very end comes after whatever is done to the world then.
         if next >= end {
             break;
-        }
-        if timeout_at(next, sim.earlier.notified()).await.is_ok() {
-            continue;
         }
         let starting = sim.with(|world| {
             world.advance();
@@ -198,7 +200,6 @@ async fn drive(sim: Rc<Sim>, end: Duration) {
             tokio::task::spawn_local(lambda::run(Rc::clone(&sim), invocation));
         }
     }
-    sleep_until(end).await;
     sim.with(|_| ());
 }
 
@@ -223,6 +224,7 @@ fn outcome(world: World) -> Outcome {
         violations: world.oracle.violations,
         messages_left,
         messages_dead,
+        events_dead: world.bus.dead,
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,

@@ -9,6 +9,10 @@ use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde_json::Value;
 
+mod event_path;
+
+pub use event_path::{BusPolicy, Forwarding, FunctionName, FunctionState, QueueAccess, QueueName};
+
 /// A world before its first moment.
 #[derive(Debug, Clone)]
 pub struct WorldSpec {
@@ -126,6 +130,41 @@ pub enum WorldEvent {
         accounts: Vec<AccountId>,
         /// To what.
         role: Role,
+    },
+    /// The way of some accounts' events to the central bus breaks or is mended.
+    Forwarding {
+        /// Whose events.
+        accounts: Vec<AccountId>,
+        /// How it is from now on.
+        forwarding: Forwarding,
+    },
+    /// The resource policy of the central bus changes.
+    BusPolicy(BusPolicy),
+    /// Accounts leave the organization, or are taken in.
+    Membership {
+        /// Which.
+        accounts: Vec<AccountId>,
+        /// Whether they belong to it from now on.
+        member: bool,
+    },
+    /// The rules of the central bus can no longer deliver to a queue, or can again.
+    QueueAccess {
+        /// Which.
+        queue: QueueName,
+        /// How it is from now on.
+        access: QueueAccess,
+    },
+    /// Somebody moves the messages of a queue's DLQ back to the queue (`StartMessageMoveTask`, aws-facts.md §6).
+    Redrive {
+        /// The queue, not its DLQ.
+        queue: QueueName,
+    },
+    /// Somebody stops a function, breaks it, or lets it run again.
+    Function {
+        /// Which.
+        function: FunctionName,
+        /// How it is from now on.
+        state: FunctionState,
     },
     /// The faults of [`crate::facts::Facts`] end.
     Calm,

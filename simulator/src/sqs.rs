@@ -1,6 +1,8 @@
-//! A queue with its dead-letter queue: at least once, visibility timeout, receive count (aws-facts.md §6).
+//! A queue with its dead-letter queue: at least once, visibility timeout, receive count, retention, redrive
+//! (aws-facts.md §6).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use handlers::timestamp::Timestamp;
 
@@ -12,7 +14,9 @@ pub(crate) struct Queue {
     in_flight: BTreeMap<u64, Hidden>,
     receipts: u64,
     /// Messages received more often than allowed.
-    pub(crate) dead: Vec<Message>,
+    pub(crate) dead: VecDeque<Message>,
+    /// Whether the DLQ is being moved back; there is one such task at a time.
+    pub(crate) redriving: bool,
 }
 
 /// One message.
@@ -21,6 +25,8 @@ pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) receive_count: u32,
+    /// Retention counts from here, in the DLQ too: moving a message there leaves this as it was.
+    sent_at: Timestamp,
 }
 
 /// A received message and when it is visible again.
@@ -40,8 +46,8 @@ pub(crate) struct Received {
 }
 
 impl Queue {
-    pub(crate) fn send(&mut self, id: String, body: String) {
-        self.waiting.push_back(Message { id, body, receive_count: 0 });
+    pub(crate) fn send(&mut self, id: String, body: String, sent_at: Timestamp) {
+        self.waiting.push_back(Message { id, body, receive_count: 0, sent_at });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -55,7 +61,7 @@ impl Queue {
             let Some(mut message) = self.waiting.pop_front() else { break };
             if message.receive_count >= max_receive_count {
                 received.dead += 1;
-                self.dead.push(message);
+                self.dead.push_back(message);
                 continue;
             }
             message.receive_count += 1;
@@ -87,6 +93,28 @@ impl Queue {
         due
     }
 
+    /// Removes what was sent longer ago than it is kept, in whatever hands it is: how many of the queue, how many of
+    /// its DLQ.
+    pub(crate) fn expire(&mut self, now: Timestamp, kept: Duration, kept_dead: Duration) -> (usize, usize) {
+        let before = (self.left(), self.dead.len());
+        self.waiting.retain(|message| message.sent_at + kept > now);
+        self.in_flight.retain(|_, hidden| hidden.message.sent_at + kept > now);
+        self.dead.retain(|message| message.sent_at + kept_dead > now);
+        (before.0 - self.left(), before.1 - self.dead.len())
+    }
+
+    /// When the next message expires.
+    pub(crate) fn expires_at(&self, kept: Duration, kept_dead: Duration) -> Option<Timestamp> {
+        let in_flight = self.in_flight.values().map(|hidden| &hidden.message);
+        let alive = self.waiting.iter().chain(in_flight).map(|message| message.sent_at + kept);
+        alive.chain(self.dead.iter().map(|message| message.sent_at + kept_dead)).min()
+    }
+
+    /// Takes up to `most` messages out of the DLQ, the oldest first.
+    pub(crate) fn take_dead(&mut self, most: usize) -> Vec<Message> {
+        self.dead.drain(..most.min(self.dead.len())).collect()
+    }
+
     /// Messages neither handled nor dead.
     pub(crate) fn left(&self) -> usize {
         self.waiting.len() + self.in_flight.len()
@@ -101,7 +129,7 @@ mod tests {
 
     fn queue_of(ids: &[&str]) -> Queue {
         let mut queue = Queue::default();
-        ids.iter().for_each(|id| queue.send((*id).to_owned(), format!("body of {id}")));
+        ids.iter().for_each(|id| queue.send((*id).to_owned(), format!("body of {id}"), START));
         queue
     }
 
@@ -163,10 +191,40 @@ mod tests {
             let (receipt, _) = queue.receive(10, 2).messages[0];
             queue.reappear(receipt, START);
         }
-        queue.send("a".into(), String::new());
-        queue.send("b".into(), String::new());
+        queue.send("a".into(), String::new(), START);
+        queue.send("b".into(), String::new(), START);
         let received = queue.receive(2, 2);
         assert_eq!((ids(&received), received.dead), (vec!["a", "b"], 1));
+    }
+
+    #[test]
+    fn a_message_is_kept_for_the_retention_whether_it_waits_or_is_in_flight() {
+        let day = |days: u64| START + Duration::from_secs(days * 24 * 3600);
+        let (kept, kept_dead) = (day(4).since(START), day(14).since(START));
+        let mut queue = queue_of(&["in flight", "waits"]);
+        let (receipt, _) = queue.receive(1, 5).messages[0];
+        queue.send("younger".into(), String::new(), day(1));
+        let just_before = Timestamp::from_millis(day(4).as_millis() - 1);
+        assert_eq!(queue.expire(just_before, kept, kept_dead), (0, 0));
+        assert_eq!(queue.expires_at(kept, kept_dead), Some(day(4)));
+        assert_eq!(queue.expire(day(4), kept, kept_dead), (2, 0));
+        assert!(!queue.reappear(receipt, day(4)), "a message in flight is gone too");
+        assert_eq!(ids(&queue.receive(10, 5)), ["younger"]);
+    }
+
+    #[test]
+    fn a_dead_message_expires_by_the_time_it_was_first_sent() {
+        let day = |days: u64| START + Duration::from_secs(days * 24 * 3600);
+        let (kept, kept_dead) = (day(4).since(START), day(14).since(START));
+        let mut queue = queue_of(&["a"]);
+        // Three days later it moves to the DLQ, which makes it no younger.
+        let (receipt, _) = queue.receive(1, 1).messages[0];
+        queue.reappear(receipt, day(3));
+        assert_eq!(queue.receive(1, 1).dead, 1);
+        assert_eq!(queue.expire(day(13), kept, kept_dead), (0, 0));
+        assert_eq!(queue.expires_at(kept, kept_dead), Some(day(14)));
+        assert_eq!(queue.expire(day(14), kept, kept_dead), (0, 1));
+        assert_eq!(queue.expires_at(kept, kept_dead), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde::Serialize;
 
-use crate::spec::{Capacity, Loss, Role};
+use crate::spec::{BusPolicy, Capacity, Forwarding, FunctionState, Loss, QueueAccess, Role};
 
 /// One happening.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +122,80 @@ pub enum Happening {
         /// To what.
         role: Role,
     },
+    /// The way of some accounts' events to the central bus changed.
+    ForwardingChanged {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// To what.
+        forwarding: Forwarding,
+    },
+    /// The resource policy of the central bus changed.
+    BusPolicyChanged {
+        /// To what.
+        policy: BusPolicy,
+    },
+    /// Accounts left the organization or were taken in.
+    MembershipChanged {
+        /// Which.
+        accounts: Vec<AccountId>,
+        /// Whether they belong to it now.
+        member: bool,
+    },
+    /// A queue changed for the rules that target it.
+    QueueAccessChanged {
+        /// Which.
+        queue: &'static str,
+        /// To what.
+        access: QueueAccess,
+    },
+    /// An event could not be delivered and went to the DLQ of its rule.
+    EventDead {
+        /// The account of the rule and of its DLQ.
+        account: AccountId,
+        /// The rule's name.
+        rule: &'static str,
+        /// `ERROR_CODE`.
+        code: &'static str,
+        /// `RETRY_ATTEMPTS`.
+        retries: u32,
+        /// `EXHAUSTED_RETRY_CONDITION`, if it was retried at all.
+        exhausted: Option<&'static str>,
+    },
+    /// A function was stopped, broken, or let run again.
+    FunctionChanged {
+        /// Which.
+        function: &'static str,
+        /// To what.
+        state: FunctionState,
+    },
+    /// Lambda refused an invocation because as many as are allowed were running.
+    Throttled {
+        /// Which.
+        function: &'static str,
+        /// Messages in its batch, which come back with their visibility timeout.
+        messages: usize,
+    },
+    /// Messages of a DLQ went back to their queue.
+    Redriven {
+        /// Which.
+        queue: &'static str,
+        /// How many.
+        messages: usize,
+    },
+    /// A redrive was asked for while one was under way.
+    RedriveRefused {
+        /// Which.
+        queue: &'static str,
+    },
+    /// Messages were kept for as long as they are kept, and are gone.
+    Expired {
+        /// Which.
+        queue: &'static str,
+        /// In the queue.
+        waiting: usize,
+        /// In its DLQ.
+        dead: usize,
+    },
     /// Faults end.
     Calm,
     /// The circuit breaker brought back the last deployment that was completed.
@@ -189,6 +263,7 @@ impl Happening {
                 | Self::SteadyState
                 | Self::Queued { .. }
                 | Self::Invoked { .. }
+                | Self::Throttled { .. }
                 | Self::Finished { .. }
                 | Self::Audited
         )
@@ -283,6 +358,59 @@ impl fmt::Display for Happening {
                     Role::ReadOnly => "may not update services",
                 };
                 write!(f, "role CentralSpotAutomationRole {role} in {}", list(accounts))
+            }
+            Self::ForwardingChanged { accounts, forwarding } => {
+                let forwarding = match forwarding {
+                    Forwarding::Present => "rule and role are as onboarding made them",
+                    Forwarding::Missing => "its role is missing",
+                    Forwarding::Denied => "its role may not put events on the central bus",
+                    Forwarding::Disabled => "its rule is disabled",
+                };
+                write!(f, "forwarding of events: {forwarding} in {}", list(accounts))
+            }
+            Self::BusPolicyChanged { policy: BusPolicy::Onboarded } => {
+                f.write_str("policy of the central bus admits every onboarded account")
+            }
+            Self::BusPolicyChanged { policy: BusPolicy::Organization } => {
+                f.write_str("policy of the central bus admits the organization")
+            }
+            Self::BusPolicyChanged { policy: BusPolicy::Accounts(accounts) } if accounts.is_empty() => {
+                f.write_str("policy of the central bus admits no account")
+            }
+            Self::BusPolicyChanged { policy: BusPolicy::Accounts(accounts) } => {
+                write!(f, "policy of the central bus admits {}", list(accounts))
+            }
+            Self::MembershipChanged { accounts, member: true } => write!(f, "{} in the organization", list(accounts)),
+            Self::MembershipChanged { accounts, member: false } => {
+                write!(f, "{} no longer in the organization", list(accounts))
+            }
+            Self::QueueAccessChanged { queue, access } => {
+                let access = match access {
+                    QueueAccess::Reachable => "can be reached",
+                    QueueAccess::Unreachable => "cannot be reached",
+                    QueueAccess::Denied => "does not admit the rules",
+                };
+                write!(f, "{queue} {access}")
+            }
+            Self::EventDead { account, rule, code, retries, exhausted } => {
+                write!(f, "event in the DLQ of rule {rule} in {account}: {code}")?;
+                exhausted.map_or(Ok(()), |limit| write!(f, " after {retries} retries, {limit}"))
+            }
+            Self::FunctionChanged { function, state } => {
+                write!(f, "{function} ")?;
+                match state {
+                    FunctionState::Running => f.write_str("runs again"),
+                    FunctionState::Reserved(0) => f.write_str("is stopped, its reserved concurrency is 0"),
+                    FunctionState::Reserved(most) => write!(f, "has a reserved concurrency of {most}"),
+                    FunctionState::FailsToStart => f.write_str("fails at every start"),
+                    FunctionState::Detached => f.write_str("is no longer invoked, its messages wait"),
+                }
+            }
+            Self::Throttled { function, messages } => write!(f, "{function} is throttled with {messages} messages"),
+            Self::Redriven { queue, messages } => write!(f, "{messages} messages moved from the DLQ back to {queue}"),
+            Self::RedriveRefused { queue } => write!(f, "redrive to {queue} refused: one is under way"),
+            Self::Expired { queue, waiting, dead } => {
+                write!(f, "retention is over for {waiting} messages of {queue} and {dead} of its DLQ")
             }
             Self::Calm => f.write_str("faults end"),
             Self::RolledBack { strategy } => write!(f, "circuit breaker rolls back to {strategy}"),

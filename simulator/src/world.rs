@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::ecs::{Ecs, UpdateService};
 use crate::eventbridge::EventBridge;
 use crate::facts::Facts;
-use crate::lambda::{Invocation, QUEUES};
+use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
 use crate::ledger::Ledger;
 use crate::limits::Buckets;
 use crate::market::Markets;
@@ -35,6 +35,10 @@ pub(crate) struct AllDice {
     pub(crate) bus: Dice,
     pub(crate) lambda: Dice,
     pub(crate) faults: Dice,
+    /// Pauses of EventBridge.
+    pub(crate) retries: Dice,
+    /// What may go wrong with an invocation as a whole.
+    pub(crate) starts: Dice,
 }
 
 #[derive(Debug)]
@@ -47,8 +51,9 @@ pub(crate) struct World {
     pub(crate) ecs: Ecs,
     pub(crate) bus: EventBridge,
     pub(crate) queues: [Queue; 2],
-    /// Running invocations per queue.
-    pub(crate) concurrency: [u32; 2],
+    /// The event-source mapping of each queue.
+    pub(crate) mappings: [Mapping; 2],
+    pub(crate) functions: Functions,
     /// Invocations to be started by the driver.
     pub(crate) starting: Vec<Invocation>,
     pub(crate) table: Table,
@@ -80,12 +85,15 @@ impl World {
                 bus: Dice::new(seed, 1),
                 lambda: Dice::new(seed, 2),
                 faults: Dice::new(seed, 3),
+                retries: Dice::new(seed, 4),
+                starts: Dice::new(seed, 5),
             },
             agenda: Agenda::default(),
             ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
-            bus: EventBridge::new(!spec.synthetic_from.is_empty())?,
+            bus: EventBridge::new(&spec)?,
             queues: QUEUES.map(|_| Queue::default()),
-            concurrency: [0; 2],
+            mappings: QUEUES.map(|_| Mapping::default()),
+            functions: Functions::default(),
             starting: Vec::new(),
             table: Table::default(),
             audits: Vec::new(),
@@ -127,9 +135,12 @@ impl World {
             Action::Fail(service, task) => self.fail_task(service, task),
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),
-            Action::Queue(queue, body) => self.enqueue(queue, body),
+            Action::Forward(account, event) => self.forward(&account, &event),
+            Action::Deliver(delivery) => self.deliver(*delivery),
             Action::Poll(queue) => self.poll(queue),
             Action::Reappear(queue, receipt) => self.reappear(queue, receipt),
+            Action::Expire(queue) => self.expire(queue),
+            Action::Redrive(queue) => self.redrive_on(queue),
             Action::RestoreTick => self.restore_tick(),
         }
     }
@@ -144,6 +155,12 @@ impl World {
                 self.facts.calm();
                 self.record(None, Happening::Calm);
             }
+            WorldEvent::Forwarding { accounts, forwarding } => self.set_forwarding(accounts, forwarding),
+            WorldEvent::BusPolicy(policy) => self.set_bus_policy(policy),
+            WorldEvent::Membership { accounts, member } => self.set_membership(accounts, member),
+            WorldEvent::QueueAccess { queue, access } => self.set_queue_access(queue, access),
+            WorldEvent::Redrive { queue } => self.redrive(queue),
+            WorldEvent::Function { function, state } => self.set_function(function, state),
             WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
             WorldEvent::Deploy { service } => self.owner_deploys(&service),
             WorldEvent::DeleteService { service } => self.owner_deletes(&service),

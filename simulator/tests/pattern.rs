@@ -534,6 +534,22 @@ fn a_pattern_may_have_2048_characters_and_no_more() {
     assert_eq!((error.path(), error.reason()), ("$", "Event pattern has 2049 characters"));
 }
 
+#[test]
+fn the_alternatives_of_a_pattern_may_multiply_out_to_1000_and_no_more() {
+    // Each field has as many alternatives as said: 10 * 10 * 10, then 10 * 10 * 11.
+    let of_sizes = |sizes: &[usize]| {
+        let alternatives = |n: &usize| (0..*n).map(|i| json!({ format!("{i}"): [1] })).collect::<Vec<_>>();
+        let fields = sizes.iter().enumerate().map(|(i, n)| (format!("f{i}"), json!({ "$or": alternatives(n) })));
+        Value::Object(fields.collect()).to_string()
+    };
+    assert!(Pattern::parse(&of_sizes(&[10, 10, 10])).is_ok());
+    let error = Pattern::parse(&of_sizes(&[10, 10, 11])).unwrap_err();
+    assert!(error.reason().contains("over 1000 rule combinations: 1100"), "{error}");
+    // Alternatives inside an alternative add up, they do not multiply.
+    let nested = r#"{"$or": [{"a": [1], "$or": [{"b": [1]}, {"c": [1]}]}, {"d": [1]}]}"#;
+    assert!(Pattern::parse(nested).is_ok());
+}
+
 // ---- Properties ---------------------------------------------------------------------------------------------------
 
 fn scalar() -> impl Strategy<Value = Value> {

@@ -8,6 +8,7 @@ use simulator::spec::{Capacity, Loss, Role, ServiceSpec, TimedEvent, WorldEvent}
 use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value, span_of_time};
+use super::event_path::{bus_policy, forwarding, function, organization, queue, redrive};
 use super::{service, strategy, suggest};
 use crate::diagnostic::Fault;
 
@@ -30,6 +31,12 @@ const ACTIONS: &[(&str, Read)] = &[
     ("application", application),
     ("rebalancing_failure", rebalancing_failure),
     ("role", role),
+    ("forwarding", forwarding),
+    ("bus_policy", bus_policy),
+    ("organization", organization),
+    ("queue", queue),
+    ("redrive", redrive),
+    ("function", function),
     ("calm", calm),
 ];
 
@@ -184,8 +191,13 @@ fn capacity(table: &Table<'_>) -> Result<Capacity> {
 }
 
 /// The accounts named, or all of them.
-fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
+pub(super) fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
     let Some(value) = table.get("accounts") else { return Ok(stage.accounts.to_vec()) };
+    known_accounts(value, stage)
+}
+
+/// A list of accounts of this scenario.
+pub(super) fn known_accounts(value: Value<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
     let accounts = super::accounts(value)?;
     match accounts.iter().zip(value.list()?).find(|(account, _)| !stage.accounts.contains(account)) {
         Some((_, item)) => Err(service::unlisted(item, stage.accounts)),

@@ -181,6 +181,12 @@ fn action(event: &WorldEvent) -> String {
         WorldEvent::Application { service, fails } => on("application", service, format!(", fails = {fails}")),
         WorldEvent::RebalancingFailure { service } => on("rebalancing_failure", service, String::new()),
         WorldEvent::Calm => "calm = true".into(),
-        WorldEvent::PutEvents { .. } => unreachable!("random worlds put no events of their own"),
+        WorldEvent::PutEvents { .. }
+        | WorldEvent::Forwarding { .. }
+        | WorldEvent::BusPolicy(_)
+        | WorldEvent::Membership { .. }
+        | WorldEvent::QueueAccess { .. }
+        | WorldEvent::Redrive { .. }
+        | WorldEvent::Function { .. } => unreachable!("random worlds have no such events"),
     }
 }

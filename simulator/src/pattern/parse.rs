@@ -13,6 +13,9 @@ use operator::expression;
 /// another error code; nothing we read says which, nor whether white space counts. Here it does.
 const LONGEST_PATTERN: usize = 2_048;
 
+/// Flat patterns that the `$or`s of a pattern may be multiplied out to: the guide on `$or` refuses more.
+const MOST_COMBINATIONS: usize = 1_000;
+
 /// Ruler's name for alternatives. Its value must be a list of objects.
 const OR: &str = "$or";
 
@@ -32,7 +35,15 @@ pub(super) fn compile(text: &str) -> Result<Object> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| refuse("$", format!("Invalid JSON: {error}"), "JSON"))?;
     match value {
-        Value::Object(fields) => object(&fields, "$", false),
+        Value::Object(fields) => {
+            let pattern = object(&fields, "$", false)?;
+            let combinations = combinations(&pattern);
+            if combinations > MOST_COMBINATIONS {
+                let reason = format!("Event pattern would result in over 1000 rule combinations: {combinations}");
+                return Err(refuse("$", reason, "$or lists that multiply out to at most 1000 patterns"));
+            }
+            Ok(pattern)
+        }
         _ => Err(refuse("$", "Filter is not an object", "a JSON object")),
     }
 }
@@ -95,6 +106,18 @@ fn alternatives(value: &Value, path: &str) -> Result<Box<[Object]>> {
         return Err(refuse(path, reason, ALLOWED));
     }
     Ok(objects.into())
+}
+
+/// How many patterns without `$or` say the same: those of each alternative together, times those of every field beside
+/// them.
+fn combinations(object: &Object) -> usize {
+    let fields = object.fields.iter().map(|(_, field)| match field {
+        Field::Object(object) => combinations(object),
+        Field::Leaf(_) => 1,
+    });
+    let beside = fields.fold(1, usize::saturating_mul);
+    let inside = object.alternatives.iter().map(combinations).fold(0, usize::saturating_add);
+    beside.saturating_mul(inside.max(1))
 }
 
 /// What the same path beside and inside `$or` would mean at AWS, nobody documents; see the module's notes.

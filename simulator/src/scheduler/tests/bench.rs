@@ -112,10 +112,9 @@ impl Bench {
                     Action::Task(service, task) => self.world.step_task(service, task),
                     Action::Schedule(service) => self.world.schedule(service),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
-                    Action::CentralBus(event) => self.events.push(*event),
+                    Action::Forward(_, event) => self.events.push(*event),
                     // No queues, no handlers, no script here.
-                    Action::World(_) | Action::Queue(..) | Action::Poll(_) | Action::Reappear(..) => {}
-                    Action::RestoreTick => {}
+                    _ => {}
                 }
                 watch(self);
             }

@@ -1,0 +1,102 @@
+//! From the central bus to a queue: what cannot be delivered is tried again, with growing pauses, and at last goes to
+//! the DLQ of the rule (aws-facts.md §5).
+
+use std::time::Duration;
+
+use handlers::timestamp::Timestamp;
+
+use super::Failure;
+use crate::agenda::Action;
+use crate::dice::Span;
+use crate::facts::Facts;
+use crate::lambda::QUEUES;
+use crate::spec::{QueueAccess, QueueName};
+use crate::trace::Happening;
+use crate::world::World;
+
+/// How the queues are for EventBridge, by position.
+#[derive(Debug)]
+pub(super) struct Targets([QueueAccess; QUEUES.len()]);
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self(QUEUES.map(|_| QueueAccess::Reachable))
+    }
+}
+
+/// An event on its way from a rule to its target.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    rule: &'static str,
+    queue: usize,
+    body: String,
+    first_at: Timestamp,
+    /// Retries so far.
+    retries: u32,
+}
+
+impl Delivery {
+    pub(super) fn first(rule: &'static str, queue: usize, body: String, at: Timestamp) -> Action {
+        Action::Deliver(Box::new(Self { rule, queue, body, first_at: at, retries: 0 }))
+    }
+
+    /// Which limit of the retry policy forbids another try at `at`, in the words of the DLQ's attribute.
+    fn exhausted(&self, at: Timestamp, facts: &Facts) -> Option<&'static str> {
+        if self.retries >= facts.event_retries {
+            return Some("MaximumRetryAttempts");
+        }
+        (at.since(self.first_at) > facts.event_max_age).then_some("MaximumEventAgeInSeconds")
+    }
+}
+
+/// The pause before retry number `retries + 1`: doubled each time up to a cap, from half of that to the whole of it.
+fn pause(retries: u32, facts: &Facts) -> Span {
+    let doubled = facts.event_retry.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+    let longest = doubled.min(facts.event_retry_cap);
+    Span { min: Duration::from_millis(longest.as_millis() as u64 / 2), max: longest }
+}
+
+impl World {
+    /// A rule hands an event to its queue.
+    pub(crate) fn deliver(&mut self, mut delivery: Delivery) {
+        let (rule, retries) = (delivery.rule, delivery.retries);
+        match self.bus.targets.0[delivery.queue] {
+            QueueAccess::Reachable => self.enqueue(delivery.queue, delivery.body),
+            QueueAccess::Denied => {
+                let failure = Failure { code: "NO_PERMISSIONS", retries, exhausted: None };
+                self.rule_gives_up(self.spec.central.clone(), rule, failure);
+            }
+            QueueAccess::Unreachable => {
+                let again = self.now + self.dice.retries.within(pause(retries, &self.facts));
+                if let Some(limit) = delivery.exhausted(again, &self.facts) {
+                    let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
+                    self.rule_gives_up(self.spec.central.clone(), rule, failure);
+                    return;
+                }
+                delivery.retries += 1;
+                self.agenda.plan(again, Action::Deliver(Box::new(delivery)));
+            }
+        }
+    }
+
+    pub(crate) fn set_queue_access(&mut self, queue: QueueName, access: QueueAccess) {
+        self.bus.targets.0[queue as usize] = access;
+        self.record(None, Happening::QueueAccessChanged { queue: QUEUES[queue as usize], access });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_between_deliveries_double_up_to_a_cap_and_keep_half_of_themselves() {
+        let facts = Facts::default();
+        let seconds = |retries| {
+            let span = pause(retries, &facts);
+            (span.min.as_millis(), span.max.as_millis())
+        };
+        assert_eq!([0, 1, 2, 3].map(seconds), [(500, 1_000), (1_000, 2_000), (2_000, 4_000), (4_000, 8_000)]);
+        assert_eq!([20, 31, 32, 184].map(seconds), [(300_000, 600_000); 4]);
+    }
+}

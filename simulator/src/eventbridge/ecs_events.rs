@@ -1,0 +1,108 @@
+//! The events that ECS puts on the default bus of a service's account.
+
+use handlers::event::ECS_SOURCE;
+use handlers::strategy::CapacityProvider;
+use serde_json::{Value, json};
+
+use crate::ecs::{ServiceKey, TaskKey};
+use crate::trace::Happening;
+use crate::world::World;
+
+impl World {
+    /// An ECS event on the default bus of the service's account, stamped by EventBridge.
+    fn emit(&mut self, key: ServiceKey, detail_type: &str, resource: &str, detail: Value) {
+        let id = &self.ecs.service(key).id;
+        let event = json!({
+            "version": "0",
+            "id": self.dice.bus.uuid(),
+            "detail-type": detail_type,
+            "source": ECS_SOURCE,
+            "account": id.account,
+            "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
+            "region": id.region,
+            "resources": [resource],
+            "detail": detail,
+        });
+        let account = id.account.clone();
+        self.on_default_bus(account, event);
+    }
+
+    /// `ECS Task State Change` (aws-facts.md §2.3).
+    pub(crate) fn emit_task(&mut self, key: ServiceKey, task: TaskKey) {
+        let now = self.now;
+        let service = self.ecs.service_mut(key);
+        let id = service.id.clone();
+        let Some(task) = service.tasks.get_mut(&task) else { return };
+        task.version += 1;
+        let arn =
+            format!("arn:{}:ecs:{}:{}:task/{}/{}", id.region.partition(), id.region, id.account, id.cluster, task.id);
+        let mut detail = json!({
+            "clusterArn": id.cluster_arn(),
+            "taskArn": arn,
+            "group": format!("service:{}", id.service),
+            "startedBy": task.deployment,
+            "capacityProviderName": task.provider,
+            "launchType": "FARGATE",
+            "lastStatus": task.status.name(),
+            "desiredStatus": if task.stop.is_some() { "STOPPED" } else { "RUNNING" },
+            "version": task.version,
+            "createdAt": task.created_at.to_string(),
+            "updatedAt": now.to_string(),
+        });
+        if let Some(stop) = &task.stop {
+            if let Some(code) = stop.code {
+                detail["stopCode"] = code.into();
+            }
+            if !stop.reason.is_empty() {
+                detail["stoppedReason"] = stop.reason.clone().into();
+            }
+        }
+        let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
+        self.record(Some(&id), Happening::Task { task: name, provider, status });
+        self.emit(key, "ECS Task State Change", &arn, detail);
+    }
+
+    /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
+    pub(crate) fn emit_placement_failure(&mut self, key: ServiceKey, provider: &CapacityProvider) {
+        let id = &self.ecs.service(key).id;
+        let provider =
+            format!("arn:{}:ecs:{}:{}:capacity-provider/{provider}", id.region.partition(), id.region, id.account);
+        let more = json!({ "capacityProviderArns": [provider], "reason": "RESOURCE:FARGATE" });
+        self.emit_service_action(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", more);
+    }
+
+    /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
+    pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
+        self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", json!({}));
+    }
+
+    fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {
+        let id = &self.ecs.service(key).id;
+        let arn = id.arn();
+        let mut detail = json!({
+            "eventType": event_type,
+            "eventName": event_name,
+            "clusterArn": id.cluster_arn(),
+            "createdAt": self.now.to_string(),
+        });
+        if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
+            detail.extend(more);
+        }
+        self.emit(key, "ECS Service Action", &arn, detail);
+    }
+
+    /// `ECS Deployment State Change` (aws-facts.md §2.4).
+    pub(crate) fn emit_deployment(&mut self, key: ServiceKey, event_name: &str, deployment: &str, reason: &str) {
+        let id = &self.ecs.service(key).id;
+        let arn = id.arn();
+        let detail = json!({
+            "eventType": "INFO",
+            "eventName": event_name,
+            "clusterArn": id.cluster_arn(),
+            "deploymentId": deployment,
+            "updatedAt": self.now.to_string(),
+            "reason": reason,
+        });
+        self.emit(key, "ECS Deployment State Change", &arn, detail);
+    }
+}

@@ -1,0 +1,123 @@
+//! The hop from a workload account to the central bus: the forwarding rule, the role it uses, and the policy of the bus
+//! (aws-facts.md §5).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use handlers::service::AccountId;
+use serde_json::Value;
+
+use super::Failure;
+use crate::agenda::Action;
+use crate::pattern::Pattern;
+use crate::spec::{BusPolicy, Forwarding, WorldSpec};
+use crate::trace::Happening;
+use crate::world::World;
+
+/// The rule's name.
+const RULE: &str = "workload-forwarding";
+
+#[derive(Debug)]
+pub(super) struct Hop {
+    /// Pattern of the rule on the default bus of every onboarded account; its target is the central bus.
+    pattern: Pattern,
+    /// Accounts whose rule or role is not as onboarding made it.
+    broken: BTreeMap<AccountId, Forwarding>,
+    central: AccountId,
+    /// Accounts that the world knows when it starts.
+    onboarded: BTreeSet<AccountId>,
+    /// Accounts that the bus policy lists; unused while it admits the organization.
+    listed: BTreeSet<AccountId>,
+    by_organization: bool,
+    /// Accounts of the organization.
+    members: BTreeSet<AccountId>,
+}
+
+impl Hop {
+    /// The bus policy lists every account that the world knows, and all of them are of one organization.
+    pub(super) fn new(pattern: Pattern, spec: &WorldSpec) -> Self {
+        let known: BTreeSet<AccountId> = spec.accounts.iter().chain(&spec.synthetic_from).cloned().collect();
+        Self {
+            pattern,
+            broken: BTreeMap::new(),
+            central: spec.central.clone(),
+            members: known.clone(),
+            listed: known.clone(),
+            onboarded: known,
+            by_organization: false,
+        }
+    }
+
+    /// Whether the policy of the central bus lets `account` put events; its own account needs no leave.
+    pub(super) fn admits(&self, account: &AccountId) -> bool {
+        let admitted = if self.by_organization { &self.members } else { &self.listed };
+        *account == self.central || admitted.contains(account)
+    }
+
+    /// Why EventBridge cannot deliver to the central bus, as the `ERROR_CODE` in the rule's DLQ. Neither is retried.
+    fn refuses(&self, account: &AccountId) -> Option<&'static str> {
+        match self.broken.get(account) {
+            Some(Forwarding::Missing) => Some("FAILED_TO_ASSUME_ROLE"),
+            Some(Forwarding::Denied) => Some("NO_PERMISSIONS"),
+            _ => (!self.admits(account)).then_some("NO_PERMISSIONS"),
+        }
+    }
+}
+
+impl World {
+    /// An event on the default bus of a workload account.
+    pub(super) fn on_default_bus(&mut self, account: AccountId, event: Value) {
+        let disabled = self.bus.hop.broken.get(&account) == Some(&Forwarding::Disabled);
+        if disabled || !self.bus.hop.pattern.matches(&event) {
+            return;
+        }
+        let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
+        if self.dice.faults.chance(self.facts.lost_percent) {
+            return;
+        }
+        let late = self.dice.faults.chance(self.facts.late_percent);
+        let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
+        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(event)));
+    }
+
+    /// The forwarding rule of `account` hands an event to the central bus.
+    pub(crate) fn forward(&mut self, account: &AccountId, event: &Value) {
+        match self.bus.hop.refuses(account) {
+            Some(code) => {
+                self.rule_gives_up(account.clone(), RULE, Failure { code, retries: 0, exhausted: None });
+            }
+            None => self.on_central_bus(event),
+        }
+    }
+
+    pub(crate) fn set_forwarding(&mut self, accounts: Vec<AccountId>, forwarding: Forwarding) {
+        for account in &accounts {
+            match forwarding {
+                Forwarding::Present => self.bus.hop.broken.remove(account),
+                broken => self.bus.hop.broken.insert(account.clone(), broken),
+            };
+        }
+        self.record(None, Happening::ForwardingChanged { accounts, forwarding });
+    }
+
+    pub(crate) fn set_bus_policy(&mut self, policy: BusPolicy) {
+        let hop = &mut self.bus.hop;
+        hop.by_organization = policy == BusPolicy::Organization;
+        match &policy {
+            BusPolicy::Organization => {}
+            BusPolicy::Onboarded => hop.listed = hop.onboarded.clone(),
+            BusPolicy::Accounts(accounts) => hop.listed = accounts.iter().cloned().collect(),
+        }
+        self.record(None, Happening::BusPolicyChanged { policy });
+    }
+
+    pub(crate) fn set_membership(&mut self, accounts: Vec<AccountId>, member: bool) {
+        let members = &mut self.bus.hop.members;
+        if member {
+            members.extend(accounts.iter().cloned());
+        } else {
+            members.retain(|account| !accounts.contains(account));
+        }
+        self.record(None, Happening::MembershipChanged { accounts, member });
+    }
+}
