@@ -274,7 +274,7 @@ fn ctx<'a>(event: Option<&'a Event>, policy: &'a Policy, now: Timestamp) -> Cont
 }
 
 fn about(service: &ServiceId, signal: Signal, at: Timestamp) -> Event {
-    Event { service: service.clone(), signal, at, raw: json!({ "id": "1" }) }
+    Event { service: service.clone(), signal, at, raw: json!({ "id": "1" }).into() }
 }
 
 fn item(provider: &str, base: u32, weight: u32) -> StrategyItem {

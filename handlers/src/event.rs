@@ -4,6 +4,8 @@
 //! So the source is pinned, and the account and region of every ECS ARN must be the envelope's. Unknown fields are
 //! ignored, unknown shapes are refused with the reason, and an event that is merely of no interest says so.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::service::{AccountId, ClusterName, EcsArn, NameError, Region, ServiceArn, ServiceId, ServiceName};
@@ -36,7 +38,7 @@ pub struct Event {
     /// When it happened, from the envelope; whole seconds.
     pub at: Timestamp,
     /// The event as it came, kept in the record of an episode it starts.
-    pub raw: Value,
+    pub raw: Arc<Value>,
 }
 
 /// What an event says about a service. Never a command: the core looks at the service and decides.
@@ -149,7 +151,7 @@ pub fn parse(text: &str, trust: &Trust) -> Result<Parsed, Refusal> {
     };
     Ok(match read {
         Read::Ignored(why) => Parsed::Ignored(why),
-        Read::Signal(service, signal) => Parsed::Event(Box::new(Event { service, signal, at, raw })),
+        Read::Signal(service, signal) => Parsed::Event(Box::new(Event { service, signal, at, raw: Arc::new(raw) })),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The record of one service: the DynamoDB item of table `ecs_cp_restore_state`, and the phase the service is in.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,7 @@ pub struct Record {
     pub change: Option<Change>,
     /// The event that started the episode; absent when the sweep did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Value>,
+    pub event: Option<Arc<Value>>,
     /// `createdAt` of the service; another value means a re-created service without a past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_created_at: Option<Timestamp>,

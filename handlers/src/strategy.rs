@@ -1,6 +1,7 @@
 //! Capacity provider strategies: what a service runs on, and what we put in its place.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +79,7 @@ pub struct StrategyItem {
 /// owner's order so that a restore hands back exactly what was saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Vec<StrategyItem>", into = "Vec<StrategyItem>")]
-pub struct Strategy(Vec<StrategyItem>);
+pub struct Strategy(Arc<[StrategyItem]>);
 
 /// Why ECS would refuse a strategy (aws-facts.md §1.4).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,7 +152,7 @@ impl Strategy {
         if let (Some(fargate), Some(other)) = (fargate, other) {
             return Err(StrategyError::Mixed(fargate.capacity_provider.clone(), other.capacity_provider.clone()));
         }
-        Ok(Self(items))
+        Ok(Self(items.into()))
     }
 
     /// The items, in the owner's order.
@@ -173,19 +174,19 @@ impl Strategy {
     /// it had.
     pub fn fallback(&self) -> Strategy {
         let base = self.0.iter().filter(|i| i.capacity_provider == CapacityProvider::Fargate).map(|i| i.base).sum();
-        Strategy(vec![
+        Strategy(Arc::new([
             StrategyItem { capacity_provider: CapacityProvider::FargateSpot, weight: 0, base: 0 },
             StrategyItem { capacity_provider: CapacityProvider::Fargate, weight: FALLBACK_WEIGHT, base },
-        ])
+        ]))
     }
 
     /// The On-Demand strategy with one task on Spot: tries the market at the risk of that one. `FARGATE` outweighs Spot so
     /// far that no rounding (aws-facts.md §12d) puts a second task of an ordinary service there.
     pub fn probe(&self) -> Strategy {
-        Strategy(vec![
+        Strategy(Arc::new([
             StrategyItem { capacity_provider: CapacityProvider::FargateSpot, weight: 1, base: 1 },
             StrategyItem { capacity_provider: CapacityProvider::Fargate, weight: MAX_WEIGHT, base: 0 },
-        ])
+        ]))
     }
 
     fn normalised(&self) -> Vec<&StrategyItem> {
@@ -197,7 +198,7 @@ impl Strategy {
 
 impl PartialEq for Strategy {
     fn eq(&self, other: &Self) -> bool {
-        self.normalised() == other.normalised()
+        self.0 == other.0 || self.normalised() == other.normalised()
     }
 }
 
@@ -212,7 +213,7 @@ impl TryFrom<Vec<StrategyItem>> for Strategy {
 
 impl From<Strategy> for Vec<StrategyItem> {
     fn from(strategy: Strategy) -> Self {
-        strategy.0
+        strategy.0.to_vec()
     }
 }
 

@@ -97,7 +97,7 @@ fn every_fixture_says_what_it_should_of_the_service_it_should() {
                     _ => service_named("111122223333", "shop", "checkout"),
                 };
                 assert_eq!(event.service, service, "{name}");
-                assert_eq!(event.raw, serde_json::from_str::<Value>(text).unwrap(), "{name}");
+                assert_eq!(*event.raw, serde_json::from_str::<Value>(text).unwrap(), "{name}");
                 assert_eq!(Ok(event.at), Timestamp::parse(event.raw["time"].as_str().unwrap()), "{name}");
             }
             (got, expected) => panic!("{name}: expected {expected:?}, got {got:?}"),

@@ -38,7 +38,7 @@ proptest! {
         prop_assert!(item["due_shard"].as_u64().unwrap() < 16);
         prop_assert_eq!(item["next_check_at"].as_u64(), Some(record.next_check_at.as_millis()));
         prop_assert_eq!(item["version"].as_u64(), Some(record.version));
-        prop_assert_eq!(item.get("event"), record.event.as_ref());
+        prop_assert_eq!(item.get("event"), record.event.as_deref());
         prop_assert_eq!(item.contains_key("config"), record.original.is_some());
         if let (Some(Value::Array(config)), Some(original)) = (item.get("config"), &record.original) {
             prop_assert_eq!(config.len(), original.items().len());
@@ -113,7 +113,7 @@ proptest! {
 
 #[test]
 fn an_item_is_spelt_as_the_original_design_spells_it() {
-    let record = Record { event: Some(json!({ "detail": {} })), ..on_demand(NOW + mins(15)) };
+    let record = Record { event: Some(json!({ "detail": {} }).into()), ..on_demand(NOW + mins(15)) };
     let item = record.to_item();
     assert_eq!(item["id"], "111122223333::shop::checkout");
     assert_eq!(

@@ -212,7 +212,12 @@ pub(crate) fn event(signal: Signal, at: Timestamp) -> Event {
 }
 
 pub(crate) fn event_of(service: ServiceId, signal: Signal, at: Timestamp) -> Event {
-    Event { raw: json!({ "signal": format!("{signal:?}"), "service": service.record_id() }), service, signal, at }
+    Event {
+        raw: json!({ "signal": format!("{signal:?}"), "service": service.record_id() }).into(),
+        service,
+        signal,
+        at,
+    }
 }
 
 // Boxed, because nested strategies of this size do not fit on a test thread's stack otherwise.
@@ -332,7 +337,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 previous: original.clone().filter(|_| phase == Phase::Watching),
                 original,
                 change,
-                event,
+                event: event.map(Into::into),
                 service_created_at,
                 episode,
                 failed_restores,

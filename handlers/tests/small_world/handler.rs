@@ -254,7 +254,7 @@ impl SmallWorld {
         let ended = match handler.why {
             Why::Sweep => pin!(reconciler.sweep()).poll(&mut context).is_ready(),
             Why::Event(signal, at) => {
-                let event = Event { service: self.ids[handler.service].clone(), signal, at, raw: Value::Null };
+                let event = Event { service: self.ids[handler.service].clone(), signal, at, raw: Value::Null.into() };
                 pin!(reconciler.on_event(&event)).poll(&mut context).is_ready()
             }
         };
