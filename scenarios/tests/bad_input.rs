@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
 }
 
@@ -562,8 +562,21 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
     ");
+}
+
+#[test]
+fn an_alarm_of_a_service_without_alarms() {
+    assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
+    error: 111111111111/web/checkout has no deployment alarms
+      --> test.toml:25:9
+       |
+    25 | alarm = { service = "web/checkout" }
+       |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ nothing would happen
+       |
+       = help: write alarms = true in its [[service]]
+    "#);
 }
 
 #[test]
@@ -578,7 +591,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
     ");
 }
 
@@ -591,7 +604,7 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, calm
     ");
 }
 
@@ -969,7 +982,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
 }
 
@@ -1035,7 +1048,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario

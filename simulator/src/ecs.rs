@@ -1,5 +1,5 @@
 //! ECS as callers see it: services, tasks, deployments, and what the API accepts. What the scheduler makes of it is in
-//! `scheduler.rs`, how a task lives in `task.rs`.
+//! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::Action;
+use crate::deployment::{Deployment, ServiceDeployment};
 use crate::market::Markets;
 use crate::ports::observe;
 use crate::spec::ServiceSpec;
@@ -42,6 +43,8 @@ pub(crate) struct Service {
     pub(crate) maximum_percent: u32,
     pub(crate) stop_timeout: Duration,
     pub(crate) circuit_breaker: bool,
+    /// Whether deployment alarms are on, with rollback.
+    pub(crate) alarms: bool,
     pub(crate) controller: Controller,
     /// Whether `status` is ACTIVE; a deleted service is not.
     pub(crate) active: bool,
@@ -57,6 +60,8 @@ pub(crate) struct Service {
     pub(crate) associated: Vec<CapacityProvider>,
     /// The primary first; the others are being replaced.
     pub(crate) deployments: Vec<Deployment>,
+    /// As `ListServiceDeployments` shows them, oldest first.
+    pub(crate) service_deployments: Vec<ServiceDeployment>,
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
     pub(crate) tasks_created: u64,
     /// Newest first, at most [`MAX_MESSAGES`].
@@ -64,21 +69,6 @@ pub(crate) struct Service {
     /// Per provider, what the scheduler knows of failed placements.
     pub(crate) placement: BTreeMap<CapacityProvider, Placement>,
     pub(crate) steady: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Deployment {
-    /// `ecs-svc/` and 19 digits.
-    pub(crate) id: String,
-    pub(crate) strategy: Strategy,
-    pub(crate) created_at: Timestamp,
-    /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
-    pub(crate) earliest_completion: Timestamp,
-    pub(crate) completed: bool,
-    /// Tasks that did not become healthy, tasks that could not be placed included (aws-facts.md §1.6).
-    pub(crate) failed_tasks: u32,
-    /// The circuit breaker has judged it; it launches no more tasks.
-    pub(crate) failed: bool,
 }
 
 /// Failed placements on one provider since the last success.
@@ -152,6 +142,7 @@ impl World {
             maximum_percent: spec.maximum_percent,
             stop_timeout: spec.stop_timeout,
             circuit_breaker: spec.circuit_breaker,
+            alarms: spec.alarms,
             controller: spec.controller.clone(),
             active: true,
             opted_out: false,
@@ -160,6 +151,7 @@ impl World {
             before_update: None,
             associated: spec.associated.clone(),
             deployments: vec![deployment],
+            service_deployments: Vec::new(),
             tasks: BTreeMap::new(),
             tasks_created: 0,
             messages: VecDeque::new(),
@@ -263,59 +255,10 @@ impl World {
             self.judge_forced_deployment(&id, changed.as_ref(), deployment);
         }
         if let Some(deployment) = deployment {
+            self.begin_service_deployment(key, &deployment);
             let reason = format!("ECS deployment {deployment} in progress.");
             self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
         }
-        self.agenda.plan(self.now, Action::Schedule(key));
-    }
-
-    /// A new primary deployment on the service's strategy; returns its id.
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
-        let strategy = self.ecs.service(key).strategy.clone();
-        let deployment = self.new_deployment(&strategy);
-        let id = deployment.id.clone();
-        self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
-        let service = self.ecs.service_mut(key);
-        service.deployments.insert(0, deployment);
-        // A service update resets the scheduler's patience (aws-facts.md §3).
-        service.placement.clear();
-        service.steady = false;
-        id
-    }
-
-    fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
-        let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
-        Deployment {
-            id: format!("ecs-svc/{digits}"),
-            strategy: strategy.clone(),
-            created_at: self.now,
-            earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
-            completed: false,
-            failed_tasks: 0,
-            failed: false,
-        }
-    }
-
-    /// The circuit breaker's rollback: a new deployment on the strategy of the last completed one. `strategy` on the service
-    /// goes back too (aws-facts.md §12h: not known, the worse case is assumed).
-    pub(crate) fn roll_back(&mut self, key: ServiceKey) {
-        let service = self.ecs.service_mut(key);
-        service.deployments[0].failed = true;
-        let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
-        self.emit_deployment(
-            key,
-            "SERVICE_DEPLOYMENT_FAILED",
-            &failed,
-            "ECS deployment circuit breaker: task failed to start.",
-        );
-        // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
-        let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
-        self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
-        self.oracle.rolled_back(&id);
-        self.ecs.service_mut(key).strategy = strategy;
-        let deployment = self.begin_deployment(key);
-        let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
         self.agenda.plan(self.now, Action::Schedule(key));
     }
 }

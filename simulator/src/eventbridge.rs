@@ -26,7 +26,7 @@ mod patterns {
 #[derive(Debug)]
 pub(crate) struct EventBridge {
     /// Rule on the default bus of every onboarded account; its target is the central bus.
-    forwarding: Pattern,
+    pub(crate) forwarding: Pattern,
     /// Rules on the central bus with the queue each targets.
     central: Vec<(Pattern, usize)>,
 }
@@ -203,7 +203,7 @@ impl World {
         let id = &self.ecs.service(key).id;
         let arn = id.arn();
         let detail = json!({
-            "eventType": "INFO",
+            "eventType": if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" },
             "eventName": event_name,
             "clusterArn": id.cluster_arn(),
             "deploymentId": deployment,

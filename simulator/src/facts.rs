@@ -27,6 +27,9 @@ pub struct Facts {
     pub placement_retry_cap: Duration,
     /// Whether a task that cannot be placed counts as failed for the circuit breaker (aws-facts.md §1.6).
     pub breaker_counts_placement: bool,
+    /// Whether a lost task of a revision that is being replaced comes back with that revision; the guide says so for unhealthy
+    /// tasks, for interrupted ones it is inferred (aws-facts.md §3).
+    pub old_revision_replaces: bool,
     /// Identical service events are suppressed for this long (aws-facts.md §2.6).
     pub suppress_repeats: Duration,
     /// Least time from a deployment's start to COMPLETED, also with nothing to move (aws-facts.md §10).
@@ -121,6 +124,7 @@ impl Default for Facts {
             placement_retry: Duration::from_secs(30),
             placement_retry_cap: Duration::from_secs(300),
             breaker_counts_placement: true,
+            old_revision_replaces: true,
             suppress_repeats: Duration::from_secs(6 * 3600),
             empty_deployment: Span::secs(60, 90),
             event_latency: Span::millis(100, 2000),

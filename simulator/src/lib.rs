@@ -10,10 +10,12 @@
 //! | what does AWS not promise, and what do we assume? | [`facts`] |
 //! | how are tasks placed and deployments rolled? | `scheduler.rs` |
 //! | what does `UpdateService` accept? | `ecs.rs` |
+//! | how does a deployment begin and end? | `deployment.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
 
 mod agenda;
+mod deployment;
 pub mod dice;
 mod ecs;
 mod eventbridge;

@@ -47,6 +47,8 @@ pub struct ServiceSpec {
     pub maximum_percent: u32,
     /// Whether the deployment circuit breaker is on, with rollback.
     pub circuit_breaker: bool,
+    /// Whether deployment alarms are on, with rollback (aws-facts.md §1.6).
+    pub alarms: bool,
     /// Providers associated with the cluster.
     pub associated: Vec<CapacityProvider>,
     /// Who runs deployments.
@@ -65,6 +67,7 @@ impl ServiceSpec {
             minimum_healthy_percent: 100,
             maximum_percent: 200,
             circuit_breaker: false,
+            alarms: false,
             associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
             controller: Controller::Rolling,
             stop_timeout: Duration::from_secs(30),
@@ -135,6 +138,16 @@ pub enum WorldEvent {
         service: ServiceId,
         /// Whether the tag is there from now on.
         off: bool,
+    },
+    /// A deployment alarm of the service goes off.
+    Alarm {
+        /// Whose.
+        service: ServiceId,
+    },
+    /// The owner asks ECS to roll the running deployment back: `StopServiceDeployment` with `ROLLBACK`.
+    RollBack {
+        /// Of which service.
+        service: ServiceId,
     },
     /// The owner deploys: a new deployment on the strategy as it is.
     Deploy {

@@ -12,6 +12,9 @@ use crate::ecs::{ServiceKey, TaskKey};
 use crate::trace::Happening;
 use crate::world::World;
 
+/// `stopCode` of a task that the scheduler itself stops.
+pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
+
 #[derive(Debug)]
 pub(crate) struct Task {
     /// 32 hexadecimal digits.
@@ -83,14 +86,14 @@ impl World {
     /// Tasks of a new world, running and healthy since before it began.
     pub(crate) fn start_settled_tasks(&mut self, key: ServiceKey) {
         for _ in 0..self.ecs.service(key).desired {
-            let provider = self.next_provider(key, &[]);
-            let task = self.add_task(key, &provider);
+            let provider = self.next_provider(key, 0, &[]);
+            let task = self.add_task(key, 0, &provider);
             self.set_running(key, task, self.now - self.facts.healthy_after);
         }
     }
 
     /// A task in PROVISIONING; the caller has made sure that its market has room.
-    pub(crate) fn add_task(&mut self, key: ServiceKey, provider: &CapacityProvider) -> TaskKey {
+    pub(crate) fn add_task(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> TaskKey {
         let step_at = self.now + self.dice.ecs.within(self.facts.provisioning);
         let id = self.dice.ecs.hex(32);
         let now = self.now;
@@ -101,7 +104,7 @@ impl World {
             task,
             Task {
                 id,
-                deployment: service.deployments[0].id.clone(),
+                deployment: service.deployments[deployment].id.clone(),
                 provider: provider.clone(),
                 status: Status::Provisioning,
                 created_at: now,
@@ -168,8 +171,15 @@ impl World {
         if state.stop.is_some() {
             return;
         }
+        let lost = stop.code != Some(SCHEDULER);
         state.stop = Some(stop);
-        if state.status == Status::Running && !drain.is_zero() {
+        let (deployment, running) = (state.deployment.clone(), state.status == Status::Running);
+        if lost {
+            let replaced = self.ecs.service_mut(key).deployments.iter_mut().skip(1);
+            replaced.filter(|d| d.id == deployment).for_each(|d| d.lost += 1);
+        }
+        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        if running && !drain.is_zero() {
             state.step_at = Some(at);
             self.agenda.plan(at, Action::Task(key, task));
             self.emit_task(key, task);

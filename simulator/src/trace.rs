@@ -31,6 +31,17 @@ pub enum Caller {
     Recovery,
 }
 
+/// Why ECS rolls a deployment back (aws-facts.md §1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollbackCause {
+    /// The deployment circuit breaker.
+    Breaker,
+    /// A deployment alarm.
+    Alarm,
+    /// `StopServiceDeployment` with `ROLLBACK`, by the owner.
+    Owner,
+}
+
 /// What can happen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happening {
@@ -124,11 +135,15 @@ pub enum Happening {
     },
     /// Faults end.
     Calm,
-    /// The circuit breaker brought back the last deployment that was completed.
+    /// ECS brought back the last deployment that was completed.
     RolledBack {
         /// Its strategy.
         strategy: Strategy,
+        /// Why.
+        cause: RollbackCause,
     },
+    /// A deployment alarm of the service went off.
+    Alarm,
     /// A deployment reached COMPLETED.
     DeploymentCompleted {
         /// Its strategy.
@@ -285,7 +300,15 @@ impl fmt::Display for Happening {
                 write!(f, "role CentralSpotAutomationRole {role} in {}", list(accounts))
             }
             Self::Calm => f.write_str("faults end"),
-            Self::RolledBack { strategy } => write!(f, "circuit breaker rolls back to {strategy}"),
+            Self::RolledBack { strategy, cause } => {
+                let who = match cause {
+                    RollbackCause::Breaker => "circuit breaker rolls",
+                    RollbackCause::Alarm => "alarm rolls",
+                    RollbackCause::Owner => "ECS rolls",
+                };
+                write!(f, "{who} back to {strategy}")
+            }
+            Self::Alarm => f.write_str("deployment alarm goes off"),
             Self::Phase { from, to, reason } => {
                 let name = |phase: &Option<Phase>| phase.map_or("-".to_owned(), |p| p.to_string());
                 write!(f, "{} → {}: {reason}", name(from), name(to))

@@ -142,6 +142,8 @@ impl World {
                 self.facts.calm();
                 self.record(None, Happening::Calm);
             }
+            WorldEvent::Alarm { service } => self.alarm(&service),
+            WorldEvent::RollBack { service } => self.owner_rolls_back(&service),
             WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
             WorldEvent::Deploy { service } => self.owner_deploys(&service),
             WorldEvent::DeleteService { service } => self.owner_deletes(&service),

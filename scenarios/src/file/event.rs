@@ -24,6 +24,8 @@ const ACTIONS: &[(&str, Read)] = &[
     ("put_events", put_events),
     ("update_service", update_service),
     ("deploy", deploy),
+    ("roll_back", roll_back),
+    ("alarm", alarm),
     ("delete_service", delete_service),
     ("create_service", create_service),
     ("opt_out", opt_out),
@@ -132,6 +134,21 @@ fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 
 fn deploy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     only_service("`deploy`", value, stage).map(|service| WorldEvent::Deploy { service })
+}
+
+fn roll_back(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`roll_back`", value, stage).map(|service| WorldEvent::RollBack { service })
+}
+
+fn alarm(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`alarm`", &["service"])?;
+    let service = service_of(&table, stage)?;
+    if service.alarms {
+        return Ok(WorldEvent::Alarm { service: service.id.clone() });
+    }
+    Err(table
+        .fault(format!("{} has no deployment alarms", service.id), "nothing would happen")
+        .help("write alarms = true in its [[service]]"))
 }
 
 fn delete_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {

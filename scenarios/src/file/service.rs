@@ -29,6 +29,7 @@ const KEYS: &[&str] = &[
     "maximum_percent",
     "stop_timeout",
     "circuit_breaker",
+    "alarms",
     "controller",
     "cluster_providers",
 ];
@@ -81,6 +82,7 @@ fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        alarms: table.get("alarms").map_or(Ok(false), Value::boolean)?,
         circuit_breaker: table.get("circuit_breaker").map_or(Ok(false), Value::boolean)?,
         controller: table.get("controller").map_or(Ok(Controller::Rolling), controller)?,
         associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,

@@ -12,6 +12,7 @@ use crate::agenda::{Action, GENESIS};
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::facts::Facts;
 use crate::market::Markets;
+use crate::pattern::Pattern;
 use crate::spec::{Capacity, Loss, ServiceSpec, WorldSpec};
 use crate::task::Task;
 use crate::trace::{Caller, Happening};
@@ -151,6 +152,17 @@ impl Bench {
         self.world.set_spot(&accounts, capacity, loss);
     }
 
+    pub(crate) fn set_on_demand(&mut self, capacity: Capacity) {
+        let accounts = self.world.spec.accounts.clone();
+        self.world.set_on_demand(&accounts, capacity);
+    }
+
+    /// From now on every event leaves the account.
+    pub(crate) fn forward_everything(&mut self) {
+        let pattern = Pattern::parse(r#"{ "source": ["aws.ecs"] }"#).expect("a valid pattern");
+        self.world.bus.forwarding = pattern;
+    }
+
     pub(crate) fn interrupt(&mut self, tasks: u32) {
         self.world.interrupt(KEY, tasks);
     }
@@ -201,6 +213,15 @@ impl Bench {
     /// When something of a kind happened, since the start of the world.
     pub(crate) fn times(&self, kind: impl Fn(&Happening) -> bool) -> Vec<Timestamp> {
         self.world.trace.iter().filter(|e| kind(&e.what)).map(|e| GENESIS + e.at).collect()
+    }
+
+    /// Deployment events that left the account: type, name, deployment, reason.
+    pub(crate) fn deployment_events(&self) -> Vec<String> {
+        let text = |e: &Value, field: &str| e["detail"][field].as_str().unwrap_or_default().to_owned();
+        let told = self.events.iter().filter(|e| e["detail-type"] == "ECS Deployment State Change");
+        let line =
+            |e: &Value| ["eventType", "eventName", "deploymentId", "reason"].map(|field| text(e, field)).join(" ");
+        told.map(line).collect()
     }
 
     /// Placement failure events that left the account.
