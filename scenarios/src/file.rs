@@ -8,6 +8,7 @@ mod event;
 mod expect;
 mod faults;
 mod policy;
+mod quotas;
 mod service;
 mod strategy;
 mod suggest;
@@ -50,6 +51,7 @@ const KEYS: &[&str] = &[
     "restore_schedule",
     "policy",
     "faults",
+    "quotas",
     "service",
     "at",
     "expect",
@@ -191,7 +193,8 @@ fn scenario(text: &str) -> Step<Scenario> {
     let duration = end.duration(SECOND..=LONGEST)?;
     let world = world(&root, end, duration)?;
     let expectations = expect::read_all(&root, &world.services, duration)?;
-    let facts = faults::read(root.get("faults"))?;
+    let mut facts = faults::read(root.get("faults"))?;
+    quotas::read(root.get("quotas"), &mut facts)?;
     Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 

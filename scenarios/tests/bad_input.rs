@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
 }
 
@@ -105,7 +105,7 @@ fn an_unknown_key_of_the_scenario() {
     2 | replicas = 3
       | ^^^^^^^^ not a key of this table
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
     ");
 }
 
@@ -567,6 +567,43 @@ fn an_event_without_an_action() {
 }
 
 #[test]
+fn a_task_size_that_fargate_does_not_have() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\ncpu = 300"), @"
+    error: `cpu` = 300 is not a size of a Fargate task
+      --> test.toml:10:7
+       |
+    10 | cpu = 300
+       |       ^^^ allowed: 256, 512, 1024, 2048, 4096, 8192, 16384
+    ");
+}
+
+#[test]
+fn a_launch_rate_without_a_burst() {
+    assert_snapshot!(shown("[[service]]", "[quotas]\nlaunches_per_second = 20\n[[service]]"), @"
+    error: [quotas] has no `launch_burst`
+     --> test.toml:5:1
+      |
+    5 | [quotas]
+      | ^^^^^^^^ `launch_burst` is missing
+      |
+      = help: write for example: launch_burst = 100
+    ");
+}
+
+#[test]
+fn an_unknown_quota() {
+    assert_snapshot!(shown("[[service]]", "[quotas]\nspot_vcpus = 20\n[[service]]"), @"
+    error: unknown key `spot_vcpus` in [quotas]
+     --> test.toml:6:1
+      |
+    6 | spot_vcpus = 20
+      | ^^^^^^^^^^ did you mean `spot_vcpu`?
+      |
+      = help: known here: on_demand_vcpu, spot_vcpu, launch_burst, launches_per_second
+    ");
+}
+
+#[test]
 fn an_alarm_of_a_service_without_alarms() {
     assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
     error: 111111111111/web/checkout has no deployment alarms
@@ -982,7 +1019,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
 }
 
@@ -1048,7 +1085,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario
@@ -1057,7 +1094,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     1 | titel    = "A test"
       | ^^^^^ did you mean `title`?
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
     "#);
 }
 

@@ -106,6 +106,7 @@ impl World {
         // A service update resets the scheduler's patience (aws-facts.md §3).
         service.placement.clear();
         service.steady = false;
+        service.stuck_told_at = None;
         id
     }
 

@@ -69,6 +69,15 @@ pub(crate) struct Service {
     /// Per provider, what the scheduler knows of failed placements.
     pub(crate) placement: BTreeMap<CapacityProvider, Placement>,
     pub(crate) steady: bool,
+    /// When its event log last said so.
+    pub(crate) steady_told_at: Timestamp,
+    /// When it last said that a deployment's bounds let nothing start or stop.
+    pub(crate) stuck_told_at: Option<Timestamp>,
+    /// Until when it launches nothing, because the account launches too fast.
+    pub(crate) throttled_until: Option<Timestamp>,
+    pub(crate) throttled_told_at: Option<Timestamp>,
+    /// Size of a task in CPU units, 1024 to a vCPU.
+    pub(crate) cpu: u32,
 }
 
 /// Failed placements on one provider since the last success.
@@ -157,7 +166,13 @@ impl World {
             messages: VecDeque::new(),
             placement: BTreeMap::new(),
             steady: true,
+            steady_told_at: self.now,
+            stuck_told_at: None,
+            throttled_until: None,
+            throttled_told_at: None,
+            cpu: spec.cpu,
         });
+        self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
         self.ecs.by_id.insert(spec.id.clone(), key);
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
         self.start_settled_tasks(key);

@@ -1,6 +1,7 @@
 //! EventBridge: ECS events from a workload account's default bus through its forwarding rule to the central bus, and from
 //! there by the cell's rules to the queues. The rules' patterns are the files that are deployed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handlers::event::{ECS_SOURCE, SYNTHETIC_SOURCE};
@@ -12,6 +13,7 @@ use crate::agenda::Action;
 use crate::ecs::{ServiceKey, TaskKey};
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
 use crate::pattern::{Pattern, PatternError};
+use crate::task::Status;
 use crate::trace::Happening;
 use crate::world::World;
 
@@ -23,10 +25,14 @@ mod patterns {
     pub(super) const INTERRUPTION: &str = include_str!("../../handlers/event-patterns/interruption.json");
 }
 
+const TASK_STATE_CHANGE: &str = "ECS Task State Change";
+
 #[derive(Debug)]
 pub(crate) struct EventBridge {
     /// Rule on the default bus of every onboarded account; its target is the central bus.
-    pub(crate) forwarding: Pattern,
+    forwarding: Pattern,
+    /// Changes of tasks that the forwarding rule could let pass, by status and whether the task is on Spot.
+    passing: BTreeSet<(Status, bool)>,
     /// Rules on the central bus with the queue each targets.
     central: Vec<(Pattern, usize)>,
 }
@@ -41,7 +47,33 @@ impl EventBridge {
         if synthetic {
             central.push((Pattern::parse(patterns::SYNTHETIC)?, PLACEMENT_FAILURE_QUEUE));
         }
-        Ok(Self { forwarding: Pattern::parse(patterns::WORKLOAD_FORWARDING)?, central })
+        let mut bus =
+            Self { forwarding: Pattern::parse(patterns::WORKLOAD_FORWARDING)?, passing: BTreeSet::new(), central };
+        bus.look_at_statuses();
+        Ok(bus)
+    }
+
+    /// Another forwarding rule.
+    #[cfg(test)]
+    pub(crate) fn forward(&mut self, pattern: Pattern) {
+        self.forwarding = pattern;
+        self.look_at_statuses();
+    }
+
+    fn look_at_statuses(&mut self) {
+        let kinds = Status::ALL.iter().flat_map(|status| [(*status, true), (*status, false)]);
+        let could_pass = |(status, on_spot): &(Status, bool)| {
+            let provider = if *on_spot { CapacityProvider::FargateSpot } else { CapacityProvider::Fargate };
+            let detail = json!({ "lastStatus": status.name(), "capacityProviderName": provider });
+            let known = json!({ "source": ECS_SOURCE, "detail-type": TASK_STATE_CHANGE, "detail": detail });
+            self.forwarding.could_match(&known)
+        };
+        self.passing = kinds.filter(could_pass).collect();
+    }
+
+    /// Whether anybody could hear of a task that is now in this status.
+    pub(crate) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
+        self.passing.contains(&(status, *provider == CapacityProvider::FargateSpot))
     }
 }
 
@@ -141,6 +173,16 @@ impl World {
         let id = service.id.clone();
         let Some(task) = service.tasks.get_mut(&task) else { return };
         task.version += 1;
+        let heard = self.bus.hears_of(task.status, &task.provider);
+        if !heard {
+            // Most changes leave the account nowhere; their events are not even made.
+            let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status);
+            if !status.is_passing() {
+                self.dice.bus.uuid();
+                self.record(Some(&id), Happening::Task { task: name, provider, status: status.name() });
+            }
+            return;
+        }
         let arn =
             format!("arn:{}:ecs:{}:{}:task/{}/{}", id.region.partition(), id.region, id.account, id.cluster, task.id);
         let mut detail = json!({
@@ -166,7 +208,7 @@ impl World {
         }
         let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
         self.record(Some(&id), Happening::Task { task: name, provider, status });
-        self.emit(key, "ECS Task State Change", &arn, detail);
+        self.emit(key, TASK_STATE_CHANGE, &arn, detail);
     }
 
     /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
@@ -181,6 +223,11 @@ impl World {
     /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
     pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
         self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", json!({}));
+    }
+
+    /// `ECS_OPERATION_THROTTLED` (aws-facts.md §2.2).
+    pub(crate) fn emit_throttled(&mut self, key: ServiceKey) {
+        self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", json!({}));
     }
 
     fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {

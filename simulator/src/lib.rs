@@ -24,6 +24,7 @@ mod lambda;
 pub mod ledger;
 mod limits;
 mod market;
+mod messages;
 mod oracle;
 mod owner;
 pub mod pattern;

@@ -56,6 +56,11 @@ impl Pattern {
     pub fn matches(&self, event: &Value) -> bool {
         event.as_object().is_some_and(|fields| self.0.holds(Some(fields)))
     }
+
+    /// Whether an event with these fields can match, whatever its other fields are. May err on the side of yes.
+    pub(crate) fn could_match(&self, known: &Value) -> bool {
+        known.as_object().is_some_and(|fields| self.0.could_hold(fields))
+    }
 }
 
 /// Why EventBridge would refuse a pattern: its exception, its words, then where and what would be right.
@@ -122,6 +127,14 @@ impl Object {
                 Field::Leaf(leaf) => leaf.holds_at(value),
             }
         }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.holds(event)))
+    }
+
+    fn could_hold(&self, known: &Map<String, Value>) -> bool {
+        self.fields.iter().all(|(name, field)| match (field, known.get(&**name)) {
+            (Field::Object(object), Some(Value::Object(fields))) => object.could_hold(fields),
+            (Field::Leaf(leaf), value @ Some(_)) => leaf.holds_at(value),
+            _ => true,
+        }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.could_hold(known)))
     }
 
     fn holds_at(&self, value: Option<&Value>) -> bool {

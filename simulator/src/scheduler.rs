@@ -7,6 +7,8 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 
 use crate::agenda::Action;
 use crate::ecs::{ServiceKey, TaskKey};
+use crate::market::Obstacle;
+use crate::messages::{NO_CAPACITY, OVER_QUOTA};
 use crate::task::{SCHEDULER, Stop};
 use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
@@ -20,6 +22,7 @@ impl World {
         self.stop_replaced(key);
         self.complete_deployment(key);
         self.note_steady_state(key);
+        self.note_stuck(key);
     }
 
     fn start_tasks(&mut self, key: ServiceKey) {
@@ -130,17 +133,25 @@ impl World {
         if placement.retry_at.is_some_and(|at| now < at) {
             return false;
         }
-        let account = service.id.account.clone();
-        let has_room = self.ecs.markets.get_mut(&account).is_some_and(|markets| {
-            let market = markets.of(provider);
-            market.capacity.has_room(market.used)
-        });
-        if has_room {
-            self.ecs.service_mut(key).placement.remove(provider);
-        } else {
-            self.placement_failed(key, deployment, provider);
+        if service.throttled_until.is_some_and(|until| now < until) {
+            return false;
         }
-        has_room
+        let (account, cpu) = (service.id.account.clone(), service.cpu);
+        let quota = match provider {
+            CapacityProvider::FargateSpot => self.facts.spot_vcpu_quota,
+            _ => self.facts.on_demand_vcpu_quota,
+        };
+        let rate = self.facts.launch_bucket;
+        let markets = self.ecs.markets.get_mut(&account);
+        let launched = markets.map_or(Err(Obstacle::Capacity), |m| m.of(provider).launch(now, cpu, quota, rate));
+        match launched {
+            Ok(()) => {
+                self.ecs.service_mut(key).placement.remove(provider);
+            }
+            Err(Obstacle::LaunchRate) => self.launch_throttled(key),
+            Err(obstacle) => self.placement_failed(key, deployment, provider, obstacle),
+        }
+        launched.is_ok()
     }
 
     /// A task of a deployment did not become healthy. Three in a row are said to be the application's fault; the circuit
@@ -163,7 +174,13 @@ impl World {
         }
     }
 
-    fn placement_failed(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) {
+    fn placement_failed(
+        &mut self,
+        key: ServiceKey,
+        deployment: usize,
+        provider: &CapacityProvider,
+        obstacle: Obstacle,
+    ) {
         if self.facts.breaker_counts_placement {
             self.task_failed(key, deployment);
         }
@@ -181,7 +198,9 @@ impl World {
         let fresh = placement.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
         let id = service.id.clone();
         let on_spot = *provider == CapacityProvider::FargateSpot;
-        let silent = on_spot && self.ecs.markets.get(&id.account).is_some_and(|m| m.spot_is_silent);
+        let silent = on_spot
+            && obstacle == Obstacle::Capacity
+            && self.ecs.markets.get(&id.account).is_some_and(|m| m.spot_is_silent);
         self.agenda.plan(retry_at, Action::Schedule(key));
         if on_spot {
             self.ledgers[key.0].loss(now);
@@ -196,13 +215,11 @@ impl World {
         if silent && !first {
             return;
         }
-        self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced: !silent });
+        let over_quota = obstacle == Obstacle::Quota;
+        let announced = !silent;
+        self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced, over_quota });
         if !silent {
-            self.ecs.service_mut(key).say(
-                now,
-                "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a \
-                 different availability zone.",
-            );
+            self.ecs.service_mut(key).say(now, if over_quota { OVER_QUOTA } else { NO_CAPACITY });
             self.emit_placement_failure(key, provider);
         }
     }
@@ -255,25 +272,6 @@ impl World {
         let drain = drain.min(service.stop_timeout);
         let reason = format!("{why} (deployment {})", service.primary().id);
         self.stop_task(key, task, Stop { code: Some(SCHEDULER), reason }, drain);
-    }
-
-    /// Steady says that counts match, nothing about the provider (aws-facts.md §2.6). Tasks count once they are healthy: those
-    /// that fail soon after they run make no service steady.
-    fn note_steady_state(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
-        let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();
-        let steady = service.primary().completed && healthy == service.desired as usize;
-        if steady && !service.steady {
-            let service = self.ecs.service_mut(key);
-            service.say(now, "has reached a steady state.");
-            service.placement.clear();
-            let id = service.id.clone();
-            self.ledgers[key.0].steady();
-            self.record(Some(&id), Happening::SteadyState);
-            self.emit_steady_state(key);
-        }
-        self.ecs.service_mut(key).steady = steady;
     }
 }
 

@@ -49,6 +49,8 @@ pub struct ServiceSpec {
     pub circuit_breaker: bool,
     /// Whether deployment alarms are on, with rollback (aws-facts.md §1.6).
     pub alarms: bool,
+    /// Size of a task in CPU units, 1024 to a vCPU; counts against the account's vCPU quota (aws-facts.md §4).
+    pub cpu: u32,
     /// Providers associated with the cluster.
     pub associated: Vec<CapacityProvider>,
     /// Who runs deployments.
@@ -68,6 +70,7 @@ impl ServiceSpec {
             maximum_percent: 200,
             circuit_breaker: false,
             alarms: false,
+            cpu: 256,
             associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
             controller: Controller::Rolling,
             stop_timeout: Duration::from_secs(30),

@@ -102,6 +102,8 @@ pub enum Happening {
         provider: CapacityProvider,
         /// Whether an event says so.
         announced: bool,
+        /// Whether it is the account's vCPU quota that is used up, not AWS's capacity.
+        over_quota: bool,
     },
     /// `UpdateService` was accepted.
     Updated {
@@ -259,7 +261,10 @@ impl fmt::Display for Happening {
             Self::Interrupted { task } => write!(f, "Spot task {task} gets the two-minute warning"),
             Self::Vanished { task } => write!(f, "Spot task {task} vanishes"),
             Self::Task { task, provider, status } => write!(f, "task {task} on {provider} is {status}"),
-            Self::PlacementFailure { provider, announced } => {
+            Self::PlacementFailure { provider, over_quota: true, .. } => {
+                write!(f, "the account's vCPU quota on {provider} is used up")
+            }
+            Self::PlacementFailure { provider, announced, .. } => {
                 let silence = if *announced { "" } else { " (no event)" };
                 write!(f, "{provider} has no capacity for its tasks{silence}")
             }

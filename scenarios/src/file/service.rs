@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "cluster",
     "name",
     "desired",
+    "cpu",
     "strategy",
     "minimum_healthy_percent",
     "maximum_percent",
@@ -82,12 +83,24 @@ fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        cpu: table.get("cpu").map_or(Ok(256), cpu)?,
         alarms: table.get("alarms").map_or(Ok(false), Value::boolean)?,
         circuit_breaker: table.get("circuit_breaker").map_or(Ok(false), Value::boolean)?,
         controller: table.get("controller").map_or(Ok(Controller::Rolling), controller)?,
         associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,
         ..ServiceSpec::new(id, desired, strategy)
     })
+}
+
+/// A task's size in CPU units; Fargate has these (aws-facts.md §4 counts them in vCPU of 1024).
+fn cpu(value: Value<'_>) -> Result<u32> {
+    const SIZES: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
+    let units = value.integer(0..=SIZES[6])?;
+    if SIZES.contains(&units) {
+        return Ok(units);
+    }
+    let sizes = SIZES.map(|size| size.to_string()).join(", ");
+    Err(value.fault("is not a size of a Fargate task", format!("allowed: {sizes}")))
 }
 
 /// `deploymentController.type`.

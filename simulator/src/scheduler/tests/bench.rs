@@ -160,7 +160,7 @@ impl Bench {
     /// From now on every event leaves the account.
     pub(crate) fn forward_everything(&mut self) {
         let pattern = Pattern::parse(r#"{ "source": ["aws.ecs"] }"#).expect("a valid pattern");
-        self.world.bus.forwarding = pattern;
+        self.world.bus.forward(pattern);
     }
 
     pub(crate) fn interrupt(&mut self, tasks: u32) {
