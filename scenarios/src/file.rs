@@ -7,6 +7,7 @@ mod cursor;
 mod event;
 mod expect;
 mod faults;
+mod market;
 mod policy;
 mod quotas;
 mod service;

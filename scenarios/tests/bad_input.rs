@@ -604,6 +604,81 @@ fn an_unknown_quota() {
 }
 
 #[test]
+fn a_market_that_does_two_things_at_once() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ capacity = 0, flapping = { up = \"10m\", down = \"5m\" } }"), @r#"
+    error: one market cannot do both `capacity` and `flapping`
+      --> test.toml:21:24
+       |
+    21 | spot = { capacity = 0, flapping = { up = "10m", down = "5m" } }
+       |          --------      ^^^^^^^^ give it an [[at]] of its own
+       |          |
+       |          the first one
+    "#);
+}
+
+#[test]
+fn a_market_that_does_nothing() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ accounts = [\"111111111111\"] }"), @r#"
+    error: `spot` has no `capacity`
+      --> test.toml:21:8
+       |
+    21 | spot = { accounts = ["111111111111"] }
+       |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `capacity` is missing
+       |
+       = help: write for example: capacity = 0
+    "#);
+}
+
+#[test]
+fn a_loss_beside_a_shape() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ rebalance = 2, loss = \"silent\" }"), @r#"
+    error: `loss` has no meaning here
+      --> test.toml:21:25
+       |
+    21 | spot = { rebalance = 2, loss = "silent" }
+       |                         ^^^^ it goes with `capacity`
+    "#);
+}
+
+#[test]
+fn a_slow_return_that_never_ends() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ slow_return = { per_minute = 0, until = 10 } }"), @"
+    error: `per_minute` = 0 is out of range
+      --> test.toml:21:39
+       |
+    21 | spot = { slow_return = { per_minute = 0, until = 10 } }
+       |                                       ^ allowed is 1 to 1000000
+    ");
+}
+
+#[test]
+fn a_random_market_whose_longest_outage_is_shorter_than_the_shortest() {
+    let random = "{ random = { every = \"6h\", shortest = \"1h\", longest = \"2m\" } }";
+    assert_snapshot!(shown("{ capacity = 0 }", random), @r#"
+    error: `longest` = "2m" is less than the shortest
+      --> test.toml:21:62
+       |
+    21 | spot = { random = { every = "6h", shortest = "1h", longest = "2m" } }
+       |                                              ----            ^^^^ write a time no shorter than it
+       |                                              |
+       |                                              the shortest
+    "#);
+}
+
+#[test]
+fn a_flapping_market_without_a_gap() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ flapping = { up = \"10m\" } }"), @r#"
+    error: `flapping` has no `down`
+      --> test.toml:21:21
+       |
+    21 | spot = { flapping = { up = "10m" } }
+       |                     ^^^^^^^^^^^^^^ `down` is missing
+       |
+       = help: write for example: down = "10m"
+    "#);
+}
+
+#[test]
 fn an_alarm_of_a_service_without_alarms() {
     assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
     error: 111111111111/web/checkout has no deployment alarms

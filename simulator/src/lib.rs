@@ -33,6 +33,7 @@ pub mod planted;
 mod ports;
 mod run;
 mod scheduler;
+mod shape;
 pub mod spec;
 mod sqs;
 mod table;

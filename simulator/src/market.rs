@@ -95,7 +95,13 @@ impl Markets {
 }
 
 impl World {
+    /// A change of the Spot market, which ends the shape it had.
     pub(crate) fn set_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
+        self.end_shapes(accounts);
+        self.move_spot(accounts, capacity, loss);
+    }
+
+    pub(crate) fn move_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
         self.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
         for account in accounts {
             let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
@@ -123,19 +129,36 @@ impl World {
 
     /// Takes Spot tasks of an account back until `most` are left, each at its own moment.
     fn reclaim(&mut self, account: &AccountId, most: u32, how: Reclaim) {
-        let mut tasks: Vec<(ServiceKey, TaskKey)> = Vec::new();
-        for (id, key) in &self.ecs.by_id {
-            if id.account == *account {
-                let service = self.ecs.service(*key);
-                let spot = service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
-                tasks.extend(spot.map(|(task, _)| (*key, *task)));
-            }
-        }
+        let mut tasks = self.spot_tasks(account);
         while tasks.len() > most as usize {
             let pick = self.dice.ecs.below(tasks.len() as u64) as usize;
             let (service, task) = tasks.swap_remove(pick);
             let at = self.now + self.dice.ecs.within(self.facts.reclaim_spread);
             self.agenda.plan(at, Action::Reclaim(service, task, how));
+        }
+    }
+
+    fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
+        let mut tasks = Vec::new();
+        for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
+            let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+            tasks.extend(spot.map(|(task, _)| (*key, *task)));
+        }
+        tasks
+    }
+
+    /// Takes running Spot tasks away without a warning, each at its own moment; the market has room for new ones.
+    pub(crate) fn rebalance_spot(&mut self, accounts: &[AccountId], most: u32) {
+        self.record(None, Happening::SpotRebalance { accounts: accounts.to_vec(), tasks: most });
+        for account in accounts {
+            let mut tasks = self.spot_tasks(account);
+            tasks.retain(|(key, task)| self.ecs.service(*key).tasks.get(task).is_some_and(|t| t.is_running()));
+            for _ in 0..(most as usize).min(tasks.len()) {
+                let pick = self.dice.market.below(tasks.len() as u64) as usize;
+                let (service, task) = tasks.swap_remove(pick);
+                let at = self.now + self.dice.market.within(self.facts.reclaim_spread);
+                self.agenda.plan(at, Action::Reclaim(service, task, Reclaim::Silently));
+            }
         }
     }
 

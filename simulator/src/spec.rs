@@ -99,6 +99,20 @@ pub enum WorldEvent {
         /// What becomes of running tasks above the new capacity, and whether the shortage is announced.
         loss: Loss,
     },
+    /// The Spot market of some accounts takes a shape over time, until the next change of it.
+    SpotShape {
+        /// Whose market; they go up and down together.
+        accounts: Vec<AccountId>,
+        /// Which.
+        shape: SpotShape,
+    },
+    /// Running Spot tasks of some accounts vanish without a warning while the market stays as it is; ECS replaces them.
+    SpotRebalance {
+        /// Whose tasks.
+        accounts: Vec<AccountId>,
+        /// How many per account; more than there are means all.
+        tasks: u32,
+    },
     /// The On-Demand market of some accounts changes; running tasks stay.
     OnDemand {
         /// Whose market.
@@ -227,6 +241,35 @@ impl fmt::Display for Capacity {
             Self::Unlimited => f.write_str("unlimited"),
         }
     }
+}
+
+/// How a Spot market goes on. AWS publishes nothing about lengths and rates of shortages (aws-facts.md §3, §10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpotShape {
+    /// Gone, back, gone again; begins with a gap.
+    Flapping {
+        /// How long it is unlimited.
+        up: Duration,
+        /// How long it has nothing.
+        down: Duration,
+    },
+    /// Nothing, then some tasks more with every minute, from the first one on; unlimited once it has `until` tasks.
+    SlowReturn {
+        /// Tasks more per minute, at least 1.
+        per_minute: u32,
+        /// Tasks at which the shortage is over.
+        until: u32,
+    },
+    /// Outages by chance, with lengths of a heavy tail: bounded Pareto with exponent 1, so that half of the outages are shorter
+    /// than about twice `shortest` and the longest are as long as `longest`.
+    Random {
+        /// Mean time from the end of an outage to the begin of the next; drawn uniformly from 0 to twice that.
+        every: Duration,
+        /// Shortest outage, above zero.
+        shortest: Duration,
+        /// Longest outage.
+        longest: Duration,
+    },
 }
 
 /// How Spot takes tasks away when its capacity falls below what runs.

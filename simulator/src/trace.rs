@@ -8,7 +8,7 @@ use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde::Serialize;
 
-use crate::spec::{Capacity, Loss, Role};
+use crate::spec::{Capacity, Loss, Role, SpotShape};
 
 /// One happening.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +53,20 @@ pub enum Happening {
         capacity: Capacity,
         /// How tasks above it go.
         loss: Loss,
+    },
+    /// A Spot market took a shape.
+    SpotShape {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// Which.
+        shape: SpotShape,
+    },
+    /// Running Spot tasks are about to vanish, though there is capacity.
+    SpotRebalance {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// How many per account at most.
+        tasks: u32,
     },
     /// An On-Demand market changed.
     OnDemandCapacity {
@@ -250,6 +264,25 @@ impl fmt::Display for Happening {
                     Loss::Silent => f.write_str(", tasks above it vanish in silence"),
                     Loss::Keep => f.write_str(", running tasks stay"),
                 }
+            }
+            Self::SpotShape { accounts, shape } => {
+                let time = |time: &Duration| humantime::format_duration(*time).to_string();
+                match shape {
+                    SpotShape::Flapping { up, down } => {
+                        write!(f, "Spot flaps: {} gone, {} there", time(down), time(up))?;
+                    }
+                    SpotShape::SlowReturn { per_minute, until } => {
+                        write!(f, "Spot goes, to come back by {per_minute} tasks a minute up to {until}")?;
+                    }
+                    SpotShape::Random { every, shortest, longest } => {
+                        let (shortest, longest) = (time(shortest), time(longest));
+                        write!(f, "Spot fails by chance: about every {}, for {shortest} to {longest}", time(every))?;
+                    }
+                }
+                write!(f, " in {}", list(accounts))
+            }
+            Self::SpotRebalance { accounts, tasks } => {
+                write!(f, "up to {tasks} running Spot tasks are moved in silence in {}", list(accounts))
             }
             Self::OnDemandCapacity { accounts, capacity } => {
                 write!(f, "On-Demand capacity is now {capacity} in {}", list(accounts))

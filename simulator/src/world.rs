@@ -21,6 +21,7 @@ use crate::limits::Buckets;
 use crate::market::Markets;
 use crate::oracle::Oracle;
 use crate::pattern::PatternError;
+use crate::shape::Shape;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
 use crate::table::{Item, Table};
@@ -33,6 +34,7 @@ pub(crate) struct AllDice {
     pub(crate) bus: Dice,
     pub(crate) lambda: Dice,
     pub(crate) faults: Dice,
+    pub(crate) market: Dice,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub(crate) dice: AllDice,
     pub(crate) agenda: Agenda,
     pub(crate) ecs: Ecs,
+    /// Shapes of Spot markets, by number.
+    pub(crate) shapes: BTreeMap<u64, Shape>,
     pub(crate) bus: EventBridge,
     pub(crate) queues: [Queue; 2],
     /// Running invocations per queue.
@@ -78,9 +82,11 @@ impl World {
                 bus: Dice::new(seed, 1),
                 lambda: Dice::new(seed, 2),
                 faults: Dice::new(seed, 3),
+                market: Dice::new(seed, 4),
             },
             agenda: Agenda::default(),
             ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
+            shapes: BTreeMap::new(),
             bus: EventBridge::new(!spec.synthetic_from.is_empty())?,
             queues: QUEUES.map(|_| Queue::default()),
             concurrency: [0; 2],
@@ -122,6 +128,7 @@ impl World {
             Action::World(event) => self.happen(*event),
             Action::Task(service, task) => self.step_task(service, task),
             Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
+            Action::Market(shape) => self.step_shape(shape),
             Action::Fail(service, task) => self.fail_task(service, task),
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),
@@ -155,6 +162,8 @@ impl World {
                 }
             }
             WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),
+            WorldEvent::SpotShape { accounts, shape } => self.begin_shape(accounts, shape),
+            WorldEvent::SpotRebalance { accounts, tasks } => self.rebalance_spot(&accounts, tasks),
             WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
             WorldEvent::Interrupt { service, tasks } => {
                 if let Some(key) = self.ecs.find(&service) {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use handlers::service::{AccountId, ServiceId};
 use serde_json::{Map, Number, Value as Json};
-use simulator::spec::{Capacity, Loss, Role, ServiceSpec, TimedEvent, WorldEvent};
+use simulator::spec::{Role, ServiceSpec, TimedEvent, WorldEvent};
 use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value, span_of_time};
-use super::{service, strategy, suggest};
+use super::{market, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most `[[at]]` of a scenario; each may name every account.
@@ -18,7 +18,7 @@ type Read = fn(Value<'_>, &Stage<'_>) -> Result<WorldEvent>;
 
 /// What can happen, by its key.
 const ACTIONS: &[(&str, Read)] = &[
-    ("spot", spot),
+    ("spot", market::spot),
     ("on_demand", on_demand),
     ("interrupt", interrupt),
     ("put_events", put_events),
@@ -81,19 +81,9 @@ fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<TimedEvent> {
     }
 }
 
-fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`spot`", &["capacity", "loss", "accounts"])?;
-    let losses = [("interrupt", Loss::Interrupt), ("silent", Loss::Silent), ("keep", Loss::Keep)];
-    Ok(WorldEvent::Spot {
-        accounts: accounts(&table, stage)?,
-        capacity: capacity(&table)?,
-        loss: table.get("loss").map_or(Ok(Loss::Interrupt), |loss| loss.choice(&losses))?,
-    })
-}
-
 fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     let table = value.table("`on_demand`", &["capacity", "accounts"])?;
-    Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: capacity(&table)? })
+    Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: market::capacity(&table)? })
 }
 
 fn interrupt(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
@@ -195,13 +185,8 @@ fn service_of<'s>(table: &Table<'_>, stage: &Stage<'s>) -> Result<&'s ServiceSpe
     service::find(table.need("service", "\"web/checkout\"")?, stage.services)
 }
 
-fn capacity(table: &Table<'_>) -> Result<Capacity> {
-    let tasks = table.need("capacity", "0")?.integer_or("unlimited")?;
-    Ok(tasks.map_or(Capacity::Unlimited, Capacity::Tasks))
-}
-
 /// The accounts named, or all of them.
-fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
+pub(super) fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
     let Some(value) = table.get("accounts") else { return Ok(stage.accounts.to_vec()) };
     let accounts = super::accounts(value)?;
     match accounts.iter().zip(value.list()?).find(|(account, _)| !stage.accounts.contains(account)) {

@@ -155,6 +155,9 @@ fn action(event: &WorldEvent) -> String {
             };
             format!("spot = {{ capacity = {}, loss = \"{loss}\", accounts = {} }}", capacity(c), list(accounts))
         }
+        WorldEvent::SpotShape { .. } | WorldEvent::SpotRebalance { .. } => {
+            unreachable!("random worlds change Spot step by step")
+        }
         WorldEvent::OnDemand { accounts, capacity: c } => {
             format!("on_demand = {{ capacity = {}, accounts = {} }}", capacity(c), list(accounts))
         }

@@ -112,6 +112,7 @@ impl Bench {
                     Action::Fail(service, task) => self.world.fail_task(service, task),
                     Action::Task(service, task) => self.world.step_task(service, task),
                     Action::Schedule(service) => self.world.schedule(service),
+                    Action::Market(shape) => self.world.step_shape(shape),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
                     Action::CentralBus(event) => self.events.push(*event),
                     // No queues, no handlers, no script here.
