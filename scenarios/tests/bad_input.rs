@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -679,6 +679,41 @@ fn a_flapping_market_without_a_gap() {
 }
 
 #[test]
+fn an_auto_scaler_whose_bounds_do_not_hold_the_desired_count() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nautoscaling = { min = 1, max = 4 }"), @"
+    error: `autoscaling` = {...} does not hold the desired count
+      --> test.toml:10:15
+       |
+    10 | autoscaling = { min = 1, max = 4 }
+       |               ^^^^^^^^^^^^^^^^^^^^ `desired` is 6
+    ");
+}
+
+#[test]
+fn an_auto_scaler_with_its_bounds_the_wrong_way_round() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nautoscaling = { min = 8, max = 4 }"), @"
+    error: `max` = 4 is out of range
+      --> test.toml:10:32
+       |
+    10 | autoscaling = { min = 8, max = 4 }
+       |                                ^ allowed is 8 to 5000
+    ");
+}
+
+#[test]
+fn a_terraform_that_does_not_say_whether_it_forces() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nterraform = { every = \"1h\" }"), @r#"
+    error: `terraform` has no `force`
+      --> test.toml:10:13
+       |
+    10 | terraform = { every = "1h" }
+       |             ^^^^^^^^^^^^^^^^ `force` is missing
+       |
+       = help: write for example: force = true
+    "#);
+}
+
+#[test]
 fn an_alarm_of_a_service_without_alarms() {
     assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
     error: 111111111111/web/checkout has no deployment alarms
@@ -1094,7 +1129,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -1160,7 +1195,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario

@@ -15,6 +15,7 @@
 //! | what must never happen? | `oracle.rs` |
 
 mod agenda;
+mod automation;
 mod deployment;
 pub mod dice;
 mod ecs;

@@ -55,6 +55,10 @@ pub struct ServiceSpec {
     pub associated: Vec<CapacityProvider>,
     /// Who runs deployments.
     pub controller: Controller,
+    /// The auto scaler that sets the desired count, if there is one.
+    pub autoscaling: Option<Autoscaling>,
+    /// The schedule on which the owner applies Terraform, if there is one.
+    pub terraform: Option<Terraform>,
     /// Time between SIGTERM and SIGKILL, 120 s at most on Fargate (aws-facts.md §3).
     pub stop_timeout: Duration,
 }
@@ -73,9 +77,31 @@ impl ServiceSpec {
             cpu: 256,
             associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
             controller: Controller::Rolling,
+            autoscaling: None,
+            terraform: None,
             stop_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// Application Auto Scaling on a service whose load follows the day: `desiredCount` moves between the bounds, one task at a time
+/// (aws-facts.md §1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Autoscaling {
+    /// Fewest tasks, at the bottom of the day.
+    pub min: u32,
+    /// Most tasks, at its top, 6 hours after the start of the world.
+    pub max: u32,
+}
+
+/// An owner whose pipeline applies Terraform again and again: it wants the declared strategy back wherever it finds another one
+/// (aws-facts.md §1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terraform {
+    /// Time between two runs; the first is this long after the start of the world.
+    pub every: Duration,
+    /// Whether it sends `forceNewDeployment`, without which AWS refuses the change.
+    pub force: bool,
 }
 
 /// Something that happens at a time counted from the start of the world.

@@ -27,6 +27,8 @@ pub struct Entry {
 pub enum Caller {
     /// The service's owner.
     Owner,
+    /// Application Auto Scaling, on the owner's behalf.
+    AutoScaler,
     /// Spot Recovery, through `CentralSpotAutomationRole`.
     Recovery,
 }
@@ -217,6 +219,7 @@ impl Happening {
         matches!(
             self,
             Self::Task { .. }
+                | Self::Updated { caller: Caller::AutoScaler, .. }
                 | Self::SteadyState
                 | Self::Queued { .. }
                 | Self::Invoked { .. }
@@ -305,6 +308,7 @@ impl fmt::Display for Happening {
             Self::Updated { caller, strategy, desired, .. } => {
                 f.write_str(match caller {
                     Caller::Owner => "owner updates the service:",
+                    Caller::AutoScaler => "auto scaler updates the service:",
                     Caller::Recovery => "UpdateService:",
                 })?;
                 if let Some(strategy) = strategy {
@@ -318,6 +322,7 @@ impl fmt::Display for Happening {
             Self::UpdateRefused { caller, message } => {
                 let who = match caller {
                     Caller::Owner => "owner's ",
+                    Caller::AutoScaler => "auto scaler's ",
                     Caller::Recovery => "",
                 };
                 write!(f, "{who}UpdateService refused: {message}")

@@ -35,6 +35,7 @@ pub(crate) struct AllDice {
     pub(crate) lambda: Dice,
     pub(crate) faults: Dice,
     pub(crate) market: Dice,
+    pub(crate) owners: Dice,
 }
 
 #[derive(Debug)]
@@ -83,6 +84,7 @@ impl World {
                 lambda: Dice::new(seed, 2),
                 faults: Dice::new(seed, 3),
                 market: Dice::new(seed, 4),
+                owners: Dice::new(seed, 5),
             },
             agenda: Agenda::default(),
             ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
@@ -108,6 +110,7 @@ impl World {
         for service in world.spec.services.clone() {
             world.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
             world.create_settled(&service);
+            world.start_automation(&service);
         }
         for event in std::mem::take(&mut world.spec.events) {
             world.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
@@ -129,6 +132,8 @@ impl World {
             Action::Task(service, task) => self.step_task(service, task),
             Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
             Action::Market(shape) => self.step_shape(shape),
+            Action::Autoscale(service) => self.autoscale(service),
+            Action::Terraform(service) => self.apply_terraform(service),
             Action::Fail(service, task) => self.fail_task(service, task),
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handlers::observation::Controller;
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::CapacityProvider;
-use simulator::spec::ServiceSpec;
+use simulator::spec::{Autoscaling, ServiceSpec, Terraform};
 
 use super::cursor::{Result, Table, Value};
 use super::{strategy, suggest};
@@ -31,6 +31,8 @@ const KEYS: &[&str] = &[
     "stop_timeout",
     "circuit_breaker",
     "alarms",
+    "autoscaling",
+    "terraform",
     "controller",
     "cluster_providers",
 ];
@@ -84,12 +86,31 @@ fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
         cpu: table.get("cpu").map_or(Ok(256), cpu)?,
+        autoscaling: table.get("autoscaling").map(|value| autoscaling(value, desired)).transpose()?,
+        terraform: table.get("terraform").map(terraform).transpose()?,
         alarms: table.get("alarms").map_or(Ok(false), Value::boolean)?,
         circuit_breaker: table.get("circuit_breaker").map_or(Ok(false), Value::boolean)?,
         controller: table.get("controller").map_or(Ok(Controller::Rolling), controller)?,
         associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,
         ..ServiceSpec::new(id, desired, strategy)
     })
+}
+
+/// Bounds within which an auto scaler moves the desired count.
+fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
+    let table = value.table("`autoscaling`", &["min", "max"])?;
+    let min = table.need("min", "2")?.integer(0..=MAX_DESIRED)?;
+    let max = table.need("max", "10")?.integer(min..=MAX_DESIRED)?;
+    if !(min..=max).contains(&desired) {
+        return Err(value.fault("does not hold the desired count", format!("`desired` is {desired}")));
+    }
+    Ok(Autoscaling { min, max })
+}
+
+fn terraform(value: Value<'_>) -> Result<Terraform> {
+    let table = value.table("`terraform`", &["every", "force"])?;
+    let every = table.need("every", "\"1h\"")?.duration(Duration::from_secs(60)..=Duration::from_secs(31 * 86_400))?;
+    Ok(Terraform { every, force: table.need("force", "true")?.boolean()? })
 }
 
 /// A task's size in CPU units; Fargate has these (aws-facts.md §4 counts them in vCPU of 1024).

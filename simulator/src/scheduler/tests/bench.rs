@@ -64,6 +64,14 @@ impl Bench {
     }
 
     pub(crate) fn with_bounds(desired: u32, strategy: &Strategy, minimum: u32, maximum: u32) -> Self {
+        Self::of(desired, strategy, |spec| {
+            spec.minimum_healthy_percent = minimum;
+            spec.maximum_percent = maximum;
+        })
+    }
+
+    /// A settled service of any kind.
+    pub(crate) fn of(desired: u32, strategy: &Strategy, shape: impl FnOnce(&mut ServiceSpec)) -> Self {
         let account: AccountId = "111111111111".parse().expect("an account");
         let id = ServiceId {
             account: account.clone(),
@@ -71,6 +79,8 @@ impl Bench {
             cluster: "web".parse().expect("a cluster"),
             service: "checkout".parse().expect("a service"),
         };
+        let mut service = ServiceSpec::new(id.clone(), desired, strategy.clone());
+        shape(&mut service);
         let spec = WorldSpec {
             seed: 1,
             region: id.region.clone(),
@@ -79,11 +89,7 @@ impl Bench {
             synthetic_from: Vec::new(),
             restore_schedule: Duration::from_secs(60),
             policy: Policy::default(),
-            services: vec![ServiceSpec {
-                minimum_healthy_percent: minimum,
-                maximum_percent: maximum,
-                ..ServiceSpec::new(id, desired, strategy.clone())
-            }],
+            services: vec![service],
             events: Vec::new(),
         };
         let mut bench = Self {
@@ -112,6 +118,8 @@ impl Bench {
                     Action::Fail(service, task) => self.world.fail_task(service, task),
                     Action::Task(service, task) => self.world.step_task(service, task),
                     Action::Schedule(service) => self.world.schedule(service),
+                    Action::Autoscale(service) => self.world.autoscale(service),
+                    Action::Terraform(service) => self.world.apply_terraform(service),
                     Action::Market(shape) => self.world.step_shape(shape),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
                     Action::CentralBus(event) => self.events.push(*event),
