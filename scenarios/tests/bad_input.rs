@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -714,6 +714,42 @@ fn a_terraform_that_does_not_say_whether_it_forces() {
 }
 
 #[test]
+fn a_launch_type_beside_a_strategy() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nlaunch_type = \"FARGATE\""), @r#"
+    error: specifying both a launch type and a capacity provider strategy is not supported
+      --> test.toml:10:1
+       |
+    10 | launch_type = "FARGATE"
+       | ^^^^^^^^^^^ give the service one of them
+    11 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", weight = 3 }]
+       | -------- the other one
+    "#);
+}
+
+#[test]
+fn a_daemon_on_fargate() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nscheduling = \"DAEMON\""), @r#"
+    error: `scheduling` = "DAEMON" does not exist on Fargate
+      --> test.toml:10:14
+       |
+    10 | scheduling = "DAEMON"
+       |              ^^^^^^^^ allowed: "REPLICA"
+    "#);
+}
+
+#[test]
+fn a_launch_type_that_is_not_fargate() {
+    let service = "strategy = [{ provider = \"FARGATE\", weight = 1 }]";
+    assert_snapshot!(shown(service, "launch_type = \"EC2\""), @r#"
+    error: `launch_type` = "EC2" is not known
+      --> test.toml:17:15
+       |
+    17 | launch_type = "EC2"
+       |               ^^^^^ allowed: "FARGATE"
+    "#);
+}
+
+#[test]
 fn an_alarm_of_a_service_without_alarms() {
     assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
     error: 111111111111/web/checkout has no deployment alarms
@@ -1129,7 +1165,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -1195,7 +1231,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario

@@ -1,11 +1,13 @@
 //! A deployment's life: it begins, is superseded, completes, fails, is rolled back (aws-facts.md §1.2, §1.6).
 
+use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::Action;
 use crate::ecs::{Service, ServiceKey};
+use crate::spec::BLUE_GREEN;
 use crate::task::{Status, Task};
 use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
@@ -15,6 +17,8 @@ pub(crate) struct Deployment {
     /// `ecs-svc/` and 19 digits.
     pub(crate) id: String,
     pub(crate) strategy: Strategy,
+    /// Whether that is the launch type `FARGATE`.
+    pub(crate) launch_type: bool,
     pub(crate) created_at: Timestamp,
     /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
     pub(crate) earliest_completion: Timestamp,
@@ -28,6 +32,8 @@ pub(crate) struct Deployment {
     pub(crate) lost: u32,
     /// Its healthy tasks when the scheduler last looked.
     pub(crate) healthy: usize,
+    /// A blue/green deployment stops the old tasks then: set once all of its own are healthy.
+    pub(crate) baked_at: Option<Timestamp>,
 }
 
 /// `status` of a deployment in `DescribeServices`; DRAINING is not documented but was seen (aws-facts.md §1.2).
@@ -82,8 +88,16 @@ impl Service {
         (self.desired * self.minimum_healthy_percent).div_ceil(100) as usize
     }
 
-    /// Tasks above which a deployment must not go: rounds down (aws-facts.md §3).
+    pub(crate) fn is_blue_green(&self) -> bool {
+        matches!(&self.controller, Controller::Other(name) if name == BLUE_GREEN)
+    }
+
+    /// Tasks above which a deployment must not go: rounds down (aws-facts.md §3). A blue/green one starts all of its tasks at once
+    /// (aws-facts.md §1.5).
     pub(crate) fn most_tasks(&self) -> usize {
+        if self.is_blue_green() {
+            return usize::MAX;
+        }
         self.desired as usize * self.maximum_percent as usize / 100
     }
 }
@@ -91,8 +105,9 @@ impl Service {
 impl World {
     /// A new primary deployment on the service's strategy; returns its id.
     pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
-        let strategy = self.ecs.service(key).strategy.clone();
-        let deployment = self.new_deployment(&strategy);
+        let service = self.ecs.service(key);
+        let (strategy, launch_type) = (service.strategy.clone(), service.launch_type);
+        let deployment = Deployment { launch_type, ..self.new_deployment(&strategy) };
         let id = deployment.id.clone();
         self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
         let service = self.ecs.service_mut(key);
@@ -135,6 +150,7 @@ impl World {
         Deployment {
             id: format!("ecs-svc/{digits}"),
             strategy: strategy.clone(),
+            launch_type: false,
             created_at: self.now,
             earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
             completed: false,
@@ -142,6 +158,28 @@ impl World {
             failed: false,
             lost: 0,
             healthy: 0,
+            baked_at: None,
+        }
+    }
+
+    /// Whether the old tasks may go: at once in a rolling deployment, after the bake time in a blue/green one.
+    pub(crate) fn has_baked(&mut self, key: ServiceKey) -> bool {
+        let (now, healthy_after) = (self.now, self.facts.healthy_after);
+        let baked_at = now + self.facts.bake_time;
+        let service = self.ecs.service_mut(key);
+        if !service.is_blue_green() {
+            return true;
+        }
+        let healthy = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
+        let all_healthy = healthy >= service.desired as usize;
+        match service.deployments[0].baked_at {
+            Some(at) => now >= at,
+            None if all_healthy => {
+                service.deployments[0].baked_at = Some(baked_at);
+                self.agenda.plan(baked_at, Action::Schedule(key));
+                false
+            }
+            None => false,
         }
     }
 
@@ -165,7 +203,8 @@ impl World {
         service.deployments.truncate(1);
         service.deployments[0].completed = true;
         service.deployments[0].failed_tasks = 0;
-        service.last_completed = Some(service.deployments[0].strategy.clone());
+        let (strategy, launch_type) = (service.deployments[0].strategy.clone(), service.deployments[0].launch_type);
+        service.last_completed = Some((strategy, launch_type));
         if let Some(done) = service.service_deployments.last_mut() {
             done.state = match done.state {
                 ServiceDeploymentState::RollbackInProgress => ServiceDeploymentState::RollbackSuccessful,
@@ -211,10 +250,12 @@ impl World {
             };
         }
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
-        let Some(strategy) = target else { return };
+        let Some((strategy, launch_type)) = target else { return };
         self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone(), cause });
         self.oracle.rolled_back(&id);
-        self.ecs.service_mut(key).strategy = strategy;
+        let service = self.ecs.service_mut(key);
+        service.strategy = strategy;
+        service.launch_type = launch_type;
         let deployment = self.begin_deployment(key);
         let reason = format!("ECS deployment {judge}: rolling back to deploymentId {deployment}.");
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);

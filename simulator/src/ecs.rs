@@ -39,6 +39,10 @@ pub(crate) struct Service {
     pub(crate) created_at: Timestamp,
     pub(crate) desired: u32,
     pub(crate) strategy: Strategy,
+    /// Whether it runs on the launch type `FARGATE`; `strategy` then says just that.
+    pub(crate) launch_type: bool,
+    /// Whether it was created with a launch type, to which an empty list brings it back (aws-facts.md §1.3).
+    pub(crate) has_launch_type: bool,
     pub(crate) minimum_healthy_percent: u32,
     pub(crate) maximum_percent: u32,
     pub(crate) stop_timeout: Duration,
@@ -52,8 +56,9 @@ pub(crate) struct Service {
     pub(crate) opted_out: bool,
     /// Whether new tasks fail soon after they run.
     pub(crate) application_fails: bool,
-    /// The strategy of the last deployment that was completed, where a rollback goes (aws-facts.md §1.6).
-    pub(crate) last_completed: Option<Strategy>,
+    /// The strategy of the last deployment that was completed, where a rollback goes, and whether that is the launch type
+    /// (aws-facts.md §1.6).
+    pub(crate) last_completed: Option<(Strategy, bool)>,
     /// What the service looked like before its last update, for reads that are stale.
     pub(crate) before_update: Option<(Timestamp, Box<Observation>)>,
     /// Providers associated with the service's cluster.
@@ -112,6 +117,20 @@ pub struct UpdateService {
     pub force_new_deployment: bool,
 }
 
+/// What an update changes about where tasks run.
+enum Change {
+    None,
+    Strategy(Strategy),
+    /// Back to the launch type the service was created with.
+    LaunchType,
+}
+
+/// The launch type `FARGATE`, as a strategy.
+pub fn fargate_alone() -> Strategy {
+    let item = StrategyItem { capacity_provider: CapacityProvider::Fargate, weight: 1, base: 0 };
+    Strategy::new(vec![item]).expect("one item with a weight is a strategy")
+}
+
 impl Ecs {
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {
         &self.services[key.0]
@@ -141,12 +160,15 @@ impl World {
     /// Creates a service at its desired count, as if it had been running for a while.
     pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
         let key = ServiceKey(self.ecs.services.len());
-        let deployment = Deployment { completed: true, ..self.new_deployment(&spec.strategy) };
+        let launch_type = spec.launch_type;
+        let deployment = Deployment { completed: true, launch_type, ..self.new_deployment(&spec.strategy) };
         self.ecs.services.push(Service {
             id: spec.id.clone(),
             created_at: self.now,
             desired: spec.desired,
             strategy: spec.strategy.clone(),
+            launch_type,
+            has_launch_type: launch_type,
             minimum_healthy_percent: spec.minimum_healthy_percent,
             maximum_percent: spec.maximum_percent,
             stop_timeout: spec.stop_timeout,
@@ -156,7 +178,7 @@ impl World {
             active: true,
             opted_out: false,
             application_fails: false,
-            last_completed: Some(spec.strategy.clone()),
+            last_completed: Some((spec.strategy.clone(), spec.launch_type)),
             before_update: None,
             associated: spec.associated.clone(),
             deployments: vec![deployment],
@@ -197,45 +219,58 @@ impl World {
                 self.record(Some(id), Happening::UpdateRefused { caller, message: error.message.clone() });
                 Err(error)
             }
-            Ok(strategy) => {
-                self.apply_update(caller, key, strategy, update);
+            Ok(change) => {
+                self.apply_update(caller, key, change, update);
                 Ok(())
             }
         }
     }
 
     /// The new strategy if it changes, or the refusal; a refused call changes nothing (aws-facts.md §1.1).
-    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Option<Strategy>, ApiError> {
+    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Change, ApiError> {
         let service = self.ecs.service(key);
         if !service.active {
             return Err(ApiError { code: "ServiceNotActiveException", message: "Service was not ACTIVE.".into() });
         }
-        if let (Controller::Other(name), true) = (&service.controller, update.force_new_deployment) {
-            return Err(invalid(match name.as_str() {
-                "CODE_DEPLOY" => CODE_DEPLOY,
-                _ => "This operation is not supported for the service's deployment controller.",
-            }));
+        if let Controller::Other(name) = &service.controller
+            && !service.is_blue_green()
+        {
+            if update.force_new_deployment {
+                return Err(invalid(if name == "CODE_DEPLOY" { CODE_DEPLOY } else { OTHER_CONTROLLER }));
+            }
+            if update.strategy.is_some() {
+                return Err(invalid(OTHER_CONTROLLER));
+            }
         }
-        let Some(items) = &update.strategy else { return Ok(None) };
+        let Some(items) = &update.strategy else { return Ok(Change::None) };
         // An empty list would be a change too, and asks for force first (aws-facts.md §1.3).
         if items.is_empty() && !update.force_new_deployment {
             return Err(invalid(MUST_FORCE));
+        }
+        if items.is_empty() && service.has_launch_type {
+            return Ok(if service.launch_type { Change::None } else { Change::LaunchType });
         }
         let strategy = Strategy::new(items.clone()).map_err(|error| invalid(strategy_message(&error)))?;
         if strategy.items().iter().any(|item| !service.associated.contains(&item.capacity_provider)) {
             return Err(invalid(NOT_ASSOCIATED));
         }
-        if strategy == service.strategy {
-            return Ok(None);
+        // From a launch type every strategy is a change.
+        if strategy == service.strategy && !service.launch_type {
+            return Ok(Change::None);
         }
         if !update.force_new_deployment {
             return Err(invalid(MUST_FORCE));
         }
-        Ok(Some(strategy))
+        Ok(Change::Strategy(strategy))
     }
 
-    fn apply_update(&mut self, caller: Caller, key: ServiceKey, strategy: Option<Strategy>, update: &UpdateService) {
-        let changed = strategy.clone();
+    fn apply_update(&mut self, caller: Caller, key: ServiceKey, change: Change, update: &UpdateService) {
+        let launch_type = matches!(change, Change::LaunchType);
+        let changed = match change {
+            Change::None => None,
+            Change::Strategy(strategy) => Some(strategy),
+            Change::LaunchType => Some(fargate_alone()),
+        };
         if update.force_new_deployment {
             let before = Box::new(observe(self.ecs.service(key)));
             self.ecs.service_mut(key).before_update = Some((self.now, before));
@@ -248,8 +283,10 @@ impl World {
                 self.schedule(key);
             }
         }
-        if let Some(strategy) = strategy {
-            self.ecs.service_mut(key).strategy = strategy;
+        if let Some(strategy) = changed.clone() {
+            let service = self.ecs.service_mut(key);
+            service.strategy = strategy;
+            service.launch_type = launch_type;
         }
         let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
         let id = self.ecs.service(key).id.clone();
@@ -290,6 +327,9 @@ const MUST_FORCE: &str = "When switching from launch type to capacity provider s
 const CODE_DEPLOY: &str = "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS \
     CodeDeploy to trigger a new deployment.";
 
+/// Our words; users have quoted none (aws-facts.md §1.5).
+const OTHER_CONTROLLER: &str = "This operation is not supported for the service's deployment controller.";
+
 /// aws-facts.md §1.4.
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
     associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and \
@@ -308,7 +348,7 @@ fn strategy_message(error: &StrategyError) -> String {
             "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate \
              providers. Specify one or the other and try again."
         }
-        // Every service of this model was created with a strategy (aws-facts.md §1.3).
+        // Of a service that was created with a strategy (aws-facts.md §1.3).
         StrategyError::Empty => {
             "No launch type to fall back to for empty capacity provider strategy. Your service was not created with a launch \
              type."

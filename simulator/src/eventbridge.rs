@@ -198,6 +198,11 @@ impl World {
             "createdAt": task.created_at.to_string(),
             "updatedAt": now.to_string(),
         });
+        // A bare launch type names no provider (aws-facts.md §2.3).
+        let launch_type = service.deployments.iter().any(|d| d.launch_type && d.id == task.deployment);
+        if let (true, Some(detail)) = (launch_type, detail.as_object_mut()) {
+            detail.remove("capacityProviderName");
+        }
         if let Some(stop) = &task.stop {
             if let Some(code) = stop.code {
                 detail["stopCode"] = code.into();

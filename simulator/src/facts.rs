@@ -41,6 +41,9 @@ pub struct Facts {
     /// How often a service in a steady state says so: periodically, how often is not documented (aws-facts.md §2.2); taken is
     /// the time after which a repeated message appears again.
     pub steady_repeat: Duration,
+    /// How long a blue/green deployment keeps the old tasks once the new ones are healthy. Not in the fact sheet, and each service
+    /// sets it (aws-facts.md §1.5).
+    pub bake_time: Duration,
     /// Identical service events are suppressed for this long (aws-facts.md §2.6).
     pub suppress_repeats: Duration,
     /// Least time from a deployment's start to COMPLETED, also with nothing to move (aws-facts.md §10).
@@ -140,6 +143,7 @@ impl Default for Facts {
             spot_vcpu_quota: None,
             launch_bucket: None,
             steady_repeat: Duration::from_secs(6 * 3600),
+            bake_time: Duration::from_secs(300),
             suppress_repeats: Duration::from_secs(6 * 3600),
             empty_deployment: Span::secs(60, 90),
             event_latency: Span::millis(100, 2000),

@@ -42,5 +42,5 @@ mod task;
 pub mod trace;
 mod world;
 
-pub use ecs::{ApiError, UpdateService};
+pub use ecs::{ApiError, UpdateService, fargate_alone};
 pub use run::{Outcome, ServiceOutcome, Simulation, run};

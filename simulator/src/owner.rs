@@ -73,6 +73,7 @@ impl World {
         service.created_at = now;
         service.desired = spec.desired;
         service.strategy = spec.strategy;
+        service.launch_type = spec.launch_type;
         service.last_completed = None;
         service.before_update = None;
         service.messages.clear();

@@ -239,10 +239,10 @@ impl World {
     /// unless that bound waits for it.
     fn stop_replaced(&mut self, key: ServiceKey) {
         let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
-        if service.deployments.len() == 1 {
+        if self.ecs.service(key).deployments.len() == 1 || !self.has_baked(key) {
             return;
         }
+        let service = self.ecs.service(key);
         let least = service.least_healthy();
         let primary = &service.deployments[0].id;
         let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();

@@ -55,6 +55,8 @@ pub struct ServiceSpec {
     pub associated: Vec<CapacityProvider>,
     /// Who runs deployments.
     pub controller: Controller,
+    /// Whether it was created with the launch type `FARGATE` instead of `strategy`, which then says just that.
+    pub launch_type: bool,
     /// The auto scaler that sets the desired count, if there is one.
     pub autoscaling: Option<Autoscaling>,
     /// The schedule on which the owner applies Terraform, if there is one.
@@ -77,12 +79,16 @@ impl ServiceSpec {
             cpu: 256,
             associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
             controller: Controller::Rolling,
+            launch_type: false,
             autoscaling: None,
             terraform: None,
             stop_timeout: Duration::from_secs(30),
         }
     }
 }
+
+/// How [`Controller::Other`] names ECS's own blue/green deployments (aws-facts.md §1.5).
+pub const BLUE_GREEN: &str = "ECS with BLUE_GREEN";
 
 /// Application Auto Scaling on a service whose load follows the day: `desiredCount` moves between the bounds, one task at a time
 /// (aws-facts.md §1.6).

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use handlers::observation::Controller;
 use handlers::service::{AccountId, Region, ServiceId};
-use handlers::strategy::CapacityProvider;
-use simulator::spec::{Autoscaling, ServiceSpec, Terraform};
+use handlers::strategy::{CapacityProvider, Strategy};
+use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
 use super::cursor::{Result, Table, Value};
 use super::{strategy, suggest};
@@ -26,6 +26,8 @@ const KEYS: &[&str] = &[
     "desired",
     "cpu",
     "strategy",
+    "launch_type",
+    "scheduling",
     "minimum_healthy_percent",
     "maximum_percent",
     "stop_timeout",
@@ -78,13 +80,21 @@ pub(super) fn read_all(
 fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
     let stop_timeout = |value: Value<'_>| value.duration(Duration::ZERO..=MAX_STOP_TIMEOUT);
     let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
-    let strategy = strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?;
+    if let Some(scheduling) = table.get("scheduling") {
+        replica(scheduling)?;
+    }
+    let launch_type = table.get("launch_type");
+    let strategy = match launch_type {
+        Some(launch_type) => on_launch_type(launch_type, table.get("strategy"))?,
+        None => strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
+    };
     Ok(ServiceSpec {
         minimum_healthy_percent: table
             .get("minimum_healthy_percent")
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        launch_type: launch_type.is_some(),
         cpu: table.get("cpu").map_or(Ok(256), cpu)?,
         autoscaling: table.get("autoscaling").map(|value| autoscaling(value, desired)).transpose()?,
         terraform: table.get("terraform").map(terraform).transpose()?,
@@ -94,6 +104,25 @@ fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
         associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,
         ..ServiceSpec::new(id, desired, strategy)
     })
+}
+
+/// A launch type stands in the place of a strategy (aws-facts.md §1.4).
+fn on_launch_type(launch_type: Value<'_>, strategy: Option<Value<'_>>) -> Result<Strategy> {
+    if let Some(strategy) = strategy {
+        let message = "specifying both a launch type and a capacity provider strategy is not supported";
+        return Err(Fault::new(launch_type.key_span(), message, "give the service one of them")
+            .also(strategy.key_span(), "the other one"));
+    }
+    launch_type.choice(&[("FARGATE", ())])?;
+    Ok(simulator::fargate_alone())
+}
+
+/// `schedulingStrategy`: Fargate has no DAEMON services (aws-facts.md §1.5).
+fn replica(value: Value<'_>) -> Result<()> {
+    match value.choice(&[("REPLICA", true), ("DAEMON", false)])? {
+        true => Ok(()),
+        false => Err(value.fault("does not exist on Fargate", "allowed: \"REPLICA\"")),
+    }
 }
 
 /// Bounds within which an auto scaler moves the desired count.
@@ -124,10 +153,10 @@ fn cpu(value: Value<'_>) -> Result<u32> {
     Err(value.fault("is not a size of a Fargate task", format!("allowed: {sizes}")))
 }
 
-/// `deploymentController.type`.
+/// `deploymentController.type`; `BLUE_GREEN` is ECS's own.
 fn controller(value: Value<'_>) -> Result<Controller> {
-    let names = ["ECS", "CODE_DEPLOY", "EXTERNAL"];
-    let name = value.choice(&names.map(|name| (name, name)))?;
+    let names = [("ECS", "ECS"), ("BLUE_GREEN", BLUE_GREEN), ("CODE_DEPLOY", "CODE_DEPLOY"), ("EXTERNAL", "EXTERNAL")];
+    let name = value.choice(&names)?;
     Ok(if name == "ECS" { Controller::Rolling } else { Controller::Other(name.into()) })
 }
 
