@@ -192,3 +192,30 @@ fn any_in(items: &[Value], mut test: impl FnMut(&Value) -> bool) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Pattern;
+
+    #[test]
+    fn an_event_could_match_unless_a_known_field_says_no() {
+        let text = r#"{ "source": ["aws.ecs"], "$or": [
+            { "detail": { "status": ["RUNNING"] } },
+            { "detail": { "provider": ["SPOT"], "reason": [{ "exists": false }] } }
+        ] }"#;
+        let pattern = Pattern::parse(text).expect("a valid pattern");
+        for (known, could) in [
+            (json!({}), true),
+            (json!({ "source": "aws.ecs" }), true),
+            (json!({ "source": "aws.ec2" }), false),
+            (json!({ "detail": { "status": "STOPPED" } }), true),
+            (json!({ "detail": { "status": "STOPPED", "provider": "ON_DEMAND" } }), false),
+            (json!({ "detail": { "status": "RUNNING", "provider": "ON_DEMAND" } }), true),
+            (json!({ "detail": { "status": "STOPPED", "reason": "known" } }), false),
+        ] {
+            assert_eq!(pattern.could_match(&known), could, "{known}");
+        }
+    }
+}
