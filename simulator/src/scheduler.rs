@@ -42,7 +42,10 @@ impl World {
         let (now, healthy_after) = (self.now, self.facts.healthy_after);
         let service = self.ecs.service(key);
         let older = 1..service.deployments.len();
-        if !self.facts.old_revision_replaces || service.deployments.iter().skip(1).all(|d| d.lost == 0) {
+        // A FAILED deployment launches no more tasks (aws-facts.md §1.6).
+        let owed = |n: usize| if service.deployments[n].failed { 0 } else { service.deployments[n].lost };
+        let owed: Vec<u32> = older.clone().map(owed).collect();
+        if !self.facts.old_revision_replaces || owed.iter().all(|tasks| *tasks == 0) {
             return room;
         }
         let serving = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
@@ -50,7 +53,7 @@ impl World {
         let mut needed = service.least_healthy().saturating_sub(serving + kept);
         for n in older {
             let mut unplaced = Vec::new();
-            for _ in 0..self.ecs.service(key).deployments[n].lost {
+            for _ in 0..owed[n - 1] {
                 if room == 0 || needed == 0 {
                     return room;
                 }

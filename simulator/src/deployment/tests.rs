@@ -246,6 +246,21 @@ fn an_alarm_rolls_the_deployment_under_way_back_where_deployment_alarms_are_on()
 }
 
 #[test]
+fn a_failed_deployment_gets_no_lost_task_back() {
+    let mut bench = Bench::new(4, &spot());
+    bench.service_mut().alarms = true;
+    bench.force();
+    bench.run(mins(1));
+    let failed = bench.service().primary().id.clone();
+    set_alarm(&mut bench);
+    assert!(bench.wanted().any(|t| t.deployment == failed));
+    bench.interrupt(8);
+    bench.run(Duration::ZERO);
+    bench.run_watched(mins(10), |b| assert!(b.wanted().all(|t| t.deployment != failed)));
+    assert_eq!(bench.running(), 4);
+}
+
+#[test]
 fn an_alarm_without_a_deployment_under_way_changes_nothing() {
     let mut bench = Bench::new(4, &mixed());
     bench.service_mut().alarms = true;
