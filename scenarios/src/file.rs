@@ -8,7 +8,9 @@ mod event;
 mod event_path;
 mod expect;
 mod faults;
+mod market;
 mod policy;
+mod quotas;
 mod service;
 mod strategy;
 mod suggest;
@@ -51,6 +53,7 @@ const KEYS: &[&str] = &[
     "restore_schedule",
     "policy",
     "faults",
+    "quotas",
     "service",
     "at",
     "expect",
@@ -192,7 +195,8 @@ fn scenario(text: &str) -> Step<Scenario> {
     let duration = end.duration(SECOND..=LONGEST)?;
     let world = world(&root, end, duration)?;
     let expectations = expect::read_all(&root, &world.services, duration)?;
-    let facts = faults::read(root.get("faults"))?;
+    let mut facts = faults::read(root.get("faults"))?;
+    quotas::read(root.get("quotas"), &mut facts)?;
     Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 

@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -105,7 +105,7 @@ fn an_unknown_key_of_the_scenario() {
     2 | replicas = 3
       | ^^^^^^^^ not a key of this table
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
     ");
 }
 
@@ -562,8 +562,204 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
+}
+
+#[test]
+fn a_task_size_that_fargate_does_not_have() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\ncpu = 300"), @"
+    error: `cpu` = 300 is not a size of a Fargate task
+      --> test.toml:10:7
+       |
+    10 | cpu = 300
+       |       ^^^ allowed: 256, 512, 1024, 2048, 4096, 8192, 16384
+    ");
+}
+
+#[test]
+fn a_launch_rate_without_a_burst() {
+    assert_snapshot!(shown("[[service]]", "[quotas]\nlaunches_per_second = 20\n[[service]]"), @"
+    error: [quotas] has no `launch_burst`
+     --> test.toml:5:1
+      |
+    5 | [quotas]
+      | ^^^^^^^^ `launch_burst` is missing
+      |
+      = help: write for example: launch_burst = 100
+    ");
+}
+
+#[test]
+fn an_unknown_quota() {
+    assert_snapshot!(shown("[[service]]", "[quotas]\nspot_vcpus = 20\n[[service]]"), @"
+    error: unknown key `spot_vcpus` in [quotas]
+     --> test.toml:6:1
+      |
+    6 | spot_vcpus = 20
+      | ^^^^^^^^^^ did you mean `spot_vcpu`?
+      |
+      = help: known here: on_demand_vcpu, spot_vcpu, launch_burst, launches_per_second
+    ");
+}
+
+#[test]
+fn a_market_that_does_two_things_at_once() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ capacity = 0, flapping = { up = \"10m\", down = \"5m\" } }"), @r#"
+    error: one market cannot do both `capacity` and `flapping`
+      --> test.toml:21:24
+       |
+    21 | spot = { capacity = 0, flapping = { up = "10m", down = "5m" } }
+       |          --------      ^^^^^^^^ give it an [[at]] of its own
+       |          |
+       |          the first one
+    "#);
+}
+
+#[test]
+fn a_market_that_does_nothing() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ accounts = [\"111111111111\"] }"), @r#"
+    error: `spot` has no `capacity`
+      --> test.toml:21:8
+       |
+    21 | spot = { accounts = ["111111111111"] }
+       |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `capacity` is missing
+       |
+       = help: write for example: capacity = 0
+    "#);
+}
+
+#[test]
+fn a_loss_beside_a_shape() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ rebalance = 2, loss = \"silent\" }"), @r#"
+    error: `loss` has no meaning here
+      --> test.toml:21:25
+       |
+    21 | spot = { rebalance = 2, loss = "silent" }
+       |                         ^^^^ it goes with `capacity`
+    "#);
+}
+
+#[test]
+fn a_slow_return_that_never_ends() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ slow_return = { per_minute = 0, until = 10 } }"), @"
+    error: `per_minute` = 0 is out of range
+      --> test.toml:21:39
+       |
+    21 | spot = { slow_return = { per_minute = 0, until = 10 } }
+       |                                       ^ allowed is 1 to 1000000
+    ");
+}
+
+#[test]
+fn a_random_market_whose_longest_outage_is_shorter_than_the_shortest() {
+    let random = "{ random = { every = \"6h\", shortest = \"1h\", longest = \"2m\" } }";
+    assert_snapshot!(shown("{ capacity = 0 }", random), @r#"
+    error: `longest` = "2m" is less than the shortest
+      --> test.toml:21:62
+       |
+    21 | spot = { random = { every = "6h", shortest = "1h", longest = "2m" } }
+       |                                              ----            ^^^^ write a time no shorter than it
+       |                                              |
+       |                                              the shortest
+    "#);
+}
+
+#[test]
+fn a_flapping_market_without_a_gap() {
+    assert_snapshot!(shown("{ capacity = 0 }", "{ flapping = { up = \"10m\" } }"), @r#"
+    error: `flapping` has no `down`
+      --> test.toml:21:21
+       |
+    21 | spot = { flapping = { up = "10m" } }
+       |                     ^^^^^^^^^^^^^^ `down` is missing
+       |
+       = help: write for example: down = "10m"
+    "#);
+}
+
+#[test]
+fn an_auto_scaler_whose_bounds_do_not_hold_the_desired_count() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nautoscaling = { min = 1, max = 4 }"), @"
+    error: `autoscaling` = {...} does not hold the desired count
+      --> test.toml:10:15
+       |
+    10 | autoscaling = { min = 1, max = 4 }
+       |               ^^^^^^^^^^^^^^^^^^^^ `desired` is 6
+    ");
+}
+
+#[test]
+fn an_auto_scaler_with_its_bounds_the_wrong_way_round() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nautoscaling = { min = 8, max = 4 }"), @"
+    error: `max` = 4 is out of range
+      --> test.toml:10:32
+       |
+    10 | autoscaling = { min = 8, max = 4 }
+       |                                ^ allowed is 8 to 5000
+    ");
+}
+
+#[test]
+fn a_terraform_that_does_not_say_whether_it_forces() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nterraform = { every = \"1h\" }"), @r#"
+    error: `terraform` has no `force`
+      --> test.toml:10:13
+       |
+    10 | terraform = { every = "1h" }
+       |             ^^^^^^^^^^^^^^^^ `force` is missing
+       |
+       = help: write for example: force = true
+    "#);
+}
+
+#[test]
+fn a_launch_type_beside_a_strategy() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nlaunch_type = \"FARGATE\""), @r#"
+    error: specifying both a launch type and a capacity provider strategy is not supported
+      --> test.toml:10:1
+       |
+    10 | launch_type = "FARGATE"
+       | ^^^^^^^^^^^ give the service one of them
+    11 | strategy = [{ provider = "FARGATE", base = 1 }, { provider = "FARGATE_SPOT", weight = 3 }]
+       | -------- the other one
+    "#);
+}
+
+#[test]
+fn a_daemon_on_fargate() {
+    assert_snapshot!(shown("desired  = 6", "desired  = 6\nscheduling = \"DAEMON\""), @r#"
+    error: `scheduling` = "DAEMON" does not exist on Fargate
+      --> test.toml:10:14
+       |
+    10 | scheduling = "DAEMON"
+       |              ^^^^^^^^ allowed: "REPLICA"
+    "#);
+}
+
+#[test]
+fn a_launch_type_that_is_not_fargate() {
+    let service = "strategy = [{ provider = \"FARGATE\", weight = 1 }]";
+    assert_snapshot!(shown(service, "launch_type = \"EC2\""), @r#"
+    error: `launch_type` = "EC2" is not known
+      --> test.toml:17:15
+       |
+    17 | launch_type = "EC2"
+       |               ^^^^^ allowed: "FARGATE"
+    "#);
+}
+
+#[test]
+fn an_alarm_of_a_service_without_alarms() {
+    assert_snapshot!(with("[[at]]\ntime = \"1h\"\nalarm = { service = \"web/checkout\" }\n"), @r#"
+    error: 111111111111/web/checkout has no deployment alarms
+      --> test.toml:25:9
+       |
+    25 | alarm = { service = "web/checkout" }
+       |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ nothing would happen
+       |
+       = help: write alarms = true in its [[service]]
+    "#);
 }
 
 #[test]
@@ -578,7 +774,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -591,7 +787,7 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -1109,7 +1305,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -1175,7 +1371,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, strategy, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario
@@ -1184,7 +1380,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     1 | titel    = "A test"
       | ^^^^^ did you mean `title`?
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
     "#);
 }
 

@@ -20,6 +20,12 @@ pub(crate) enum Action {
     Task(ServiceKey, TaskKey),
     /// Spot takes a task back.
     Reclaim(ServiceKey, TaskKey, Reclaim),
+    /// A Spot market takes the next step of its shape, if it still has that one.
+    Market(u64),
+    /// An auto scaler looks at its service.
+    Autoscale(ServiceKey),
+    /// An owner's pipeline applies Terraform.
+    Terraform(ServiceKey),
     /// A task's application fails.
     Fail(ServiceKey, TaskKey),
     /// The scheduler looks at a service.

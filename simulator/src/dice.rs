@@ -55,6 +55,19 @@ impl Dice {
         Duration::from_millis(min + self.below(max.saturating_sub(min) + 1))
     }
 
+    /// A time from a bounded Pareto distribution with exponent 1, in whole milliseconds: most are near `shortest`, and each
+    /// decade of length up to `longest` adds as much to the mean as the one before. Integers only, so that every machine draws
+    /// the same.
+    pub fn heavy_tailed(&mut self, shortest: Duration, longest: Duration) -> Duration {
+        const ONE: u128 = 1 << 32;
+        let low = shortest.as_millis().max(1);
+        let high = longest.as_millis().max(low);
+        let share = u128::from(self.below(1 << 32));
+        // The distribution's inverse, low·high / (high − share·(high − low)).
+        let time = low * high * ONE / (high * ONE - share * (high - low));
+        Duration::from_millis(time.min(high) as u64)
+    }
+
     /// `digits` hexadecimal digits, as in ECS task ids.
     pub fn hex(&mut self, digits: usize) -> String {
         (0..digits).map(|_| char::from(b"0123456789abcdef"[self.below(16) as usize])).collect()

@@ -1,5 +1,5 @@
 //! ECS as callers see it: services, tasks, deployments, and what the API accepts. What the scheduler makes of it is in
-//! `scheduler.rs`, how a task lives in `task.rs`.
+//! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::Action;
+use crate::deployment::{Deployment, ServiceDeployment};
 use crate::market::Markets;
 use crate::ports::observe;
 use crate::spec::ServiceSpec;
@@ -38,10 +39,16 @@ pub(crate) struct Service {
     pub(crate) created_at: Timestamp,
     pub(crate) desired: u32,
     pub(crate) strategy: Strategy,
+    /// Whether it runs on the launch type `FARGATE`; `strategy` then says just that.
+    pub(crate) launch_type: bool,
+    /// Whether it was created with a launch type, to which an empty list brings it back (aws-facts.md §1.3).
+    pub(crate) has_launch_type: bool,
     pub(crate) minimum_healthy_percent: u32,
     pub(crate) maximum_percent: u32,
     pub(crate) stop_timeout: Duration,
     pub(crate) circuit_breaker: bool,
+    /// Whether deployment alarms are on, with rollback.
+    pub(crate) alarms: bool,
     pub(crate) controller: Controller,
     /// Whether `status` is ACTIVE; a deleted service is not.
     pub(crate) active: bool,
@@ -49,14 +56,17 @@ pub(crate) struct Service {
     pub(crate) opted_out: bool,
     /// Whether new tasks fail soon after they run.
     pub(crate) application_fails: bool,
-    /// The strategy of the last deployment that was completed, where a rollback goes (aws-facts.md §1.6).
-    pub(crate) last_completed: Option<Strategy>,
+    /// The strategy of the last deployment that was completed, where a rollback goes, and whether that is the launch type
+    /// (aws-facts.md §1.6).
+    pub(crate) last_completed: Option<(Strategy, bool)>,
     /// What the service looked like before its last update, for reads that are stale.
     pub(crate) before_update: Option<(Timestamp, Box<Observation>)>,
     /// Providers associated with the service's cluster.
     pub(crate) associated: Vec<CapacityProvider>,
     /// The primary first; the others are being replaced.
     pub(crate) deployments: Vec<Deployment>,
+    /// As `ListServiceDeployments` shows them, oldest first.
+    pub(crate) service_deployments: Vec<ServiceDeployment>,
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
     pub(crate) tasks_created: u64,
     /// Newest first, at most [`MAX_MESSAGES`].
@@ -64,21 +74,15 @@ pub(crate) struct Service {
     /// Per provider, what the scheduler knows of failed placements.
     pub(crate) placement: BTreeMap<CapacityProvider, Placement>,
     pub(crate) steady: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Deployment {
-    /// `ecs-svc/` and 19 digits.
-    pub(crate) id: String,
-    pub(crate) strategy: Strategy,
-    pub(crate) created_at: Timestamp,
-    /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
-    pub(crate) earliest_completion: Timestamp,
-    pub(crate) completed: bool,
-    /// Tasks that did not become healthy, tasks that could not be placed included (aws-facts.md §1.6).
-    pub(crate) failed_tasks: u32,
-    /// The circuit breaker has judged it; it launches no more tasks.
-    pub(crate) failed: bool,
+    /// When its event log last said so.
+    pub(crate) steady_told_at: Timestamp,
+    /// When it last said that a deployment's bounds let nothing start or stop.
+    pub(crate) stuck_told_at: Option<Timestamp>,
+    /// Until when it launches nothing, because the account launches too fast.
+    pub(crate) throttled_until: Option<Timestamp>,
+    pub(crate) throttled_told_at: Option<Timestamp>,
+    /// Size of a task in CPU units, 1024 to a vCPU.
+    pub(crate) cpu: u32,
 }
 
 /// Failed placements on one provider since the last success.
@@ -113,6 +117,20 @@ pub struct UpdateService {
     pub force_new_deployment: bool,
 }
 
+/// What an update changes about where tasks run.
+enum Change {
+    None,
+    Strategy(Strategy),
+    /// Back to the launch type the service was created with.
+    LaunchType,
+}
+
+/// The launch type `FARGATE`, as a strategy.
+pub fn fargate_alone() -> Strategy {
+    let item = StrategyItem { capacity_provider: CapacityProvider::Fargate, weight: 1, base: 0 };
+    Strategy::new(vec![item]).expect("one item with a weight is a strategy")
+}
+
 impl Ecs {
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {
         &self.services[key.0]
@@ -142,30 +160,41 @@ impl World {
     /// Creates a service at its desired count, as if it had been running for a while.
     pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
         let key = ServiceKey(self.ecs.services.len());
-        let deployment = Deployment { completed: true, ..self.new_deployment(&spec.strategy) };
+        let launch_type = spec.launch_type;
+        let deployment = Deployment { completed: true, launch_type, ..self.new_deployment(&spec.strategy) };
         self.ecs.services.push(Service {
             id: spec.id.clone(),
             created_at: self.now,
             desired: spec.desired,
             strategy: spec.strategy.clone(),
+            launch_type,
+            has_launch_type: launch_type,
             minimum_healthy_percent: spec.minimum_healthy_percent,
             maximum_percent: spec.maximum_percent,
             stop_timeout: spec.stop_timeout,
             circuit_breaker: spec.circuit_breaker,
+            alarms: spec.alarms,
             controller: spec.controller.clone(),
             active: true,
             opted_out: false,
             application_fails: false,
-            last_completed: Some(spec.strategy.clone()),
+            last_completed: Some((spec.strategy.clone(), spec.launch_type)),
             before_update: None,
             associated: spec.associated.clone(),
             deployments: vec![deployment],
+            service_deployments: Vec::new(),
             tasks: BTreeMap::new(),
             tasks_created: 0,
             messages: VecDeque::new(),
             placement: BTreeMap::new(),
             steady: true,
+            steady_told_at: self.now,
+            stuck_told_at: None,
+            throttled_until: None,
+            throttled_told_at: None,
+            cpu: spec.cpu,
         });
+        self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
         self.ecs.by_id.insert(spec.id.clone(), key);
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
         self.start_settled_tasks(key);
@@ -190,45 +219,58 @@ impl World {
                 self.record(Some(id), Happening::UpdateRefused { caller, message: error.message.clone() });
                 Err(error)
             }
-            Ok(strategy) => {
-                self.apply_update(caller, key, strategy, update);
+            Ok(change) => {
+                self.apply_update(caller, key, change, update);
                 Ok(())
             }
         }
     }
 
     /// The new strategy if it changes, or the refusal; a refused call changes nothing (aws-facts.md §1.1).
-    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Option<Strategy>, ApiError> {
+    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Change, ApiError> {
         let service = self.ecs.service(key);
         if !service.active {
             return Err(ApiError { code: "ServiceNotActiveException", message: "Service was not ACTIVE.".into() });
         }
-        if let (Controller::Other(name), true) = (&service.controller, update.force_new_deployment) {
-            return Err(invalid(match name.as_str() {
-                "CODE_DEPLOY" => CODE_DEPLOY,
-                _ => "This operation is not supported for the service's deployment controller.",
-            }));
+        if let Controller::Other(name) = &service.controller
+            && !service.is_blue_green()
+        {
+            if update.force_new_deployment {
+                return Err(invalid(if name == "CODE_DEPLOY" { CODE_DEPLOY } else { OTHER_CONTROLLER }));
+            }
+            if update.strategy.is_some() {
+                return Err(invalid(OTHER_CONTROLLER));
+            }
         }
-        let Some(items) = &update.strategy else { return Ok(None) };
+        let Some(items) = &update.strategy else { return Ok(Change::None) };
         // An empty list would be a change too, and asks for force first (aws-facts.md §1.3).
         if items.is_empty() && !update.force_new_deployment {
             return Err(invalid(MUST_FORCE));
+        }
+        if items.is_empty() && service.has_launch_type {
+            return Ok(if service.launch_type { Change::None } else { Change::LaunchType });
         }
         let strategy = Strategy::new(items.clone()).map_err(|error| invalid(strategy_message(&error)))?;
         if strategy.items().iter().any(|item| !service.associated.contains(&item.capacity_provider)) {
             return Err(invalid(NOT_ASSOCIATED));
         }
-        if strategy == service.strategy {
-            return Ok(None);
+        // From a launch type every strategy is a change.
+        if strategy == service.strategy && !service.launch_type {
+            return Ok(Change::None);
         }
         if !update.force_new_deployment {
             return Err(invalid(MUST_FORCE));
         }
-        Ok(Some(strategy))
+        Ok(Change::Strategy(strategy))
     }
 
-    fn apply_update(&mut self, caller: Caller, key: ServiceKey, strategy: Option<Strategy>, update: &UpdateService) {
-        let changed = strategy.clone();
+    fn apply_update(&mut self, caller: Caller, key: ServiceKey, change: Change, update: &UpdateService) {
+        let launch_type = matches!(change, Change::LaunchType);
+        let changed = match change {
+            Change::None => None,
+            Change::Strategy(strategy) => Some(strategy),
+            Change::LaunchType => Some(fargate_alone()),
+        };
         if update.force_new_deployment {
             let before = Box::new(observe(self.ecs.service(key)));
             self.ecs.service_mut(key).before_update = Some((self.now, before));
@@ -241,8 +283,10 @@ impl World {
                 self.schedule(key);
             }
         }
-        if let Some(strategy) = strategy {
-            self.ecs.service_mut(key).strategy = strategy;
+        if let Some(strategy) = changed.clone() {
+            let service = self.ecs.service_mut(key);
+            service.strategy = strategy;
+            service.launch_type = launch_type;
         }
         let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
         let id = self.ecs.service(key).id.clone();
@@ -263,59 +307,10 @@ impl World {
             self.judge_forced_deployment(&id, changed.as_ref(), deployment);
         }
         if let Some(deployment) = deployment {
+            self.begin_service_deployment(key, &deployment);
             let reason = format!("ECS deployment {deployment} in progress.");
             self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
         }
-        self.agenda.plan(self.now, Action::Schedule(key));
-    }
-
-    /// A new primary deployment on the service's strategy; returns its id.
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
-        let strategy = self.ecs.service(key).strategy.clone();
-        let deployment = self.new_deployment(&strategy);
-        let id = deployment.id.clone();
-        self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
-        let service = self.ecs.service_mut(key);
-        service.deployments.insert(0, deployment);
-        // A service update resets the scheduler's patience (aws-facts.md §3).
-        service.placement.clear();
-        service.steady = false;
-        id
-    }
-
-    fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
-        let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
-        Deployment {
-            id: format!("ecs-svc/{digits}"),
-            strategy: strategy.clone(),
-            created_at: self.now,
-            earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
-            completed: false,
-            failed_tasks: 0,
-            failed: false,
-        }
-    }
-
-    /// The circuit breaker's rollback: a new deployment on the strategy of the last completed one. `strategy` on the service
-    /// goes back too (aws-facts.md §12h: not known, the worse case is assumed).
-    pub(crate) fn roll_back(&mut self, key: ServiceKey) {
-        let service = self.ecs.service_mut(key);
-        service.deployments[0].failed = true;
-        let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
-        self.emit_deployment(
-            key,
-            "SERVICE_DEPLOYMENT_FAILED",
-            &failed,
-            "ECS deployment circuit breaker: task failed to start.",
-        );
-        // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
-        let Some(strategy) = self.ecs.service_mut(key).last_completed.take() else { return };
-        self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone() });
-        self.oracle.rolled_back(&id);
-        self.ecs.service_mut(key).strategy = strategy;
-        let deployment = self.begin_deployment(key);
-        let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}.");
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
         self.agenda.plan(self.now, Action::Schedule(key));
     }
 }
@@ -331,6 +326,9 @@ const MUST_FORCE: &str = "When switching from launch type to capacity provider s
 /// aws-facts.md §1.5.
 const CODE_DEPLOY: &str = "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS \
     CodeDeploy to trigger a new deployment.";
+
+/// Our words; users have quoted none (aws-facts.md §1.5).
+const OTHER_CONTROLLER: &str = "This operation is not supported for the service's deployment controller.";
 
 /// aws-facts.md §1.4.
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
@@ -350,7 +348,7 @@ fn strategy_message(error: &StrategyError) -> String {
             "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate \
              providers. Specify one or the other and try again."
         }
-        // Every service of this model was created with a strategy (aws-facts.md §1.3).
+        // Of a service that was created with a strategy (aws-facts.md §1.3).
         StrategyError::Empty => {
             "No launch type to fall back to for empty capacity provider strategy. Your service was not created with a launch \
              type."

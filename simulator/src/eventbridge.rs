@@ -3,12 +3,14 @@
 
 use handlers::event::SYNTHETIC_SOURCE;
 use handlers::service::AccountId;
+use handlers::strategy::CapacityProvider;
 use serde_json::{Value, json};
 
 use crate::agenda::Action;
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
 use crate::pattern::{Pattern, PatternError};
 use crate::spec::WorldSpec;
+use crate::task::Status;
 use crate::trace::Happening;
 use crate::world::World;
 
@@ -72,6 +74,17 @@ impl EventBridge {
         }
         let hop = Hop::new(Pattern::parse(patterns::WORKLOAD_FORWARDING)?, spec);
         Ok(Self { hop, central, targets: Targets::default(), dead: 0 })
+    }
+
+    /// Another forwarding rule.
+    #[cfg(test)]
+    pub(crate) fn forward(&mut self, pattern: Pattern) {
+        self.hop.forward(pattern);
+    }
+
+    /// Whether anybody could hear of a task that is now in this status.
+    pub(crate) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
+        self.hop.hears_of(status, provider)
     }
 }
 

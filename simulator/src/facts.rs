@@ -27,6 +27,23 @@ pub struct Facts {
     pub placement_retry_cap: Duration,
     /// Whether a task that cannot be placed counts as failed for the circuit breaker (aws-facts.md §1.6).
     pub breaker_counts_placement: bool,
+    /// Whether a lost task of a revision that is being replaced comes back with that revision; the guide says so for unhealthy
+    /// tasks, for interrupted ones it is inferred (aws-facts.md §3).
+    pub old_revision_replaces: bool,
+    /// vCPU that an account's On-Demand tasks may use together; AWS begins with 6 and raises it with use (aws-facts.md §4).
+    /// `None` is no limit.
+    pub on_demand_vcpu_quota: Option<u32>,
+    /// The same for Spot, a quota of its own.
+    pub spot_vcpu_quota: Option<u32>,
+    /// Task launches of an account, for On-Demand and Spot each: burst and refill per second; 100 and 20 in large regions
+    /// (aws-facts.md §4). `None` is no limit.
+    pub launch_bucket: Option<(u32, u32)>,
+    /// How often a service in a steady state says so: periodically, how often is not documented (aws-facts.md §2.2); taken is
+    /// the time after which a repeated message appears again.
+    pub steady_repeat: Duration,
+    /// How long a blue/green deployment keeps the old tasks once the new ones are healthy. Not in the fact sheet, and each service
+    /// sets it (aws-facts.md §1.5).
+    pub bake_time: Duration,
     /// Identical service events are suppressed for this long (aws-facts.md §2.6).
     pub suppress_repeats: Duration,
     /// Least time from a deployment's start to COMPLETED, also with nothing to move (aws-facts.md §10).
@@ -171,6 +188,12 @@ impl Default for Facts {
             placement_retry: Duration::from_secs(30),
             placement_retry_cap: Duration::from_secs(300),
             breaker_counts_placement: true,
+            old_revision_replaces: true,
+            on_demand_vcpu_quota: None,
+            spot_vcpu_quota: None,
+            launch_bucket: None,
+            steady_repeat: Duration::from_secs(6 * 3600),
+            bake_time: Duration::from_secs(300),
             suppress_repeats: Duration::from_secs(6 * 3600),
             empty_deployment: Span::secs(60, 90),
             event_latency: Span::millis(100, 2000),

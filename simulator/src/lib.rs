@@ -10,10 +10,13 @@
 //! | what does AWS not promise, and what do we assume? | [`facts`] |
 //! | how are tasks placed and deployments rolled? | `scheduler.rs` |
 //! | what does `UpdateService` accept? | `ecs.rs` |
+//! | how does a deployment begin and end? | `deployment.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
 
 mod agenda;
+mod automation;
+mod deployment;
 pub mod dice;
 mod ecs;
 mod eventbridge;
@@ -22,6 +25,7 @@ mod lambda;
 pub mod ledger;
 mod limits;
 mod market;
+mod messages;
 mod oracle;
 mod owner;
 pub mod pattern;
@@ -30,6 +34,7 @@ pub mod planted;
 mod ports;
 mod run;
 mod scheduler;
+mod shape;
 pub mod spec;
 mod sqs;
 mod table;
@@ -37,5 +42,5 @@ mod task;
 pub mod trace;
 mod world;
 
-pub use ecs::{ApiError, UpdateService};
+pub use ecs::{ApiError, UpdateService, fargate_alone};
 pub use run::{Outcome, ServiceOutcome, Simulation, run};

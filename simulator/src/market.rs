@@ -1,4 +1,4 @@
-//! Spot and On-Demand capacity per account.
+//! Spot and On-Demand capacity per account, and the account's quotas (aws-facts.md §4).
 
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
@@ -21,17 +21,69 @@ pub(crate) struct Markets {
     pub(crate) spot_back_at: Option<Timestamp>,
 }
 
-/// Capacity and what is taken of it, in tasks.
+/// Capacity and what is taken of it, in tasks; the account's own limits on top.
 #[derive(Debug)]
 pub(crate) struct Market {
     pub(crate) capacity: Capacity,
     pub(crate) used: u32,
+    /// CPU units of the running tasks, 1024 to a vCPU.
+    used_cpu: u64,
+    /// Launches left in the bucket, in thousandths, as of the time beside it; `None` is a full one.
+    launches: Option<(Timestamp, u64)>,
+}
+
+/// What speaks against one more task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// AWS has no room.
+    Capacity,
+    /// The account's vCPU quota is used up (aws-facts.md §4).
+    Quota,
+    /// The account launches tasks too fast (aws-facts.md §4).
+    LaunchRate,
+}
+
+impl Market {
+    fn unlimited() -> Self {
+        Self { capacity: Capacity::Unlimited, used: 0, used_cpu: 0, launches: None }
+    }
+
+    /// Whether a task of this size can start now; if so its launch is booked.
+    pub(crate) fn launch(
+        &mut self,
+        now: Timestamp,
+        cpu: u32,
+        vcpu_quota: Option<u32>,
+        rate: Option<(u32, u32)>,
+    ) -> Result<(), Obstacle> {
+        if vcpu_quota.is_some_and(|vcpu| self.used_cpu + u64::from(cpu) > u64::from(vcpu) * 1024) {
+            return Err(Obstacle::Quota);
+        }
+        if !self.capacity.has_room(self.used) {
+            return Err(Obstacle::Capacity);
+        }
+        let Some((burst, per_second)) = rate else { return Ok(()) };
+        let full = u64::from(burst) * 1000;
+        let (at, level) = self.launches.unwrap_or((now, full));
+        let level = (level + now.since(at).as_millis() as u64 * u64::from(per_second)).min(full);
+        self.launches = Some((now, level.saturating_sub(if level >= 1000 { 1000 } else { 0 })));
+        if level >= 1000 { Ok(()) } else { Err(Obstacle::LaunchRate) }
+    }
+
+    pub(crate) fn take(&mut self, cpu: u32) {
+        self.used += 1;
+        self.used_cpu += u64::from(cpu);
+    }
+
+    pub(crate) fn give_back(&mut self, cpu: u32) {
+        self.used -= 1;
+        self.used_cpu -= u64::from(cpu);
+    }
 }
 
 impl Markets {
     pub(crate) fn unlimited() -> Self {
-        let market = || Market { capacity: Capacity::Unlimited, used: 0 };
-        Self { spot: market(), on_demand: market(), spot_is_silent: false, spot_back_at: None }
+        Self { spot: Market::unlimited(), on_demand: Market::unlimited(), spot_is_silent: false, spot_back_at: None }
     }
 
     pub(crate) fn of(&mut self, provider: &CapacityProvider) -> &mut Market {
@@ -43,7 +95,13 @@ impl Markets {
 }
 
 impl World {
+    /// A change of the Spot market, which ends the shape it had.
     pub(crate) fn set_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
+        self.end_shapes(accounts);
+        self.move_spot(accounts, capacity, loss);
+    }
+
+    pub(crate) fn move_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
         self.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
         for account in accounts {
             let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
@@ -71,19 +129,36 @@ impl World {
 
     /// Takes Spot tasks of an account back until `most` are left, each at its own moment.
     fn reclaim(&mut self, account: &AccountId, most: u32, how: Reclaim) {
-        let mut tasks: Vec<(ServiceKey, TaskKey)> = Vec::new();
-        for (id, key) in &self.ecs.by_id {
-            if id.account == *account {
-                let service = self.ecs.service(*key);
-                let spot = service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
-                tasks.extend(spot.map(|(task, _)| (*key, *task)));
-            }
-        }
+        let mut tasks = self.spot_tasks(account);
         while tasks.len() > most as usize {
             let pick = self.dice.ecs.below(tasks.len() as u64) as usize;
             let (service, task) = tasks.swap_remove(pick);
             let at = self.now + self.dice.ecs.within(self.facts.reclaim_spread);
             self.agenda.plan(at, Action::Reclaim(service, task, how));
+        }
+    }
+
+    fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
+        let mut tasks = Vec::new();
+        for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
+            let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+            tasks.extend(spot.map(|(task, _)| (*key, *task)));
+        }
+        tasks
+    }
+
+    /// Takes running Spot tasks away without a warning, each at its own moment; the market has room for new ones.
+    pub(crate) fn rebalance_spot(&mut self, accounts: &[AccountId], most: u32) {
+        self.record(None, Happening::SpotRebalance { accounts: accounts.to_vec(), tasks: most });
+        for account in accounts {
+            let mut tasks = self.spot_tasks(account);
+            tasks.retain(|(key, task)| self.ecs.service(*key).tasks.get(task).is_some_and(|t| t.is_running()));
+            for _ in 0..(most as usize).min(tasks.len()) {
+                let pick = self.dice.market.below(tasks.len() as u64) as usize;
+                let (service, task) = tasks.swap_remove(pick);
+                let at = self.now + self.dice.market.within(self.facts.reclaim_spread);
+                self.agenda.plan(at, Action::Reclaim(service, task, Reclaim::Silently));
+            }
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use handlers::service::ServiceId;
 
 use crate::agenda::Action;
+use crate::deployment::ServiceDeploymentState;
 use crate::dice::Span;
 use crate::ecs::{ServiceKey, TaskKey, UpdateService};
-use crate::task::Stop;
-use crate::trace::{Caller, Happening};
+use crate::task::{SCHEDULER, Stop};
+use crate::trace::{Caller, Happening, RollbackCause};
 use crate::world::World;
 
 /// How long a failing application runs: not long enough to count as healthy (aws-facts.md §3).
@@ -21,6 +22,17 @@ impl World {
         let update = UpdateService { force_new_deployment: true, ..UpdateService::default() };
         // A refusal is in the trace; the owner of a scenario has no one else to tell.
         let _ = self.update_service(Caller::Owner, id, &update);
+    }
+
+    /// The owner stops the running service deployment with a rollback; without one there is nothing to stop (aws-facts.md §1.6).
+    pub(crate) fn owner_rolls_back(&mut self, id: &ServiceId) {
+        let Some(key) = self.ecs.find(id) else { return };
+        self.record(Some(id), Happening::Owner { what: "asks for a rollback of the running deployment" });
+        let service = self.ecs.service(key);
+        let running = service.service_deployments.last().map(|d| d.state) == Some(ServiceDeploymentState::InProgress);
+        if service.active && running && !service.primary().failed {
+            self.roll_back(key, RollbackCause::Owner);
+        }
     }
 
     pub(crate) fn owner_opts_out(&mut self, id: &ServiceId, off: bool) {
@@ -40,12 +52,7 @@ impl World {
         service.desired = 0;
         let tasks: Vec<TaskKey> = service.tasks.keys().copied().collect();
         for task in tasks {
-            self.stop_task(
-                key,
-                task,
-                Stop { code: Some("ServiceSchedulerInitiated"), reason: "Service deleted".into() },
-                Duration::ZERO,
-            );
+            self.stop_task(key, task, Stop { code: Some(SCHEDULER), reason: "Service deleted".into() }, Duration::ZERO);
         }
     }
 
@@ -66,6 +73,7 @@ impl World {
         service.created_at = now;
         service.desired = spec.desired;
         service.strategy = spec.strategy;
+        service.launch_type = spec.launch_type;
         service.last_completed = None;
         service.before_update = None;
         service.messages.clear();
@@ -105,8 +113,12 @@ impl World {
         }
         let stop = Stop { code: Some("EssentialContainerExited"), reason: "Essential container in task exited".into() };
         service.steady = false;
+        let of = service.tasks.get(&task).map(|t| t.deployment.clone());
+        let deployment = service.deployments.iter().position(|d| Some(&d.id) == of.as_ref());
         self.stop_task(key, task, stop, Duration::ZERO);
-        self.task_failed(key);
+        if let Some(deployment) = deployment {
+            self.task_failed(key, deployment);
+        }
         self.schedule(key);
     }
 }

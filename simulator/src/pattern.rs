@@ -57,6 +57,11 @@ impl Pattern {
     pub fn matches(&self, event: &Value) -> bool {
         event.as_object().is_some_and(|fields| self.0.holds(Some(fields)))
     }
+
+    /// Whether an event with these fields can match, whatever its other fields are. May err on the side of yes.
+    pub(crate) fn could_match(&self, known: &Value) -> bool {
+        known.as_object().is_some_and(|fields| self.0.could_hold(fields))
+    }
 }
 
 /// Why EventBridge would refuse a pattern: its exception, its words, then where and what would be right.
@@ -125,6 +130,14 @@ impl Object {
         }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.holds(event)))
     }
 
+    fn could_hold(&self, known: &Map<String, Value>) -> bool {
+        self.fields.iter().all(|(name, field)| match (field, known.get(&**name)) {
+            (Field::Object(object), Some(Value::Object(fields))) => object.could_hold(fields),
+            (Field::Leaf(leaf), value @ Some(_)) => leaf.holds_at(value),
+            _ => true,
+        }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.could_hold(known)))
+    }
+
     fn holds_at(&self, value: Option<&Value>) -> bool {
         match value {
             Some(Value::Object(fields)) => self.holds(Some(fields)),
@@ -177,6 +190,33 @@ fn any_in(items: &[Value], mut test: impl FnMut(&Value) -> bool) -> bool {
                 Some(rest) => current = rest,
                 None => return false,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Pattern;
+
+    #[test]
+    fn an_event_could_match_unless_a_known_field_says_no() {
+        let text = r#"{ "source": ["aws.ecs"], "$or": [
+            { "detail": { "status": ["RUNNING"] } },
+            { "detail": { "provider": ["SPOT"], "reason": [{ "exists": false }] } }
+        ] }"#;
+        let pattern = Pattern::parse(text).expect("a valid pattern");
+        for (known, could) in [
+            (json!({}), true),
+            (json!({ "source": "aws.ecs" }), true),
+            (json!({ "source": "aws.ec2" }), false),
+            (json!({ "detail": { "status": "STOPPED" } }), true),
+            (json!({ "detail": { "status": "STOPPED", "provider": "ON_DEMAND" } }), false),
+            (json!({ "detail": { "status": "RUNNING", "provider": "ON_DEMAND" } }), true),
+            (json!({ "detail": { "status": "STOPPED", "reason": "known" } }), false),
+        ] {
+            assert_eq!(pattern.could_match(&known), could, "{known}");
         }
     }
 }

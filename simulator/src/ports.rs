@@ -158,14 +158,14 @@ pub(crate) fn observe(service: &Service) -> Observation {
             (false, true) => Rollout::Failed,
             (false, false) => Rollout::InProgress,
         },
-        strategy: Some(d.strategy.clone()),
+        strategy: (!d.launch_type).then(|| d.strategy.clone()),
         running: running(&d.id),
         created_at: d.created_at,
     });
     Observation {
         created_at: service.created_at,
         active: service.active,
-        strategy: Some(service.strategy.clone()),
+        strategy: (!service.launch_type).then(|| service.strategy.clone()),
         controller: service.controller.clone(),
         replica: true,
         opted_out: service.opted_out,

@@ -7,59 +7,110 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 
 use crate::agenda::Action;
 use crate::ecs::{ServiceKey, TaskKey};
-use crate::task::{Status, Stop, Task};
-use crate::trace::Happening;
+use crate::market::Obstacle;
+use crate::messages::{NO_CAPACITY, OVER_QUOTA};
+use crate::task::{SCHEDULER, Stop};
+use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
 
 impl World {
     /// Looks at one service and does what is to be done now. Called whenever something about the service changes.
     pub(crate) fn schedule(&mut self, key: ServiceKey) {
+        self.stop_superseded(key);
         self.start_tasks(key);
         self.stop_surplus(key);
         self.stop_replaced(key);
         self.complete_deployment(key);
         self.note_steady_state(key);
+        self.note_stuck(key);
     }
 
     fn start_tasks(&mut self, key: ServiceKey) {
         let service = self.ecs.service(key);
-        if service.primary().failed || !service.active {
+        if !service.active {
             return;
         }
-        let desired = service.desired as usize;
-        let most = desired * service.maximum_percent as usize / 100;
-        let primary = self.primary_tasks(key).count();
         let all = service.tasks.values().filter(|t| t.is_wanted()).count();
-        let mut room = most.saturating_sub(all);
-        // Tasks that found no room keep their place in the ratio: the FARGATE share does not grow when Spot is short.
-        let mut unplaced: Vec<CapacityProvider> = Vec::new();
-        for _ in 0..desired.saturating_sub(primary) {
+        let room = service.most_tasks().saturating_sub(all);
+        let room = self.replace_lost(key, room);
+        self.fill_primary(key, room);
+    }
+
+    /// A revision that is being replaced gets its lost tasks back, by its own strategy, while the lower bound needs them: the
+    /// guide says that a task is replaced with its own revision (aws-facts.md §3). Returns the room that is left.
+    fn replace_lost(&mut self, key: ServiceKey, mut room: usize) -> usize {
+        let (now, healthy_after) = (self.now, self.facts.healthy_after);
+        let service = self.ecs.service(key);
+        let older = 1..service.deployments.len();
+        // A FAILED deployment launches no more tasks (aws-facts.md §1.6).
+        let owed = |n: usize| if service.deployments[n].failed { 0 } else { service.deployments[n].lost };
+        let owed: Vec<u32> = older.clone().map(owed).collect();
+        if !self.facts.old_revision_replaces || owed.iter().all(|tasks| *tasks == 0) {
+            return room;
+        }
+        let serving = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
+        let kept: usize = older.clone().map(|n| service.tasks_of(n).count()).sum();
+        let mut needed = service.least_healthy().saturating_sub(serving + kept);
+        for n in older {
+            let mut unplaced = Vec::new();
+            for _ in 0..owed[n - 1] {
+                if room == 0 || needed == 0 {
+                    return room;
+                }
+                if self.start_task(key, n, &mut unplaced) {
+                    self.ecs.service_mut(key).deployments[n].lost -= 1;
+                    room -= 1;
+                    needed -= 1;
+                }
+            }
+        }
+        room
+    }
+
+    fn fill_primary(&mut self, key: ServiceKey, mut room: usize) {
+        let service = self.ecs.service(key);
+        if service.primary().failed {
+            return;
+        }
+        let missing = (service.desired as usize).saturating_sub(service.tasks_of(0).count());
+        let mut unplaced = Vec::new();
+        for _ in 0..missing {
             // Only placed tasks take room: a provider without capacity does not hold up the other one's share.
             if room == 0 {
                 break;
             }
-            let provider = self.next_provider(key, &unplaced);
-            if self.try_place(key, &provider, unplaced.contains(&provider)) {
-                self.add_task(key, &provider);
+            if self.start_task(key, 0, &mut unplaced) {
                 room -= 1;
-            } else {
-                unplaced.push(provider);
             }
         }
     }
 
-    fn primary_tasks(&self, key: ServiceKey) -> impl Iterator<Item = (&TaskKey, &Task)> {
-        let service = self.ecs.service(key);
-        service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment == service.deployments[0].id)
+    /// Starts the next task of a deployment. Tasks that found no room keep their place in the ratio: the FARGATE share does not
+    /// grow when Spot is short.
+    fn start_task(&mut self, key: ServiceKey, deployment: usize, unplaced: &mut Vec<CapacityProvider>) -> bool {
+        let provider = self.next_provider(key, deployment, unplaced);
+        let placed = !unplaced.contains(&provider) && self.try_place(key, deployment, &provider);
+        if placed {
+            self.add_task(key, deployment, &provider);
+        } else {
+            unplaced.push(provider);
+        }
+        placed
     }
 
-    /// Where the next task of the primary deployment belongs, given the tasks it has and those just found unplaceable: base
+    /// Where the next task of a deployment belongs, given the tasks it has and those just found unplaceable: base
     /// first, then the provider that the task brings nearest to its share, `(tasks above the base + 1) / weight`. How AWS
     /// rounds is not known (aws-facts.md §12d); here the first listed wins a tie.
-    pub(crate) fn next_provider(&self, key: ServiceKey, unplaced: &[CapacityProvider]) -> CapacityProvider {
-        let strategy: &Strategy = &self.ecs.service(key).primary().strategy;
+    pub(crate) fn next_provider(
+        &self,
+        key: ServiceKey,
+        deployment: usize,
+        unplaced: &[CapacityProvider],
+    ) -> CapacityProvider {
+        let service = self.ecs.service(key);
+        let strategy: &Strategy = &service.deployments[deployment].strategy;
         let count = |provider: &CapacityProvider| {
-            self.primary_tasks(key).filter(|(_, t)| t.provider == *provider).count()
+            service.tasks_of(deployment).filter(|t| t.provider == *provider).count()
                 + unplaced.iter().filter(|p| *p == provider).count()
         };
         let items = strategy.items().iter().filter(|item| item.weight > 0);
@@ -78,50 +129,63 @@ impl World {
     }
 
     /// Whether a task fits. After a failure the provider is left alone until its retry is due.
-    fn try_place(&mut self, key: ServiceKey, provider: &CapacityProvider, failed_just_now: bool) -> bool {
-        if failed_just_now {
-            return false;
-        }
+    fn try_place(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> bool {
         let now = self.now;
         let service = self.ecs.service(key);
         let placement = service.placement.get(provider).copied().unwrap_or_default();
         if placement.retry_at.is_some_and(|at| now < at) {
             return false;
         }
-        let account = service.id.account.clone();
-        let has_room = self.ecs.markets.get_mut(&account).is_some_and(|markets| {
-            let market = markets.of(provider);
-            market.capacity.has_room(market.used)
-        });
-        if has_room {
-            self.ecs.service_mut(key).placement.remove(provider);
-        } else {
-            self.placement_failed(key, provider);
+        if service.throttled_until.is_some_and(|until| now < until) {
+            return false;
         }
-        has_room
+        let (account, cpu) = (service.id.account.clone(), service.cpu);
+        let quota = match provider {
+            CapacityProvider::FargateSpot => self.facts.spot_vcpu_quota,
+            _ => self.facts.on_demand_vcpu_quota,
+        };
+        let rate = self.facts.launch_bucket;
+        let markets = self.ecs.markets.get_mut(&account);
+        let launched = markets.map_or(Err(Obstacle::Capacity), |m| m.of(provider).launch(now, cpu, quota, rate));
+        match launched {
+            Ok(()) => {
+                self.ecs.service_mut(key).placement.remove(provider);
+            }
+            Err(Obstacle::LaunchRate) => self.launch_throttled(key),
+            Err(obstacle) => self.placement_failed(key, deployment, provider, obstacle),
+        }
+        launched.is_ok()
     }
 
-    /// A task of the primary deployment did not become healthy. Three in a row are said to be the application's fault; the
-    /// circuit breaker's threshold is half the desired count, at least 3 and at most 200 (aws-facts.md §1.6).
-    pub(crate) fn task_failed(&mut self, key: ServiceKey) {
+    /// A task of a deployment did not become healthy. Three in a row are said to be the application's fault; the circuit
+    /// breaker judges the primary deployment, its threshold is half the desired count, at least 3 and at most 200
+    /// (aws-facts.md §1.6).
+    pub(crate) fn task_failed(&mut self, key: ServiceKey, deployment: usize) {
         let now = self.now;
         let service = self.ecs.service_mut(key);
         let threshold = service.desired.div_ceil(2).clamp(3, 200);
-        let deployment = &mut service.deployments[0];
+        let judged = service.circuit_breaker && deployment == 0;
+        let deployment = &mut service.deployments[deployment];
         deployment.failed_tasks += 1;
         let failed_tasks = deployment.failed_tasks;
-        let trips = service.circuit_breaker && !deployment.completed && !deployment.failed && failed_tasks >= threshold;
+        let trips = judged && !deployment.completed && !deployment.failed && failed_tasks >= threshold;
         if service.application_fails && failed_tasks.is_multiple_of(3) {
             service.say(now, "is unable to consistently start tasks successfully.");
         }
         if trips {
-            self.roll_back(key);
+            self.roll_back(key, RollbackCause::Breaker);
         }
     }
 
-    fn placement_failed(&mut self, key: ServiceKey, provider: &CapacityProvider) {
+    fn placement_failed(
+        &mut self,
+        key: ServiceKey,
+        deployment: usize,
+        provider: &CapacityProvider,
+        obstacle: Obstacle,
+    ) {
         if self.facts.breaker_counts_placement {
-            self.task_failed(key);
+            self.task_failed(key, deployment);
         }
         let now = self.now;
         let pause = self.facts.placement_retry;
@@ -137,7 +201,9 @@ impl World {
         let fresh = placement.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
         let id = service.id.clone();
         let on_spot = *provider == CapacityProvider::FargateSpot;
-        let silent = on_spot && self.ecs.markets.get(&id.account).is_some_and(|m| m.spot_is_silent);
+        let silent = on_spot
+            && obstacle == Obstacle::Capacity
+            && self.ecs.markets.get(&id.account).is_some_and(|m| m.spot_is_silent);
         self.agenda.plan(retry_at, Action::Schedule(key));
         if on_spot {
             self.ledgers[key.0].loss(now);
@@ -152,43 +218,45 @@ impl World {
         if silent && !first {
             return;
         }
-        self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced: !silent });
+        let over_quota = obstacle == Obstacle::Quota;
+        let announced = !silent;
+        self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced, over_quota });
         if !silent {
-            self.ecs.service_mut(key).say(
-                now,
-                "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a \
-                 different availability zone.",
-            );
+            self.ecs.service_mut(key).say(now, if over_quota { OVER_QUOTA } else { NO_CAPACITY });
             self.emit_placement_failure(key, provider);
         }
     }
 
     /// Scale-in. Which tasks go first is not known (aws-facts.md §12d); here the newest.
     fn stop_surplus(&mut self, key: ServiceKey) {
-        let desired = self.ecs.service(key).desired as usize;
-        let tasks: Vec<TaskKey> = self.primary_tasks(key).map(|(task, _)| *task).collect();
+        let service = self.ecs.service(key);
+        let (desired, primary) = (service.desired as usize, &service.primary().id);
+        let of_primary = service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment == *primary);
+        let tasks: Vec<TaskKey> = of_primary.map(|(task, _)| *task).collect();
         for task in tasks.into_iter().skip(desired) {
             self.stop_by_scheduler(key, task, "Scaling activity initiated by");
         }
     }
 
-    /// Stops tasks of replaced deployments, never below the lower bound of healthy tasks.
+    /// Stops tasks of replaced deployments, never below the lower bound of healthy tasks. One that is not healthy goes at once
+    /// unless that bound waits for it.
     fn stop_replaced(&mut self, key: ServiceKey) {
         let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
-        if service.deployments.len() == 1 {
+        if self.ecs.service(key).deployments.len() == 1 || !self.has_baked(key) {
             return;
         }
-        let least = (service.desired * service.minimum_healthy_percent).div_ceil(100) as usize;
+        let service = self.ecs.service(key);
+        let least = service.least_healthy();
         let primary = &service.deployments[0].id;
         let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();
         let mut spare = healthy.saturating_sub(least);
+        let mut awaited = if self.facts.old_revision_replaces { least.saturating_sub(healthy) } else { 0 };
         let mut going = Vec::new();
         for (task, state) in service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment != *primary) {
-            if !state.is_healthy(now, healthy_after) {
-                going.push(*task);
-            } else if spare > 0 {
-                spare -= 1;
+            let left = if state.is_healthy(now, healthy_after) { &mut spare } else { &mut awaited };
+            let stays = if state.is_healthy(now, healthy_after) { *left == 0 } else { *left > 0 };
+            *left = left.saturating_sub(1);
+            if !stays {
                 going.push(*task);
             }
         }
@@ -206,49 +274,7 @@ impl World {
         let service = self.ecs.service(key);
         let drain = drain.min(service.stop_timeout);
         let reason = format!("{why} (deployment {})", service.primary().id);
-        self.stop_task(key, task, Stop { code: Some("ServiceSchedulerInitiated"), reason }, drain);
-    }
-
-    fn complete_deployment(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
-        let primary = service.primary();
-        if primary.completed || now < primary.earliest_completion {
-            return;
-        }
-        let healthy = self.primary_tasks(key).filter(|(_, t)| t.is_healthy(now, healthy_after)).count();
-        let replaced = service.tasks.values().any(|t| t.deployment != primary.id && t.status != Status::Stopped);
-        if healthy < service.desired as usize || replaced {
-            return;
-        }
-        let service = self.ecs.service_mut(key);
-        service.deployments.truncate(1);
-        service.deployments[0].completed = true;
-        service.deployments[0].failed_tasks = 0;
-        service.last_completed = Some(service.deployments[0].strategy.clone());
-        let (id, deployment) = (service.id.clone(), service.deployments[0].clone());
-        self.record(Some(&id), Happening::DeploymentCompleted { strategy: deployment.strategy });
-        let reason = format!("ECS deployment {} completed.", deployment.id);
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
-    }
-
-    /// Steady says that counts match, nothing about the provider (aws-facts.md §2.6). Tasks count once they are healthy: those
-    /// that fail soon after they run make no service steady.
-    fn note_steady_state(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
-        let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();
-        let steady = service.primary().completed && healthy == service.desired as usize;
-        if steady && !service.steady {
-            let service = self.ecs.service_mut(key);
-            service.say(now, "has reached a steady state.");
-            service.placement.clear();
-            let id = service.id.clone();
-            self.ledgers[key.0].steady();
-            self.record(Some(&id), Happening::SteadyState);
-            self.emit_steady_state(key);
-        }
-        self.ecs.service_mut(key).steady = steady;
+        self.stop_task(key, task, Stop { code: Some(SCHEDULER), reason }, drain);
     }
 }
 

@@ -51,10 +51,20 @@ pub struct ServiceSpec {
     pub maximum_percent: u32,
     /// Whether the deployment circuit breaker is on, with rollback.
     pub circuit_breaker: bool,
+    /// Whether deployment alarms are on, with rollback (aws-facts.md §1.6).
+    pub alarms: bool,
+    /// Size of a task in CPU units, 1024 to a vCPU; counts against the account's vCPU quota (aws-facts.md §4).
+    pub cpu: u32,
     /// Providers associated with the cluster.
     pub associated: Vec<CapacityProvider>,
     /// Who runs deployments.
     pub controller: Controller,
+    /// Whether it was created with the launch type `FARGATE` instead of `strategy`, which then says just that.
+    pub launch_type: bool,
+    /// The auto scaler that sets the desired count, if there is one.
+    pub autoscaling: Option<Autoscaling>,
+    /// The schedule on which the owner applies Terraform, if there is one.
+    pub terraform: Option<Terraform>,
     /// Time between SIGTERM and SIGKILL, 120 s at most on Fargate (aws-facts.md §3).
     pub stop_timeout: Duration,
 }
@@ -69,11 +79,39 @@ impl ServiceSpec {
             minimum_healthy_percent: 100,
             maximum_percent: 200,
             circuit_breaker: false,
+            alarms: false,
+            cpu: 256,
             associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
             controller: Controller::Rolling,
+            launch_type: false,
+            autoscaling: None,
+            terraform: None,
             stop_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// How [`Controller::Other`] names ECS's own blue/green deployments (aws-facts.md §1.5).
+pub const BLUE_GREEN: &str = "ECS with BLUE_GREEN";
+
+/// Application Auto Scaling on a service whose load follows the day: `desiredCount` moves between the bounds, one task at a time
+/// (aws-facts.md §1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Autoscaling {
+    /// Fewest tasks, at the bottom of the day.
+    pub min: u32,
+    /// Most tasks, at its top, 6 hours after the start of the world.
+    pub max: u32,
+}
+
+/// An owner whose pipeline applies Terraform again and again: it wants the declared strategy back wherever it finds another one
+/// (aws-facts.md §1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terraform {
+    /// Time between two runs; the first is this long after the start of the world.
+    pub every: Duration,
+    /// Whether it sends `forceNewDeployment`, without which AWS refuses the change.
+    pub force: bool,
 }
 
 /// Something that happens at a time counted from the start of the world.
@@ -96,6 +134,20 @@ pub enum WorldEvent {
         capacity: Capacity,
         /// What becomes of running tasks above the new capacity, and whether the shortage is announced.
         loss: Loss,
+    },
+    /// The Spot market of some accounts takes a shape over time, until the next change of it.
+    SpotShape {
+        /// Whose market; they go up and down together.
+        accounts: Vec<AccountId>,
+        /// Which.
+        shape: SpotShape,
+    },
+    /// Running Spot tasks of some accounts vanish without a warning while the market stays as it is; ECS replaces them.
+    SpotRebalance {
+        /// Whose tasks.
+        accounts: Vec<AccountId>,
+        /// How many per account; more than there are means all.
+        tasks: u32,
     },
     /// The On-Demand market of some accounts changes; running tasks stay.
     OnDemand {
@@ -175,6 +227,16 @@ pub enum WorldEvent {
         /// Whether the tag is there from now on.
         off: bool,
     },
+    /// A deployment alarm of the service goes off.
+    Alarm {
+        /// Whose.
+        service: ServiceId,
+    },
+    /// The owner asks ECS to roll the running deployment back: `StopServiceDeployment` with `ROLLBACK`.
+    RollBack {
+        /// Of which service.
+        service: ServiceId,
+    },
     /// The owner deploys: a new deployment on the strategy as it is.
     Deploy {
         /// Which service.
@@ -250,6 +312,35 @@ impl fmt::Display for Capacity {
             Self::Unlimited => f.write_str("unlimited"),
         }
     }
+}
+
+/// How a Spot market goes on. AWS publishes nothing about lengths and rates of shortages (aws-facts.md §3, §10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpotShape {
+    /// Gone, back, gone again; begins with a gap.
+    Flapping {
+        /// How long it is unlimited.
+        up: Duration,
+        /// How long it has nothing.
+        down: Duration,
+    },
+    /// Nothing, then some tasks more with every minute, from the first one on; unlimited once it has `until` tasks.
+    SlowReturn {
+        /// Tasks more per minute, at least 1.
+        per_minute: u32,
+        /// Tasks at which the shortage is over.
+        until: u32,
+    },
+    /// Outages by chance, with lengths of a heavy tail: bounded Pareto with exponent 1, so that half of the outages are shorter
+    /// than about twice `shortest` and the longest are as long as `longest`.
+    Random {
+        /// Mean time from the end of an outage to the begin of the next; drawn uniformly from 0 to twice that.
+        every: Duration,
+        /// Shortest outage, above zero.
+        shortest: Duration,
+        /// Longest outage.
+        longest: Duration,
+    },
 }
 
 /// How Spot takes tasks away when its capacity falls below what runs.

@@ -1,6 +1,8 @@
-//! One task's life: PROVISIONING, PENDING, RUNNING, DEACTIVATING, STOPPED, each change an event (aws-facts.md §2.3).
+//! One task's life: PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED, each change an
+//! event (aws-facts.md §2.3).
 //!
-//! ACTIVATING, STOPPING and DEPROVISIONING are passed through without an event of their own: nothing here looks at them.
+//! ACTIVATING, STOPPING and DEPROVISIONING take time of their own only where a rule could let their events pass; elsewhere they
+//! are passed through at the end of the step before.
 
 use std::time::Duration;
 
@@ -11,6 +13,9 @@ use crate::agenda::{Action, Reclaim};
 use crate::ecs::{ServiceKey, TaskKey};
 use crate::trace::Happening;
 use crate::world::World;
+
+/// `stopCode` of a task that the scheduler itself stops.
+pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
 
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -29,24 +34,48 @@ pub(crate) struct Task {
     pub(crate) version: u32,
     /// When it takes its next step; a step planned for another time is void.
     step_at: Option<Timestamp>,
+    /// When it runs, or is STOPPED, after the steps on the way there.
+    arrives_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
     Provisioning,
     Pending,
+    Activating,
     Running,
     Deactivating,
+    Stopping,
+    Deprovisioning,
     Stopped,
 }
 
 impl Status {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Provisioning,
+        Self::Pending,
+        Self::Activating,
+        Self::Running,
+        Self::Deactivating,
+        Self::Stopping,
+        Self::Deprovisioning,
+        Self::Stopped,
+    ];
+
+    /// Whether it only leads from one that matters to the next.
+    pub(crate) fn is_passing(self) -> bool {
+        matches!(self, Self::Activating | Self::Stopping | Self::Deprovisioning)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Provisioning => "PROVISIONING",
             Self::Pending => "PENDING",
+            Self::Activating => "ACTIVATING",
             Self::Running => "RUNNING",
             Self::Deactivating => "DEACTIVATING",
+            Self::Stopping => "STOPPING",
+            Self::Deprovisioning => "DEPROVISIONING",
             Self::Stopped => "STOPPED",
         }
     }
@@ -83,14 +112,14 @@ impl World {
     /// Tasks of a new world, running and healthy since before it began.
     pub(crate) fn start_settled_tasks(&mut self, key: ServiceKey) {
         for _ in 0..self.ecs.service(key).desired {
-            let provider = self.next_provider(key, &[]);
-            let task = self.add_task(key, &provider);
+            let provider = self.next_provider(key, 0, &[]);
+            let task = self.add_task(key, 0, &provider);
             self.set_running(key, task, self.now - self.facts.healthy_after);
         }
     }
 
     /// A task in PROVISIONING; the caller has made sure that its market has room.
-    pub(crate) fn add_task(&mut self, key: ServiceKey, provider: &CapacityProvider) -> TaskKey {
+    pub(crate) fn add_task(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> TaskKey {
         let step_at = self.now + self.dice.ecs.within(self.facts.provisioning);
         let id = self.dice.ecs.hex(32);
         let now = self.now;
@@ -101,7 +130,7 @@ impl World {
             task,
             Task {
                 id,
-                deployment: service.deployments[0].id.clone(),
+                deployment: service.deployments[deployment].id.clone(),
                 provider: provider.clone(),
                 status: Status::Provisioning,
                 created_at: now,
@@ -109,11 +138,12 @@ impl World {
                 stop: None,
                 version: 0,
                 step_at: Some(step_at),
+                arrives_at: step_at,
             },
         );
-        let account = service.id.account.clone();
+        let (account, cpu) = (service.id.account.clone(), service.cpu);
         if let Some(markets) = self.ecs.markets.get_mut(&account) {
-            markets.of(provider).used += 1;
+            markets.of(provider).take(cpu);
         }
         self.ledgers[key.0].task_taken(now, provider);
         self.agenda.plan(step_at, Action::Task(key, task));
@@ -132,22 +162,38 @@ impl World {
         match state.status {
             Status::Provisioning => {
                 state.status = Status::Pending;
-                self.plan_step(key, task, self.facts.pending);
+                self.plan_steps(key, task, self.facts.pending);
                 self.emit_task(key, task);
             }
-            Status::Pending => {
+            Status::Pending => self.pass(key, task, Status::Activating),
+            Status::Activating => {
                 self.set_running(key, task, now);
                 self.plan_failure(key, task);
                 self.schedule(key);
             }
             Status::Running => self.end_containers(key, task),
-            Status::Deactivating => {
+            Status::Deactivating => self.pass(key, task, Status::Stopping),
+            Status::Stopping => self.pass(key, task, Status::Deprovisioning),
+            Status::Deprovisioning => {
                 state.status = Status::Stopped;
                 self.emit_task(key, task);
                 self.ecs.service_mut(key).tasks.remove(&task);
                 self.schedule(key);
             }
             Status::Stopped => {}
+        }
+    }
+
+    /// A step on the way; if it takes no time of its own, the next one follows at once.
+    fn pass(&mut self, key: ServiceKey, task: TaskKey, status: Status) {
+        let now = self.now;
+        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        state.status = status;
+        let arrives_at = state.arrives_at;
+        self.emit_task(key, task);
+        self.plan_step(key, task);
+        if arrives_at <= now {
+            self.step_task(key, task);
         }
     }
 
@@ -168,8 +214,15 @@ impl World {
         if state.stop.is_some() {
             return;
         }
+        let lost = stop.code != Some(SCHEDULER);
         state.stop = Some(stop);
-        if state.status == Status::Running && !drain.is_zero() {
+        let (deployment, running) = (state.deployment.clone(), state.status == Status::Running);
+        if lost {
+            let replaced = self.ecs.service_mut(key).deployments.iter_mut().skip(1);
+            replaced.filter(|d| d.id == deployment).for_each(|d| d.lost += 1);
+        }
+        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        if running && !drain.is_zero() {
             state.step_at = Some(at);
             self.agenda.plan(at, Action::Task(key, task));
             self.emit_task(key, task);
@@ -181,23 +234,47 @@ impl World {
     /// The containers are gone: the task serves nobody and gives its capacity back.
     fn end_containers(&mut self, key: ServiceKey, task: TaskKey) {
         let service = self.ecs.service_mut(key);
-        let account = service.id.account.clone();
+        let (account, cpu) = (service.id.account.clone(), service.cpu);
         let Some(state) = service.tasks.get_mut(&task) else { return };
         let served = state.status == Status::Running;
         let provider = state.provider.clone();
         state.status = Status::Deactivating;
         if let Some(markets) = self.ecs.markets.get_mut(&account) {
-            markets.of(&provider).used -= 1;
+            markets.of(&provider).give_back(cpu);
         }
         self.ledgers[key.0].task_gone(self.now, &provider, served);
-        self.plan_step(key, task, self.facts.deprovisioning);
+        self.plan_steps(key, task, self.facts.deprovisioning);
         self.emit_task(key, task);
     }
 
-    fn plan_step(&mut self, key: ServiceKey, task: TaskKey, span: crate::dice::Span) {
-        let at = self.now + self.dice.ecs.within(span);
+    /// Draws how long the steps from here to RUNNING or STOPPED take together, and plans the first.
+    fn plan_steps(&mut self, key: ServiceKey, task: TaskKey, span: crate::dice::Span) {
+        let arrives_at = self.now + self.dice.ecs.within(span);
+        if let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) {
+            state.arrives_at = arrives_at;
+            self.plan_step(key, task);
+        }
+    }
+
+    /// Steps that somebody could hear of share what is left of the time; the others take none.
+    fn plan_step(&mut self, key: ServiceKey, task: TaskKey) {
+        let now = self.now;
+        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        let (arrives_at, provider, status) = (state.arrives_at, state.provider.clone(), state.status);
+        let ahead: &[Status] = match status {
+            Status::Pending => &[Status::Activating],
+            Status::Deactivating => &[Status::Stopping, Status::Deprovisioning],
+            Status::Stopping => &[Status::Deprovisioning],
+            _ => &[],
+        };
+        let heard = ahead.iter().filter(|status| self.bus.hears_of(**status, &provider)).count() as u64;
+        let left = arrives_at.since(now).as_millis() as u64;
+        let at = now + Duration::from_millis(left / (heard + 1));
         if let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) {
             state.step_at = Some(at);
+        }
+        let follows_at_once = arrives_at <= now && status.is_passing();
+        if !follows_at_once {
             self.agenda.plan(at, Action::Task(key, task));
         }
     }

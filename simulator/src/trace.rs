@@ -8,7 +8,7 @@ use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde::Serialize;
 
-use crate::spec::{BusPolicy, Capacity, Forwarding, FunctionState, Loss, QueueAccess, Role};
+use crate::spec::{BusPolicy, Capacity, Forwarding, FunctionState, Loss, QueueAccess, Role, SpotShape};
 
 /// One happening.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,21 @@ pub struct Entry {
 pub enum Caller {
     /// The service's owner.
     Owner,
+    /// Application Auto Scaling, on the owner's behalf.
+    AutoScaler,
     /// Spot Recovery, through `CentralSpotAutomationRole`.
     Recovery,
+}
+
+/// Why ECS rolls a deployment back (aws-facts.md §1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollbackCause {
+    /// The deployment circuit breaker.
+    Breaker,
+    /// A deployment alarm.
+    Alarm,
+    /// `StopServiceDeployment` with `ROLLBACK`, by the owner.
+    Owner,
 }
 
 /// What can happen.
@@ -42,6 +55,20 @@ pub enum Happening {
         capacity: Capacity,
         /// How tasks above it go.
         loss: Loss,
+    },
+    /// A Spot market took a shape.
+    SpotShape {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// Which.
+        shape: SpotShape,
+    },
+    /// Running Spot tasks are about to vanish, though there is capacity.
+    SpotRebalance {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// How many per account at most.
+        tasks: u32,
     },
     /// An On-Demand market changed.
     OnDemandCapacity {
@@ -91,6 +118,8 @@ pub enum Happening {
         provider: CapacityProvider,
         /// Whether an event says so.
         announced: bool,
+        /// Whether it is the account's vCPU quota that is used up, not AWS's capacity.
+        over_quota: bool,
     },
     /// `UpdateService` was accepted.
     Updated {
@@ -198,11 +227,15 @@ pub enum Happening {
     },
     /// Faults end.
     Calm,
-    /// The circuit breaker brought back the last deployment that was completed.
+    /// ECS brought back the last deployment that was completed.
     RolledBack {
         /// Its strategy.
         strategy: Strategy,
+        /// Why.
+        cause: RollbackCause,
     },
+    /// A deployment alarm of the service went off.
+    Alarm,
     /// A deployment reached COMPLETED.
     DeploymentCompleted {
         /// Its strategy.
@@ -260,6 +293,7 @@ impl Happening {
         matches!(
             self,
             Self::Task { .. }
+                | Self::Updated { caller: Caller::AutoScaler, .. }
                 | Self::SteadyState
                 | Self::Queued { .. }
                 | Self::Invoked { .. }
@@ -309,6 +343,25 @@ impl fmt::Display for Happening {
                     Loss::Keep => f.write_str(", running tasks stay"),
                 }
             }
+            Self::SpotShape { accounts, shape } => {
+                let time = |time: &Duration| humantime::format_duration(*time).to_string();
+                match shape {
+                    SpotShape::Flapping { up, down } => {
+                        write!(f, "Spot flaps: {} gone, {} there", time(down), time(up))?;
+                    }
+                    SpotShape::SlowReturn { per_minute, until } => {
+                        write!(f, "Spot goes, to come back by {per_minute} tasks a minute up to {until}")?;
+                    }
+                    SpotShape::Random { every, shortest, longest } => {
+                        let (shortest, longest) = (time(shortest), time(longest));
+                        write!(f, "Spot fails by chance: about every {}, for {shortest} to {longest}", time(every))?;
+                    }
+                }
+                write!(f, " in {}", list(accounts))
+            }
+            Self::SpotRebalance { accounts, tasks } => {
+                write!(f, "up to {tasks} running Spot tasks are moved in silence in {}", list(accounts))
+            }
             Self::OnDemandCapacity { accounts, capacity } => {
                 write!(f, "On-Demand capacity is now {capacity} in {}", list(accounts))
             }
@@ -319,7 +372,10 @@ impl fmt::Display for Happening {
             Self::Interrupted { task } => write!(f, "Spot task {task} gets the two-minute warning"),
             Self::Vanished { task } => write!(f, "Spot task {task} vanishes"),
             Self::Task { task, provider, status } => write!(f, "task {task} on {provider} is {status}"),
-            Self::PlacementFailure { provider, announced } => {
+            Self::PlacementFailure { provider, over_quota: true, .. } => {
+                write!(f, "the account's vCPU quota on {provider} is used up")
+            }
+            Self::PlacementFailure { provider, announced, .. } => {
                 let silence = if *announced { "" } else { " (no event)" };
                 write!(f, "{provider} has no capacity for its tasks{silence}")
             }
@@ -327,6 +383,7 @@ impl fmt::Display for Happening {
             Self::Updated { caller, strategy, desired, .. } => {
                 f.write_str(match caller {
                     Caller::Owner => "owner updates the service:",
+                    Caller::AutoScaler => "auto scaler updates the service:",
                     Caller::Recovery => "UpdateService:",
                 })?;
                 if let Some(strategy) = strategy {
@@ -340,6 +397,7 @@ impl fmt::Display for Happening {
             Self::UpdateRefused { caller, message } => {
                 let who = match caller {
                     Caller::Owner => "owner's ",
+                    Caller::AutoScaler => "auto scaler's ",
                     Caller::Recovery => "",
                 };
                 write!(f, "{who}UpdateService refused: {message}")
@@ -413,7 +471,15 @@ impl fmt::Display for Happening {
                 write!(f, "retention is over for {waiting} messages of {queue} and {dead} of its DLQ")
             }
             Self::Calm => f.write_str("faults end"),
-            Self::RolledBack { strategy } => write!(f, "circuit breaker rolls back to {strategy}"),
+            Self::RolledBack { strategy, cause } => {
+                let who = match cause {
+                    RollbackCause::Breaker => "circuit breaker rolls",
+                    RollbackCause::Alarm => "alarm rolls",
+                    RollbackCause::Owner => "ECS rolls",
+                };
+                write!(f, "{who} back to {strategy}")
+            }
+            Self::Alarm => f.write_str("deployment alarm goes off"),
             Self::Phase { from, to, reason } => {
                 let name = |phase: &Option<Phase>| phase.map_or("-".to_owned(), |p| p.to_string());
                 write!(f, "{} → {}: {reason}", name(from), name(to))

@@ -23,6 +23,7 @@ use crate::limits::Buckets;
 use crate::market::Markets;
 use crate::oracle::Oracle;
 use crate::pattern::PatternError;
+use crate::shape::Shape;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
 use crate::table::Table;
@@ -39,6 +40,8 @@ pub(crate) struct AllDice {
     pub(crate) retries: Dice,
     /// What may go wrong with an invocation as a whole.
     pub(crate) starts: Dice,
+    pub(crate) market: Dice,
+    pub(crate) owners: Dice,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct World {
     pub(crate) dice: AllDice,
     pub(crate) agenda: Agenda,
     pub(crate) ecs: Ecs,
+    /// Shapes of Spot markets, by number.
+    pub(crate) shapes: BTreeMap<u64, Shape>,
     pub(crate) bus: EventBridge,
     pub(crate) queues: [Queue; 2],
     /// The event-source mapping of each queue.
@@ -87,9 +92,12 @@ impl World {
                 faults: Dice::new(seed, 3),
                 retries: Dice::new(seed, 4),
                 starts: Dice::new(seed, 5),
+                market: Dice::new(seed, 6),
+                owners: Dice::new(seed, 7),
             },
             agenda: Agenda::default(),
             ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
+            shapes: BTreeMap::new(),
             bus: EventBridge::new(&spec)?,
             queues: QUEUES.map(|_| Queue::default()),
             mappings: QUEUES.map(|_| Mapping::default()),
@@ -112,6 +120,7 @@ impl World {
         for service in world.spec.services.clone() {
             world.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
             world.create_settled(&service);
+            world.start_automation(&service);
         }
         for event in std::mem::take(&mut world.spec.events) {
             world.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
@@ -132,6 +141,9 @@ impl World {
             Action::World(event) => self.happen(*event),
             Action::Task(service, task) => self.step_task(service, task),
             Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
+            Action::Market(shape) => self.step_shape(shape),
+            Action::Autoscale(service) => self.autoscale(service),
+            Action::Terraform(service) => self.apply_terraform(service),
             Action::Fail(service, task) => self.fail_task(service, task),
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),
@@ -161,6 +173,8 @@ impl World {
             WorldEvent::QueueAccess { queue, access } => self.set_queue_access(queue, access),
             WorldEvent::Redrive { queue } => self.redrive(queue),
             WorldEvent::Function { function, state } => self.set_function(function, state),
+            WorldEvent::Alarm { service } => self.alarm(&service),
+            WorldEvent::RollBack { service } => self.owner_rolls_back(&service),
             WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
             WorldEvent::Deploy { service } => self.owner_deploys(&service),
             WorldEvent::DeleteService { service } => self.owner_deletes(&service),
@@ -172,6 +186,8 @@ impl World {
                 }
             }
             WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),
+            WorldEvent::SpotShape { accounts, shape } => self.begin_shape(accounts, shape),
+            WorldEvent::SpotRebalance { accounts, tasks } => self.rebalance_spot(&accounts, tasks),
             WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
             WorldEvent::Interrupt { service, tasks } => {
                 if let Some(key) = self.ecs.find(&service) {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use handlers::service::{AccountId, ServiceId};
 use serde_json::{Map, Number, Value as Json};
-use simulator::spec::{Capacity, Loss, Role, ServiceSpec, TimedEvent, WorldEvent};
+use simulator::spec::{Role, ServiceSpec, TimedEvent, WorldEvent};
 use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value, span_of_time};
 use super::event_path::{bus_policy, forwarding, function, organization, queue, redrive};
-use super::{service, strategy, suggest};
+use super::{market, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most `[[at]]` of a scenario; each may name every account.
@@ -19,12 +19,14 @@ type Read = fn(Value<'_>, &Stage<'_>) -> Result<WorldEvent>;
 
 /// What can happen, by its key.
 const ACTIONS: &[(&str, Read)] = &[
-    ("spot", spot),
+    ("spot", market::spot),
     ("on_demand", on_demand),
     ("interrupt", interrupt),
     ("put_events", put_events),
     ("update_service", update_service),
     ("deploy", deploy),
+    ("roll_back", roll_back),
+    ("alarm", alarm),
     ("delete_service", delete_service),
     ("create_service", create_service),
     ("opt_out", opt_out),
@@ -86,19 +88,9 @@ fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<TimedEvent> {
     }
 }
 
-fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`spot`", &["capacity", "loss", "accounts"])?;
-    let losses = [("interrupt", Loss::Interrupt), ("silent", Loss::Silent), ("keep", Loss::Keep)];
-    Ok(WorldEvent::Spot {
-        accounts: accounts(&table, stage)?,
-        capacity: capacity(&table)?,
-        loss: table.get("loss").map_or(Ok(Loss::Interrupt), |loss| loss.choice(&losses))?,
-    })
-}
-
 fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     let table = value.table("`on_demand`", &["capacity", "accounts"])?;
-    Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: capacity(&table)? })
+    Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: market::capacity(&table)? })
 }
 
 fn interrupt(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
@@ -139,6 +131,21 @@ fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 
 fn deploy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     only_service("`deploy`", value, stage).map(|service| WorldEvent::Deploy { service })
+}
+
+fn roll_back(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    only_service("`roll_back`", value, stage).map(|service| WorldEvent::RollBack { service })
+}
+
+fn alarm(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`alarm`", &["service"])?;
+    let service = service_of(&table, stage)?;
+    if service.alarms {
+        return Ok(WorldEvent::Alarm { service: service.id.clone() });
+    }
+    Err(table
+        .fault(format!("{} has no deployment alarms", service.id), "nothing would happen")
+        .help("write alarms = true in its [[service]]"))
 }
 
 fn delete_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
@@ -183,11 +190,6 @@ fn role(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 
 fn service_of<'s>(table: &Table<'_>, stage: &Stage<'s>) -> Result<&'s ServiceSpec> {
     service::find(table.need("service", "\"web/checkout\"")?, stage.services)
-}
-
-fn capacity(table: &Table<'_>) -> Result<Capacity> {
-    let tasks = table.need("capacity", "0")?.integer_or("unlimited")?;
-    Ok(tasks.map_or(Capacity::Unlimited, Capacity::Tasks))
 }
 
 /// The accounts named, or all of them.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use handlers::observation::Controller;
 use handlers::service::{AccountId, Region, ServiceId};
-use handlers::strategy::CapacityProvider;
-use simulator::spec::ServiceSpec;
+use handlers::strategy::{CapacityProvider, Strategy};
+use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
 use super::cursor::{Result, Table, Value};
 use super::{strategy, suggest};
@@ -24,11 +24,17 @@ const KEYS: &[&str] = &[
     "cluster",
     "name",
     "desired",
+    "cpu",
     "strategy",
+    "launch_type",
+    "scheduling",
     "minimum_healthy_percent",
     "maximum_percent",
     "stop_timeout",
     "circuit_breaker",
+    "alarms",
+    "autoscaling",
+    "terraform",
     "controller",
     "cluster_providers",
 ];
@@ -74,13 +80,25 @@ pub(super) fn read_all(
 fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
     let stop_timeout = |value: Value<'_>| value.duration(Duration::ZERO..=MAX_STOP_TIMEOUT);
     let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
-    let strategy = strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?;
+    if let Some(scheduling) = table.get("scheduling") {
+        replica(scheduling)?;
+    }
+    let launch_type = table.get("launch_type");
+    let strategy = match launch_type {
+        Some(launch_type) => on_launch_type(launch_type, table.get("strategy"))?,
+        None => strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
+    };
     Ok(ServiceSpec {
         minimum_healthy_percent: table
             .get("minimum_healthy_percent")
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        launch_type: launch_type.is_some(),
+        cpu: table.get("cpu").map_or(Ok(256), cpu)?,
+        autoscaling: table.get("autoscaling").map(|value| autoscaling(value, desired)).transpose()?,
+        terraform: table.get("terraform").map(terraform).transpose()?,
+        alarms: table.get("alarms").map_or(Ok(false), Value::boolean)?,
         circuit_breaker: table.get("circuit_breaker").map_or(Ok(false), Value::boolean)?,
         controller: table.get("controller").map_or(Ok(Controller::Rolling), controller)?,
         associated: table.get("cluster_providers").map_or_else(|| Ok(BOTH.to_vec()), providers)?,
@@ -88,10 +106,57 @@ fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
     })
 }
 
-/// `deploymentController.type`.
+/// A launch type stands in the place of a strategy (aws-facts.md §1.4).
+fn on_launch_type(launch_type: Value<'_>, strategy: Option<Value<'_>>) -> Result<Strategy> {
+    if let Some(strategy) = strategy {
+        let message = "specifying both a launch type and a capacity provider strategy is not supported";
+        return Err(Fault::new(launch_type.key_span(), message, "give the service one of them")
+            .also(strategy.key_span(), "the other one"));
+    }
+    launch_type.choice(&[("FARGATE", ())])?;
+    Ok(simulator::fargate_alone())
+}
+
+/// `schedulingStrategy`: Fargate has no DAEMON services (aws-facts.md §1.5).
+fn replica(value: Value<'_>) -> Result<()> {
+    match value.choice(&[("REPLICA", true), ("DAEMON", false)])? {
+        true => Ok(()),
+        false => Err(value.fault("does not exist on Fargate", "allowed: \"REPLICA\"")),
+    }
+}
+
+/// Bounds within which an auto scaler moves the desired count.
+fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
+    let table = value.table("`autoscaling`", &["min", "max"])?;
+    let min = table.need("min", "2")?.integer(0..=MAX_DESIRED)?;
+    let max = table.need("max", "10")?.integer(min..=MAX_DESIRED)?;
+    if !(min..=max).contains(&desired) {
+        return Err(value.fault("does not hold the desired count", format!("`desired` is {desired}")));
+    }
+    Ok(Autoscaling { min, max })
+}
+
+fn terraform(value: Value<'_>) -> Result<Terraform> {
+    let table = value.table("`terraform`", &["every", "force"])?;
+    let every = table.need("every", "\"1h\"")?.duration(Duration::from_secs(60)..=Duration::from_secs(31 * 86_400))?;
+    Ok(Terraform { every, force: table.need("force", "true")?.boolean()? })
+}
+
+/// A task's size in CPU units; Fargate has these (aws-facts.md §4 counts them in vCPU of 1024).
+fn cpu(value: Value<'_>) -> Result<u32> {
+    const SIZES: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16384];
+    let units = value.integer(0..=SIZES[6])?;
+    if SIZES.contains(&units) {
+        return Ok(units);
+    }
+    let sizes = SIZES.map(|size| size.to_string()).join(", ");
+    Err(value.fault("is not a size of a Fargate task", format!("allowed: {sizes}")))
+}
+
+/// `deploymentController.type`; `BLUE_GREEN` is ECS's own.
 fn controller(value: Value<'_>) -> Result<Controller> {
-    let names = ["ECS", "CODE_DEPLOY", "EXTERNAL"];
-    let name = value.choice(&names.map(|name| (name, name)))?;
+    let names = [("ECS", "ECS"), ("BLUE_GREEN", BLUE_GREEN), ("CODE_DEPLOY", "CODE_DEPLOY"), ("EXTERNAL", "EXTERNAL")];
+    let name = value.choice(&names)?;
     Ok(if name == "ECS" { Controller::Rolling } else { Controller::Other(name.into()) })
 }
 

@@ -157,6 +157,9 @@ fn action(event: &WorldEvent) -> String {
             };
             format!("spot = {{ capacity = {}, loss = \"{loss}\", accounts = {} }}", capacity(c), list(accounts))
         }
+        WorldEvent::SpotShape { .. } | WorldEvent::SpotRebalance { .. } => {
+            unreachable!("random worlds change Spot step by step")
+        }
         WorldEvent::OnDemand { accounts, capacity: c } => {
             format!("on_demand = {{ capacity = {}, accounts = {} }}", capacity(c), list(accounts))
         }
@@ -175,6 +178,8 @@ fn action(event: &WorldEvent) -> String {
             on("update_service", service, strategy + &desired)
         }
         WorldEvent::Deploy { service } => on("deploy", service, String::new()),
+        WorldEvent::Alarm { service } => on("alarm", service, String::new()),
+        WorldEvent::RollBack { service } => on("roll_back", service, String::new()),
         WorldEvent::DeleteService { service } => on("delete_service", service, String::new()),
         WorldEvent::CreateService { service } => on("create_service", service, String::new()),
         WorldEvent::OptOut { service, off } => on("opt_out", service, format!(", off = {off}")),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, StrategyItem};
 
 use super::{ApiError, UpdateService};
+use crate::ecs::fargate_alone;
+use crate::ports::observe;
 use crate::scheduler::tests::bench::{Bench, Fargate, FargateSpot, items, mixed, on_demand, spot, strategy};
-use crate::spec::{Capacity, Loss};
+use crate::spec::{BLUE_GREEN, Capacity, Loss};
 use crate::trace::{Caller, Happening};
 
 const MUST_FORCE: &str = "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
@@ -239,4 +242,101 @@ fn a_deployment_id_has_the_shape_of_ecs_and_is_never_used_twice() {
         assert!(digits.len() == 19 && digits.bytes().all(|b| b.is_ascii_digit()), "{id}");
         assert!(ids.insert(id));
     }
+}
+
+// ---- Launch types (aws-facts.md §1.1, §1.3) -------------------------------------------------------------------------
+
+fn on_launch_type() -> Bench {
+    Bench::of(3, &fargate_alone(), |spec| spec.launch_type = true)
+}
+
+#[test]
+fn a_service_on_a_launch_type_shows_no_strategy_and_its_tasks_name_no_provider() {
+    let mut bench = on_launch_type();
+    bench.forward_everything();
+    bench.scale(4);
+    bench.run(mins(3));
+    let seen = observe(bench.service());
+    assert_eq!((seen.strategy, seen.deployments[0].strategy.as_ref(), seen.running), (None, None, 4));
+    let task = bench.events.iter().find(|e| e["detail"]["lastStatus"] == "RUNNING").expect("an event");
+    assert!(task["detail"]["capacityProviderName"].is_null());
+    assert_eq!(task["detail"]["launchType"], "FARGATE");
+}
+
+#[test]
+fn going_from_a_launch_type_to_a_strategy_must_be_forced_even_on_the_same_provider() {
+    for strategy in [fargate_alone(), spot()] {
+        let mut bench = on_launch_type();
+        assert_eq!(refused(&mut bench, &change(strategy.items().to_vec(), false)).message, MUST_FORCE);
+        bench.switch(&strategy);
+        bench.run(mins(10));
+        assert!(bench.is_completed());
+        assert_eq!(observe(bench.service()).strategy, Some(strategy));
+    }
+}
+
+#[test]
+fn an_empty_list_with_force_brings_a_service_back_to_the_launch_type_it_was_created_with() {
+    let mut bench = on_launch_type();
+    bench.switch(&spot());
+    bench.run(mins(10));
+    assert_eq!(refused(&mut bench, &change(Vec::new(), false)).message, MUST_FORCE);
+    bench.update(&change(Vec::new(), true)).expect("accepted");
+    bench.run(mins(10));
+    assert_eq!((observe(bench.service()).strategy, bench.counts()), (None, (3, 0)));
+}
+
+#[test]
+fn a_rollback_brings_a_launch_type_back() {
+    let mut bench = on_launch_type();
+    bench.service_mut().circuit_breaker = true;
+    bench.set_spot(Capacity::Tasks(0), Loss::Interrupt);
+    bench.switch(&spot());
+    bench.run(mins(20));
+    assert_eq!((observe(bench.service()).strategy, bench.counts()), (None, (3, 0)));
+}
+
+// ---- Other deployment controllers (aws-facts.md §1.5) ---------------------------------------------------------------
+
+#[test]
+fn code_deploy_and_external_services_take_a_desired_count_and_nothing_about_placement() {
+    for (controller, forced) in [
+        (
+            "CODE_DEPLOY",
+            "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
+        ),
+        ("EXTERNAL", "This operation is not supported for the service's deployment controller."),
+    ] {
+        let mut bench = Bench::of(3, &spot(), |spec| spec.controller = Controller::Other(controller.into()));
+        let force = UpdateService { force_new_deployment: true, ..UpdateService::default() };
+        assert_eq!(refused(&mut bench, &force).message, forced);
+        assert_eq!(refused(&mut bench, &change(on_demand().items().to_vec(), true)).message, forced);
+        assert_eq!(refused(&mut bench, &change(on_demand().items().to_vec(), false)).code, "InvalidParameterException");
+        bench.scale(5);
+        bench.run(mins(3));
+        assert_eq!(bench.running(), 5);
+    }
+}
+
+#[test]
+fn a_blue_green_deployment_doubles_the_tasks_and_keeps_the_old_ones_until_it_has_baked() {
+    let mut bench = Bench::of(4, &spot(), |spec| {
+        spec.controller = Controller::Other(BLUE_GREEN.into());
+        spec.maximum_percent = 100;
+        spec.minimum_healthy_percent = 0;
+    });
+    let bake = bench.world.facts.bake_time;
+    bench.switch(&on_demand());
+    bench.run(Duration::ZERO);
+    assert_eq!(bench.counts(), (4, 4), "the percentages do not count here");
+    let mut healthy_at = None;
+    bench.run_watched(mins(20), |b| {
+        if b.healthy() == 8 {
+            healthy_at.get_or_insert(b.world.now);
+        }
+        let baked = healthy_at.is_some_and(|at| b.since(at) >= bake);
+        assert!(baked || b.wanted_on(&FargateSpot) == 4, "the old ones stay until then");
+    });
+    assert!(bench.is_completed());
+    assert_eq!(bench.counts(), (4, 0));
 }

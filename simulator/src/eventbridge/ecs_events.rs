@@ -8,6 +8,8 @@ use crate::ecs::{ServiceKey, TaskKey};
 use crate::trace::Happening;
 use crate::world::World;
 
+pub(super) const TASK_STATE_CHANGE: &str = "ECS Task State Change";
+
 impl World {
     /// An ECS event on the default bus of the service's account, stamped by EventBridge.
     fn emit(&mut self, key: ServiceKey, detail_type: &str, resource: &str, detail: Value) {
@@ -34,6 +36,16 @@ impl World {
         let id = service.id.clone();
         let Some(task) = service.tasks.get_mut(&task) else { return };
         task.version += 1;
+        let heard = self.bus.hears_of(task.status, &task.provider);
+        if !heard {
+            // Most changes leave the account nowhere; their events are not even made.
+            let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status);
+            if !status.is_passing() {
+                self.dice.bus.uuid();
+                self.record(Some(&id), Happening::Task { task: name, provider, status: status.name() });
+            }
+            return;
+        }
         let arn =
             format!("arn:{}:ecs:{}:{}:task/{}/{}", id.region.partition(), id.region, id.account, id.cluster, task.id);
         let mut detail = json!({
@@ -49,6 +61,11 @@ impl World {
             "createdAt": task.created_at.to_string(),
             "updatedAt": now.to_string(),
         });
+        // A bare launch type names no provider (aws-facts.md §2.3).
+        let launch_type = service.deployments.iter().any(|d| d.launch_type && d.id == task.deployment);
+        if let (true, Some(detail)) = (launch_type, detail.as_object_mut()) {
+            detail.remove("capacityProviderName");
+        }
         if let Some(stop) = &task.stop {
             if let Some(code) = stop.code {
                 detail["stopCode"] = code.into();
@@ -59,7 +76,7 @@ impl World {
         }
         let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
         self.record(Some(&id), Happening::Task { task: name, provider, status });
-        self.emit(key, "ECS Task State Change", &arn, detail);
+        self.emit(key, TASK_STATE_CHANGE, &arn, detail);
     }
 
     /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
@@ -74,6 +91,11 @@ impl World {
     /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
     pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
         self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", json!({}));
+    }
+
+    /// `ECS_OPERATION_THROTTLED` (aws-facts.md §2.2).
+    pub(crate) fn emit_throttled(&mut self, key: ServiceKey) {
+        self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", json!({}));
     }
 
     fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {
@@ -96,7 +118,7 @@ impl World {
         let id = &self.ecs.service(key).id;
         let arn = id.arn();
         let detail = json!({
-            "eventType": "INFO",
+            "eventType": if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" },
             "eventName": event_name,
             "clusterArn": id.cluster_arn(),
             "deploymentId": deployment,

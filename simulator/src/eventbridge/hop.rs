@@ -4,13 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use handlers::event::ECS_SOURCE;
 use handlers::service::AccountId;
-use serde_json::Value;
+use handlers::strategy::CapacityProvider;
+use serde_json::{Value, json};
 
 use super::Failure;
+use super::ecs_events::TASK_STATE_CHANGE;
 use crate::agenda::Action;
 use crate::pattern::Pattern;
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
+use crate::task::Status;
 use crate::trace::Happening;
 use crate::world::World;
 
@@ -21,6 +25,8 @@ const RULE: &str = "workload-forwarding";
 pub(super) struct Hop {
     /// Pattern of the rule on the default bus of every onboarded account; its target is the central bus.
     pattern: Pattern,
+    /// Changes of tasks that the rule could let pass, by status and whether the task is on Spot.
+    passing: BTreeSet<(Status, bool)>,
     /// Accounts whose rule or role is not as onboarding made it.
     broken: BTreeMap<AccountId, Forwarding>,
     central: AccountId,
@@ -38,6 +44,7 @@ impl Hop {
     pub(super) fn new(pattern: Pattern, spec: &WorldSpec) -> Self {
         let known: BTreeSet<AccountId> = spec.accounts.iter().chain(&spec.synthetic_from).cloned().collect();
         Self {
+            passing: passing(&pattern),
             pattern,
             broken: BTreeMap::new(),
             central: spec.central.clone(),
@@ -46,6 +53,16 @@ impl Hop {
             onboarded: known,
             by_organization: false,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn forward(&mut self, pattern: Pattern) {
+        self.passing = passing(&pattern);
+        self.pattern = pattern;
+    }
+
+    pub(super) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
+        self.passing.contains(&(status, *provider == CapacityProvider::FargateSpot))
     }
 
     /// Whether the policy of the central bus lets `account` put events; its own account needs no leave.
@@ -62,6 +79,17 @@ impl Hop {
             _ => (!self.admits(account)).then_some("NO_PERMISSIONS"),
         }
     }
+}
+
+fn passing(pattern: &Pattern) -> BTreeSet<(Status, bool)> {
+    let kinds = Status::ALL.iter().flat_map(|status| [(*status, true), (*status, false)]);
+    let could_pass = |(status, on_spot): &(Status, bool)| {
+        let provider = if *on_spot { CapacityProvider::FargateSpot } else { CapacityProvider::Fargate };
+        let detail = json!({ "lastStatus": status.name(), "capacityProviderName": provider });
+        let known = json!({ "source": ECS_SOURCE, "detail-type": TASK_STATE_CHANGE, "detail": detail });
+        pattern.could_match(&known)
+    };
+    kinds.filter(could_pass).collect()
 }
 
 impl World {

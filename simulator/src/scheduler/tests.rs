@@ -389,25 +389,52 @@ fn an_interruption_is_told_while_the_task_still_runs_and_every_later_event_repea
         assert_eq!(event["launchType"], "FARGATE");
     }
     let version = |event: &Value| event["version"].as_u64().expect("a version");
-    // DEACTIVATING lies between the two and has a version too, but no rule forwards it.
-    assert_eq!(version(events[1]), version(events[0]) + 2);
+    // DEACTIVATING, STOPPING and DEPROVISIONING lie between the two and have versions too, but no rule forwards them.
+    assert_eq!(version(events[1]), version(events[0]) + 4);
+}
+
+/// `lastStatus` and `version` of the events of one task.
+fn life(bench: &Bench, task: &str) -> Vec<(String, u64)> {
+    let of_task = |e: &&Value| e["detail"]["taskArn"].as_str().is_some_and(|arn| arn.ends_with(task));
+    let events = bench.events.iter().filter(of_task).map(|e| &e["detail"]);
+    events.map(|e| (e["lastStatus"].as_str().unwrap().to_owned(), e["version"].as_u64().unwrap())).collect()
 }
 
 #[test]
-fn every_change_of_a_task_raises_its_version_by_one() {
+fn every_step_of_a_task_is_an_event_and_raises_its_version_by_one() {
     let mut bench = Bench::new(1, &spot());
+    bench.forward_everything();
     bench.scale(2);
-    let mut seen: Vec<(&str, u32)> = Vec::new();
-    bench.run_watched(mins(3), |b| {
-        if let Some(task) = b.service().tasks.values().nth(1) {
-            let now = (task.status.name(), task.version);
-            if seen.last() != Some(&now) {
-                seen.push(now);
-            }
-        }
-    });
-    let first = seen[0].1;
-    assert_eq!(seen, [("PROVISIONING", first), ("PENDING", first + 1), ("RUNNING", first + 2)]);
+    bench.run(mins(3));
+    let task = bench.wanted().last().expect("the second task").id.clone();
+    bench.scale(1);
+    bench.run(mins(3));
+    let mut steps = life(&bench, &task);
+    steps.sort_by_key(|(_, version)| *version);
+    let names: Vec<&str> = steps.iter().map(|(status, _)| status.as_str()).collect();
+    let expected = "PROVISIONING PENDING ACTIVATING RUNNING RUNNING DEACTIVATING STOPPING DEPROVISIONING STOPPED";
+    assert_eq!(names.join(" "), expected, "RUNNING once more when it is told to stop");
+    assert!(steps.iter().map(|(_, version)| *version).eq(1..=9), "{steps:?}");
+}
+
+#[test]
+fn steps_that_no_rule_looks_at_count_in_the_version_and_take_no_longer_without_their_events() {
+    let mut heard = Bench::new(1, &spot());
+    heard.forward_everything();
+    let mut unheard = Bench::new(1, &spot());
+    for bench in [&mut heard, &mut unheard] {
+        bench.scale(2);
+        bench.run(mins(3));
+        bench.scale(1);
+        bench.run(mins(3));
+    }
+    let shown = |bench: &Bench| {
+        let shown = |e: &&Value| ["RUNNING", "STOPPED"].iter().any(|s| e["detail"]["lastStatus"] == *s);
+        let tasks = bench.events.iter().filter(|e| e["detail-type"] == "ECS Task State Change").filter(shown);
+        tasks.map(|e| e["detail"].to_string()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(shown(&heard), shown(&unheard));
+    assert_eq!(shown(&unheard).len(), 3);
 }
 
 #[test]
@@ -431,4 +458,79 @@ fn a_task_interrupted_before_it_runs_stops_without_serving() {
     bench.interrupt(4);
     bench.run(mins(5));
     assert_eq!((bench.running(), bench.markets().spot.used), (4, 4));
+}
+
+// ---- Quotas (aws-facts.md §4) ---------------------------------------------------------------------------------------
+
+#[test]
+fn the_vcpu_quotas_of_on_demand_and_spot_are_apart_and_a_task_over_them_is_refused_in_the_words_of_aws() {
+    let mut bench = Bench::new(2, &mixed());
+    bench.service_mut().cpu = 1024;
+    bench.world.facts.on_demand_vcpu_quota = Some(2);
+    bench.world.facts.spot_vcpu_quota = Some(3);
+    bench.forward_everything();
+    bench.scale(12);
+    bench.run(mins(10));
+    // The two tasks of the beginning were of 256 units each.
+    assert_eq!(bench.counts(), (2, 3));
+    assert!(bench.service().messages.iter().any(|(_, text)| text.ends_with(
+        "was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently"
+    )));
+    let refused = bench.times(|h| matches!(h, Happening::PlacementFailure { over_quota: true, .. }));
+    assert_eq!(refused.len(), 2, "one for each provider");
+    let failure = bench.events.iter().find(|e| e["detail"]["eventName"] == "SERVICE_TASK_PLACEMENT_FAILURE");
+    assert_eq!(failure.expect("an event")["detail"]["reason"], "RESOURCE:FARGATE");
+}
+
+#[test]
+fn a_stopped_task_gives_its_vcpus_back() {
+    let mut bench = Bench::new(4, &spot());
+    bench.world.facts.spot_vcpu_quota = Some(1);
+    bench.interrupt(2);
+    bench.run(mins(10));
+    assert_eq!(bench.running(), 4, "four tasks of a quarter of a vCPU, though the two could not be replaced at once");
+}
+
+#[test]
+fn launches_beyond_the_accounts_rate_wait_and_are_told_as_throttled() {
+    let mut bench = Bench::new(0, &mixed());
+    bench.forward_everything();
+    bench.world.facts.launch_bucket = Some((4, 1));
+    bench.scale(16);
+    bench.run(Duration::ZERO);
+    assert!(bench.wanted().count() <= 8, "four of each provider");
+    bench.run(mins(3));
+    assert_eq!((bench.running(), bench.announced_failures()), (16, 0));
+    let throttled = bench
+        .service()
+        .messages
+        .iter()
+        .filter(|(_, text)| text.ends_with("operations are being throttled. Will try again later."));
+    assert_eq!(throttled.count(), 1, "said once");
+    assert!(bench.events.iter().any(|e| e["detail"]["eventName"] == "ECS_OPERATION_THROTTLED"));
+}
+
+// ---- Messages (aws-facts.md §2.6) -----------------------------------------------------------------------------------
+
+#[test]
+fn a_service_says_periodically_that_it_is_in_a_steady_state() {
+    let mut bench = Bench::new(3, &mixed());
+    bench.run(mins(25 * 60));
+    let steady = bench.service().messages.iter().filter(|(_, text)| text.ends_with("has reached a steady state."));
+    assert_eq!(steady.count(), 4, "every six hours");
+}
+
+#[test]
+fn bounds_that_let_nothing_start_or_stop_are_told_and_not_repeated_within_six_hours() {
+    let mut bench = Bench::with_bounds(3, &mixed(), 100, 125);
+    bench.force();
+    let stuck =
+        |b: &Bench| b.service().messages.iter().filter(|(_, text)| text.contains("deployment configuration")).count();
+    bench.run(mins(5 * 60));
+    assert_eq!(stuck(&bench), 1);
+    bench.run(mins(2 * 60));
+    assert_eq!(stuck(&bench), 2);
+    let mut bench = Bench::new(3, &mixed());
+    bench.force();
+    bench.run_watched(mins(20), |b| assert_eq!(stuck(b), 0, "a deployment that can move says nothing"));
 }

@@ -12,6 +12,7 @@ use crate::agenda::{Action, GENESIS};
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::facts::Facts;
 use crate::market::Markets;
+use crate::pattern::Pattern;
 use crate::spec::{Capacity, Loss, ServiceSpec, WorldSpec};
 use crate::task::Task;
 use crate::trace::{Caller, Happening};
@@ -63,6 +64,14 @@ impl Bench {
     }
 
     pub(crate) fn with_bounds(desired: u32, strategy: &Strategy, minimum: u32, maximum: u32) -> Self {
+        Self::of(desired, strategy, |spec| {
+            spec.minimum_healthy_percent = minimum;
+            spec.maximum_percent = maximum;
+        })
+    }
+
+    /// A settled service of any kind.
+    pub(crate) fn of(desired: u32, strategy: &Strategy, shape: impl FnOnce(&mut ServiceSpec)) -> Self {
         let account: AccountId = "111111111111".parse().expect("an account");
         let id = ServiceId {
             account: account.clone(),
@@ -70,6 +79,8 @@ impl Bench {
             cluster: "web".parse().expect("a cluster"),
             service: "checkout".parse().expect("a service"),
         };
+        let mut service = ServiceSpec::new(id.clone(), desired, strategy.clone());
+        shape(&mut service);
         let spec = WorldSpec {
             seed: 1,
             region: id.region.clone(),
@@ -78,11 +89,7 @@ impl Bench {
             synthetic_from: Vec::new(),
             restore_schedule: Duration::from_secs(60),
             policy: Policy::default(),
-            services: vec![ServiceSpec {
-                minimum_healthy_percent: minimum,
-                maximum_percent: maximum,
-                ..ServiceSpec::new(id, desired, strategy.clone())
-            }],
+            services: vec![service],
             events: Vec::new(),
         };
         let mut bench = Self {
@@ -111,6 +118,9 @@ impl Bench {
                     Action::Fail(service, task) => self.world.fail_task(service, task),
                     Action::Task(service, task) => self.world.step_task(service, task),
                     Action::Schedule(service) => self.world.schedule(service),
+                    Action::Autoscale(service) => self.world.autoscale(service),
+                    Action::Terraform(service) => self.world.apply_terraform(service),
+                    Action::Market(shape) => self.world.step_shape(shape),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
                     Action::Forward(_, event) => self.events.push(*event),
                     // No queues, no handlers, no script here.
@@ -148,6 +158,17 @@ impl Bench {
     pub(crate) fn set_spot(&mut self, capacity: Capacity, loss: Loss) {
         let accounts = self.world.spec.accounts.clone();
         self.world.set_spot(&accounts, capacity, loss);
+    }
+
+    pub(crate) fn set_on_demand(&mut self, capacity: Capacity) {
+        let accounts = self.world.spec.accounts.clone();
+        self.world.set_on_demand(&accounts, capacity);
+    }
+
+    /// From now on every event leaves the account.
+    pub(crate) fn forward_everything(&mut self) {
+        let pattern = Pattern::parse(r#"{ "source": ["aws.ecs"] }"#).expect("a valid pattern");
+        self.world.bus.forward(pattern);
     }
 
     pub(crate) fn interrupt(&mut self, tasks: u32) {
@@ -200,6 +221,15 @@ impl Bench {
     /// When something of a kind happened, since the start of the world.
     pub(crate) fn times(&self, kind: impl Fn(&Happening) -> bool) -> Vec<Timestamp> {
         self.world.trace.iter().filter(|e| kind(&e.what)).map(|e| GENESIS + e.at).collect()
+    }
+
+    /// Deployment events that left the account: type, name, deployment, reason.
+    pub(crate) fn deployment_events(&self) -> Vec<String> {
+        let text = |e: &Value, field: &str| e["detail"][field].as_str().unwrap_or_default().to_owned();
+        let told = self.events.iter().filter(|e| e["detail-type"] == "ECS Deployment State Change");
+        let line =
+            |e: &Value| ["eventType", "eventName", "deploymentId", "reason"].map(|field| text(e, field)).join(" ");
+        told.map(line).collect()
     }
 
     /// Placement failure events that left the account.

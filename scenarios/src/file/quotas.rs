@@ -1,0 +1,24 @@
+//! The table `[quotas]`: what every account may use at once and launch per second (aws-facts.md §4).
+
+use simulator::facts::Facts;
+
+use super::cursor::{Result, Value};
+
+/// More vCPU than any account is known to have.
+const MAX_VCPU: u32 = 1_000_000;
+const MAX_LAUNCHES: u32 = 10_000;
+
+/// Reads the table; a quota it does not mention is no limit.
+pub(super) fn read(value: Option<Value<'_>>, facts: &mut Facts) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let keys = ["on_demand_vcpu", "spot_vcpu", "launch_burst", "launches_per_second"];
+    let table = value.table("[quotas]", &keys)?;
+    let vcpu = |key| table.get(key).map(|value| value.integer(0..=MAX_VCPU)).transpose();
+    facts.on_demand_vcpu_quota = vcpu("on_demand_vcpu")?;
+    facts.spot_vcpu_quota = vcpu("spot_vcpu")?;
+    if table.get("launch_burst").is_some() || table.get("launches_per_second").is_some() {
+        let launches = |key, example| table.need(key, example)?.integer(1..=MAX_LAUNCHES);
+        facts.launch_bucket = Some((launches("launch_burst", "100")?, launches("launches_per_second", "20")?));
+    }
+    Ok(())
+}

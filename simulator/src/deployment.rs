@@ -1,0 +1,267 @@
+//! A deployment's life: it begins, is superseded, completes, fails, is rolled back (aws-facts.md §1.2, §1.6).
+
+use handlers::observation::Controller;
+use handlers::service::ServiceId;
+use handlers::strategy::Strategy;
+use handlers::timestamp::Timestamp;
+
+use crate::agenda::Action;
+use crate::ecs::{Service, ServiceKey};
+use crate::spec::BLUE_GREEN;
+use crate::task::{Status, Task};
+use crate::trace::{Happening, RollbackCause};
+use crate::world::World;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Deployment {
+    /// `ecs-svc/` and 19 digits.
+    pub(crate) id: String,
+    pub(crate) strategy: Strategy,
+    /// Whether that is the launch type `FARGATE`.
+    pub(crate) launch_type: bool,
+    pub(crate) created_at: Timestamp,
+    /// Not COMPLETED before this, even with nothing to move (aws-facts.md §1.2).
+    pub(crate) earliest_completion: Timestamp,
+    pub(crate) completed: bool,
+    /// Tasks that did not become healthy, tasks that could not be placed included, since the last one that did
+    /// (aws-facts.md §1.6).
+    pub(crate) failed_tasks: u32,
+    /// The circuit breaker or an alarm has judged it; it launches no more tasks.
+    pub(crate) failed: bool,
+    /// Tasks it has lost since it is no longer the primary, other than by the scheduler's own hand.
+    pub(crate) lost: u32,
+    /// Its healthy tasks when the scheduler last looked.
+    pub(crate) healthy: usize,
+    /// A blue/green deployment stops the old tasks then: set once all of its own are healthy.
+    pub(crate) baked_at: Option<Timestamp>,
+}
+
+/// `status` of a deployment in `DescribeServices`; DRAINING is not documented but was seen (aws-facts.md §1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeploymentStatus {
+    Primary,
+    /// Being replaced, with tasks that are still wanted.
+    Active,
+    /// Being replaced, its last tasks on their way out or gone.
+    Draining,
+}
+
+/// One entry of `ListServiceDeployments`: the rollout of one revision, and of the rollback that ended it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServiceDeployment {
+    /// The deployment it began as.
+    pub(crate) deployment: String,
+    pub(crate) state: ServiceDeploymentState,
+}
+
+/// States of a service deployment (aws-facts.md §1.6). PENDING and ROLLBACK_REQUESTED last no time here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServiceDeploymentState {
+    InProgress,
+    /// A newer update was accepted; the scheduler has not yet looked at it.
+    StopRequested,
+    Stopped,
+    Successful,
+    RollbackInProgress,
+    RollbackSuccessful,
+    RollbackFailed,
+}
+
+impl Service {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the recovery asks only which deployment is the primary"))]
+    pub(crate) fn deployment_status(&self, n: usize) -> DeploymentStatus {
+        match n {
+            0 => DeploymentStatus::Primary,
+            _ if self.tasks_of(n).next().is_some() => DeploymentStatus::Active,
+            _ => DeploymentStatus::Draining,
+        }
+    }
+
+    /// Wanted tasks of a deployment.
+    pub(crate) fn tasks_of(&self, n: usize) -> impl Iterator<Item = &Task> {
+        let deployment = &self.deployments[n].id;
+        self.tasks.values().filter(move |task| task.is_wanted() && task.deployment == *deployment)
+    }
+
+    /// Healthy tasks below which a deployment must not go: rounds up (aws-facts.md §3).
+    pub(crate) fn least_healthy(&self) -> usize {
+        (self.desired * self.minimum_healthy_percent).div_ceil(100) as usize
+    }
+
+    pub(crate) fn is_blue_green(&self) -> bool {
+        matches!(&self.controller, Controller::Other(name) if name == BLUE_GREEN)
+    }
+
+    /// Tasks above which a deployment must not go: rounds down (aws-facts.md §3). A blue/green one starts all of its tasks at once
+    /// (aws-facts.md §1.5).
+    pub(crate) fn most_tasks(&self) -> usize {
+        if self.is_blue_green() {
+            return usize::MAX;
+        }
+        self.desired as usize * self.maximum_percent as usize / 100
+    }
+}
+
+impl World {
+    /// A new primary deployment on the service's strategy; returns its id.
+    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
+        let service = self.ecs.service(key);
+        let (strategy, launch_type) = (service.strategy.clone(), service.launch_type);
+        let deployment = Deployment { launch_type, ..self.new_deployment(&strategy) };
+        let id = deployment.id.clone();
+        self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
+        let service = self.ecs.service_mut(key);
+        // What a complete deployment lacks now it had lost before.
+        let wanted = service.tasks.values().filter(|task| task.is_wanted()).count() as u32;
+        let replaced = &mut service.deployments[0];
+        if replaced.completed {
+            replaced.lost = service.desired.saturating_sub(wanted);
+        }
+        service.deployments.insert(0, deployment);
+        // A service update resets the scheduler's patience (aws-facts.md §3).
+        service.placement.clear();
+        service.steady = false;
+        service.stuck_told_at = None;
+        id
+    }
+
+    /// The service deployment of an accepted update: a running one is asked to stop (aws-facts.md §1.6).
+    pub(crate) fn begin_service_deployment(&mut self, key: ServiceKey, deployment: &str) {
+        use ServiceDeploymentState::{InProgress, RollbackInProgress, StopRequested};
+        let all = &mut self.ecs.service_mut(key).service_deployments;
+        if let Some(running) = all.last_mut().filter(|d| matches!(d.state, InProgress | RollbackInProgress)) {
+            running.state = StopRequested;
+        }
+        all.push(ServiceDeployment { deployment: deployment.to_owned(), state: InProgress });
+    }
+
+    /// The scheduler has seen the request.
+    pub(crate) fn stop_superseded(&mut self, key: ServiceKey) {
+        for superseded in self.ecs.service_mut(key).service_deployments.iter_mut().rev().skip(1) {
+            match superseded.state {
+                ServiceDeploymentState::StopRequested => superseded.state = ServiceDeploymentState::Stopped,
+                _ => break,
+            }
+        }
+    }
+
+    pub(crate) fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
+        let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
+        Deployment {
+            id: format!("ecs-svc/{digits}"),
+            strategy: strategy.clone(),
+            launch_type: false,
+            created_at: self.now,
+            earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
+            completed: false,
+            failed_tasks: 0,
+            failed: false,
+            lost: 0,
+            healthy: 0,
+            baked_at: None,
+        }
+    }
+
+    /// Whether the old tasks may go: at once in a rolling deployment, after the bake time in a blue/green one.
+    pub(crate) fn has_baked(&mut self, key: ServiceKey) -> bool {
+        let (now, healthy_after) = (self.now, self.facts.healthy_after);
+        let baked_at = now + self.facts.bake_time;
+        let service = self.ecs.service_mut(key);
+        if !service.is_blue_green() {
+            return true;
+        }
+        let healthy = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
+        let all_healthy = healthy >= service.desired as usize;
+        match service.deployments[0].baked_at {
+            Some(at) => now >= at,
+            None if all_healthy => {
+                service.deployments[0].baked_at = Some(baked_at);
+                self.agenda.plan(baked_at, Action::Schedule(key));
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn complete_deployment(&mut self, key: ServiceKey) {
+        let (now, healthy_after) = (self.now, self.facts.healthy_after);
+        let service = self.ecs.service_mut(key);
+        let healthy = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
+        let primary = &mut service.deployments[0];
+        if healthy > primary.healthy {
+            primary.failed_tasks = 0;
+        }
+        primary.healthy = healthy;
+        let primary = service.primary();
+        if primary.completed || primary.failed || now < primary.earliest_completion {
+            return;
+        }
+        let replaced = service.tasks.values().any(|t| t.deployment != primary.id && t.status != Status::Stopped);
+        if healthy < service.desired as usize || replaced {
+            return;
+        }
+        service.deployments.truncate(1);
+        service.deployments[0].completed = true;
+        service.deployments[0].failed_tasks = 0;
+        let (strategy, launch_type) = (service.deployments[0].strategy.clone(), service.deployments[0].launch_type);
+        service.last_completed = Some((strategy, launch_type));
+        if let Some(done) = service.service_deployments.last_mut() {
+            done.state = match done.state {
+                ServiceDeploymentState::RollbackInProgress => ServiceDeploymentState::RollbackSuccessful,
+                _ => ServiceDeploymentState::Successful,
+            };
+        }
+        let (id, deployment) = (service.id.clone(), service.deployments[0].clone());
+        self.record(Some(&id), Happening::DeploymentCompleted { strategy: deployment.strategy });
+        let reason = format!("ECS deployment {} completed.", deployment.id);
+        self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
+    }
+
+    /// A deployment alarm of the service goes off. Only a deployment under way is judged by it.
+    pub(crate) fn alarm(&mut self, id: &ServiceId) {
+        let Some(key) = self.ecs.find(id) else { return };
+        self.record(Some(id), Happening::Alarm);
+        let service = self.ecs.service(key);
+        let under_way = !service.primary().completed && !service.primary().failed;
+        if service.alarms && service.active && under_way {
+            self.roll_back(key, RollbackCause::Alarm);
+        }
+    }
+
+    /// A rollback: a new deployment on the strategy of the last completed one, which a revision stores. `strategy` on the
+    /// service goes back too (aws-facts.md §12h: not known, the worse case is assumed).
+    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: RollbackCause) {
+        let service = self.ecs.service_mut(key);
+        service.deployments[0].failed = true;
+        let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
+        let (judge, verdict) = match cause {
+            RollbackCause::Breaker => ("circuit breaker", "ECS deployment circuit breaker: task failed to start."),
+            RollbackCause::Alarm => ("alarm", "ECS deployment failed: alarm detected."),
+            RollbackCause::Owner => ("rollback request", "ECS deployment stopped by request."),
+        };
+        self.emit_deployment(key, "SERVICE_DEPLOYMENT_FAILED", &failed, verdict);
+        let service = self.ecs.service_mut(key);
+        let target = service.last_completed.take();
+        if let Some(current) = service.service_deployments.last_mut() {
+            current.state = match (current.state, &target) {
+                (ServiceDeploymentState::RollbackInProgress, _) => ServiceDeploymentState::RollbackFailed,
+                (_, Some(_)) => ServiceDeploymentState::RollbackInProgress,
+                (state, None) => state,
+            };
+        }
+        // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
+        let Some((strategy, launch_type)) = target else { return };
+        self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone(), cause });
+        self.oracle.rolled_back(&id);
+        let service = self.ecs.service_mut(key);
+        service.strategy = strategy;
+        service.launch_type = launch_type;
+        let deployment = self.begin_deployment(key);
+        let reason = format!("ECS deployment {judge}: rolling back to deploymentId {deployment}.");
+        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+        self.agenda.plan(self.now, Action::Schedule(key));
+    }
+}
+
+#[cfg(test)]
+mod tests;
