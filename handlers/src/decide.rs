@@ -444,7 +444,10 @@ fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if seen.strategy.as_ref() != Some(&change.to) {
         return match &seen.strategy {
             _ if ctx.now.since(record.phase_since) < ctx.policy.settle => postpone(record, Reason::Settling, ctx),
-            Some(live) if *live == change.from => failover_rolled_back(record, live, &original, seen, ctx),
+            // ECS rolls back only what is not complete (aws-facts.md §1.6): after that it was the owner.
+            Some(live) if *live == change.from && record.healthy_since.is_none() => {
+                failover_rolled_back(record, live, &original, seen, ctx)
+            }
             _ => adopt(record, seen, ctx),
         };
     }
@@ -453,6 +456,8 @@ fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     }
     let due = record.restore_at.is_none_or(|at| ctx.now >= at);
     if seen.runs_fully_on(&change.to) {
+        let healthy_since = record.healthy_since.or(Some(ctx.now));
+        let record = Record { healthy_since, ..record };
         return if due { restore(record, original, seen, ctx) } else { wait_for_restore(record, Reason::NotDue, ctx) };
     }
     // The fallback does not come up. Held is an alert, not an end: once the backoff allows, Spot is tried again, which
@@ -602,12 +607,17 @@ fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Contex
             _ => {}
         }
     }
+    // Up once, tasks that are missing now have been missing since now: an owner who scales out is not a restore that is late.
+    let missing_since = match record.healthy_since {
+        Some(_) => ctx.now,
+        None => record.short_since.unwrap_or(record.phase_since),
+    };
     // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7).
     if up || seen.application_fails() {
         None
     } else if record.healthy_since.is_some() && seen.is_short() && seen.running < record.healthy_tasks {
         Some(Reason::ShortOnProbation)
-    } else if ctx.now.since(record.short_since.unwrap_or(record.phase_since)) >= ctx.policy.restore_timeout {
+    } else if ctx.now.since(missing_since) >= ctx.policy.restore_timeout {
         Some(Reason::RestoreTimedOut)
     } else {
         None
@@ -736,14 +746,18 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
 }
 
 /// Ends the episode: the service is its owner's again.
-fn close(mut record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
+fn close(record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
+    write(closed(record, seen, &reason, ctx), reason)
+}
+
+fn closed(mut record: Record, seen: &Observation, reason: &Reason, ctx: &Context) -> Record {
     enter(&mut record, Phase::Watching, ctx);
     record.previous = record.original.take();
     record.change = None;
     record.event = None;
     // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
     record.restored_at = matches!(reason, Reason::Restored | Reason::RolledBack).then_some(ctx.now);
-    write(watch_again(record, seen, ctx), reason)
+    watch_again(record, seen, ctx)
 }
 
 /// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and our
@@ -752,10 +766,16 @@ fn adopt(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if let Some(decision) = ours_came_back(&record, seen, ctx) {
         return decision;
     }
-    let theirs = if seen.strategy == record.original { Reason::RolledBack } else { Reason::OwnerChanged };
-    if seen.uses_spot() || may_be_rolled_back(seen) {
-        close(record, seen, theirs, ctx)
-    } else {
-        Decision::Forget(theirs)
+    let back = seen.strategy == record.original && record.healthy_since.is_none();
+    let theirs = if back { Reason::RolledBack } else { Reason::OwnerChanged };
+    if !seen.uses_spot() && !may_be_rolled_back(seen) {
+        return Decision::Forget(theirs);
+    }
+    let since = record.phase_since;
+    let closed = closed(record, seen, &theirs, ctx);
+    // What the event says of the service as it is now is not lost over what happened to it before.
+    match watching(Record { phase_since: since, ..closed.clone() }, seen, ctx) {
+        next @ Decision::Claim(..) => next,
+        _ => write(closed, theirs),
     }
 }

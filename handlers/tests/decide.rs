@@ -520,6 +520,21 @@ fn a_look_that_may_be_from_before_the_claim_does_not_confirm_it() {
 }
 
 #[test]
+fn an_original_that_comes_back_after_the_fallback_was_complete_is_its_owners_doing_and_protected_at_once() {
+    let (complete, _) = written(on_sweep(&on_demand(NOW + mins(15)), &full_on(fallback()), NOW));
+    assert_eq!(complete.healthy_since, Some(NOW));
+    let applied = Record { next_check_at: NOW, ..complete };
+    let (record, reason) = written(on_sweep(&applied, &short_on(original()), NOW));
+    assert_eq!((record.phase, reason, record.restored_at), (Phase::Watching, Reason::OwnerChanged, None));
+    // The event that says Spot has nothing for it counts, although it is the one that finds out.
+    let (record, reason) = claimed(on_event(Some(&applied), &short_on(original()), Signal::SpotPlacementFailure));
+    assert_eq!((record.phase, reason, record.episode), (Phase::FailingOver, Reason::SpotPlacementFailure, 2));
+    let theirs = short_on(somebody_elses());
+    let (record, _) = claimed(on_event(Some(&applied), &theirs, Signal::SpotPlacementFailure));
+    assert_eq!((record.original, record.previous), (Some(somebody_elses()), None));
+}
+
+#[test]
 fn an_application_that_cannot_start_is_not_failed_over_again_after_ecs_rolled_the_failover_back() {
     let seen = crash_looping(short_on(original()), NOW - mins(1));
     match on_sweep(&on_demand(NOW + mins(9)), &seen, NOW) {
@@ -1125,13 +1140,15 @@ proptest! {
             prop_assert!(next.original.as_ref().is_some_and(Spread::uses_spot));
             let saved = items(case.record.as_ref().and_then(|r| r.original.as_ref()));
             prop_assert!(original == saved || original == items(case.live()), "{:?}", next.original);
-            // Only the original of a closed episode may be replaced.
+            // During an episode only by what an owner set meanwhile: nothing that is ours.
             if let Some(record) = case.record.as_ref().filter(|r| {
                 matches!(r.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring)
                     && r.original.is_some()
                     && matches!(&case.look, Look::Found(seen) if r.service_created_at.is_none_or(|at| at == seen.created_at))
             }) {
-                prop_assert_eq!(original, items(record.original.as_ref()));
+                let ours = [record.original.as_ref().unwrap().fallback(), record.original.as_ref().unwrap().probe()];
+                let replaced = original != items(record.original.as_ref());
+                prop_assert!(!replaced || !case.live().is_some_and(|live| ours.contains(live)));
             }
             prop_assert!(next.leased_by(ME, case.now));
         }
@@ -1354,6 +1371,20 @@ fn a_failover_that_ecs_rolls_back_each_time_is_not_repeated_without_end() {
         world.sweep_next();
     }
     assert!(world.updates.len() <= 24, "{} forced deployments in a day", world.updates.len());
+}
+
+#[test]
+fn a_scale_out_long_after_the_restore_began_is_no_restore_that_is_late() {
+    let policy = Policy::default();
+    let record = Record { phase_since: NOW - policy.restore_timeout * 2, ..on_probation(NOW - mins(3)) };
+    let scaled = Observation { desired: 6, ..full_on(original()) };
+    let (record, reason) = written(on_sweep(&record, &scaled, NOW));
+    assert_eq!((record.phase, reason, record.short_since), (Phase::Restoring, Reason::OnProbation, Some(NOW)));
+    // Unless its tasks do not come: then it is late from when they were wanted.
+    let due = |at| Record { next_check_at: at, ..record.clone() };
+    let late = NOW + policy.restore_timeout;
+    assert_eq!(written(on_sweep(&due(late - secs(1)), &scaled, late - secs(1))).1, Reason::OnProbation);
+    assert_eq!(claimed(on_sweep(&due(late), &scaled, late)).1, Reason::RestoreTimedOut);
 }
 
 #[test]
