@@ -107,12 +107,12 @@ pub struct Reconciler<'a, P> {
     owner: String,
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
-    /// What decides in the place of [`decide`].
+    /// What decides in the place of [`decide()`].
     #[cfg(feature = "planted")]
     planted: Decide,
 }
 
-/// The type of [`decide`], for a test that plants a bug around it.
+/// The type of [`decide()`], for a test that plants a bug around it.
 #[cfg(feature = "planted")]
 pub type Decide = Rc<dyn Fn(&ServiceId, Option<&Record>, &Look, &Context<'_>) -> Decision>;
 
