@@ -526,8 +526,9 @@ fn an_original_that_comes_back_after_the_fallback_was_complete_is_its_owners_doi
     let applied = Record { next_check_at: NOW, ..complete };
     let (record, reason) = written(on_sweep(&applied, &short_on(original()), NOW));
     assert_eq!((record.phase, reason, record.restored_at), (Phase::Watching, Reason::OwnerChanged, None));
-    // The event that says Spot has nothing for it counts, although it is the one that finds out.
-    let (record, reason) = claimed(on_event(Some(&applied), &short_on(original()), Signal::SpotPlacementFailure));
+    // The event that says Spot has nothing for it counts, although it is the one that finds out, and seconds old.
+    let failure = event(Signal::SpotPlacementFailure, NOW - secs(5));
+    let (record, reason) = claimed(on_event_with(&Policy::default(), Some(&applied), &short_on(original()), &failure));
     assert_eq!((record.phase, reason, record.episode), (Phase::FailingOver, Reason::SpotPlacementFailure, 2));
     let theirs = short_on(somebody_elses());
     let (record, _) = claimed(on_event(Some(&applied), &theirs, Signal::SpotPlacementFailure));
