@@ -12,6 +12,7 @@ mod policy;
 mod service;
 mod strategy;
 mod suggest;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -29,6 +30,7 @@ use toml::de::DeTable;
 use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
 use cursor::{Result as Step, Table, Value};
+pub use write::write;
 
 /// Largest file that is read, 1 MiB: ten thousand services.
 pub const MAX_BYTES: usize = 1 << 20;
