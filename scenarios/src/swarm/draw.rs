@@ -242,7 +242,11 @@ impl Draw {
             ..ServiceSpec::new(id, desired, strategy)
         };
         match self.from(0, 19) {
-            0 => service.controller = Controller::Other("CODE_DEPLOY".into()),
+            0 => {
+                // The circuit breaker is for rolling deployments only.
+                service.controller = Controller::Other("CODE_DEPLOY".into());
+                service.circuit_breaker = false;
+            }
             1 => {
                 service.associated = vec![CapacityProvider::FargateSpot];
                 service.strategy = strategy_of(&[(CapacityProvider::FargateSpot, 0, 1)]);
@@ -266,7 +270,7 @@ impl Draw {
     /// Shorter waits and smaller caps than the product's, so that two hours are long enough to meet them.
     fn policy(&mut self) -> Policy {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-        let mut policy = Policy { ..Policy::default() };
+        let mut policy = Policy::default();
         policy.interruption_policy = self.one(&[InterruptionPolicy::Immediate, InterruptionPolicy::Shortfall]);
         if self.coin() {
             policy.restore_after = minutes(self.one(&[3, 5, 10]));

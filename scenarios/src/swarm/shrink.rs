@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::policy::Policy;
 use handlers::service::ServiceId;
 use simulator::spec::{Capacity, ServiceSpec, TimedEvent, WorldEvent};
 use simulator::trace::Happening;
@@ -130,22 +131,19 @@ impl Search {
         smaller
     }
 
-    /// Bounds, circuit breaker, policy and schedule as they are by default.
+    /// Bounds, circuit breaker, policy and accounts as they are by default.
     fn plain_services(&mut self) -> bool {
         let mut smaller = self.attempt(|plan| {
-            let plain = handlers::policy::Policy::default();
+            let plain = Policy::default();
             std::mem::replace(&mut plan.world.policy, plain.clone()) != plain
         });
+        smaller |= self.attempt(|plan| !std::mem::take(&mut plan.world.synthetic_from).is_empty());
         for n in 0..self.best.plan.world.services.len() {
             smaller |= self.attempt(|plan| {
                 let service = &mut plan.world.services[n];
                 let plain = ServiceSpec::new(service.id.clone(), service.desired, service.strategy.clone());
-                let bounds = |s: &ServiceSpec| (s.minimum_healthy_percent, s.maximum_percent, s.circuit_breaker);
-                let changes = bounds(service) != bounds(&plain);
-                service.minimum_healthy_percent = plain.minimum_healthy_percent;
-                service.maximum_percent = plain.maximum_percent;
-                service.circuit_breaker = plain.circuit_breaker;
-                changes
+                let before = std::mem::replace(service, plain);
+                format!("{before:?}") != format!("{service:?}")
             });
         }
         smaller
