@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use handlers::policy::Policy;
 use handlers::service::ServiceId;
+use simulator::dice::{Dice, Span};
 use simulator::spec::{Capacity, ServiceSpec, TimedEvent, WorldEvent};
 use simulator::trace::Happening;
 
@@ -12,6 +13,10 @@ use super::draw::{FAULTS, Plan};
 
 /// Most worlds that are played for it.
 const REPLAYS: u32 = 300;
+/// How much sooner or later things may happen when luck is tried.
+const LUCK: Duration = Duration::from_secs(900);
+/// Neither the simulator's own streams nor that of the draw.
+const STREAM: u64 = 101;
 
 /// The smallest plan found that shows the same violation, and its run.
 #[derive(Debug)]
@@ -29,18 +34,17 @@ pub fn shrink(plan: &Plan, played: Played) -> Shrunk {
     let kind = played.violation.as_deref().map(kind).unwrap_or_default();
     let mut search = Search { best: Shrunk { plan: plan.clone(), played, replays: 0 }, kind };
     loop {
-        let before = search.best.replays;
         let smaller = [
+            Search::turn_faults_off,
             Search::drop_events,
             Search::drop_services,
-            Search::turn_faults_off,
             Search::plain_services,
             Search::shorten,
             Search::smaller_numbers,
         ]
         .iter()
         .fold(false, |smaller, step| step(&mut search) | smaller);
-        if !smaller || search.best.replays >= REPLAYS || search.best.replays == before {
+        if !smaller && !search.try_luck() {
             break;
         }
     }
@@ -106,21 +110,30 @@ impl Search {
     fn drop_services(&mut self) -> bool {
         let mut smaller = false;
         for n in (0..self.best.plan.world.services.len()).rev() {
-            smaller |= self.attempt(|plan| {
-                let world = &mut plan.world;
-                if world.services.len() == 1 {
-                    return false;
-                }
-                let gone = world.services.remove(n).id;
-                world.events.retain(|event| service_of(&event.event) != Some(&gone));
-                true
-            });
+            smaller |= self.attempt(|plan| drop_service(plan, n));
         }
         smaller
     }
 
+    /// Whatever is left out changes what chance does to the rest, so that a moment may be missed that the violation needs. So,
+    /// when nothing else helps: something is left out, and the rest happens somewhat sooner or later.
+    fn try_luck(&mut self) -> bool {
+        let mut dice = Dice::new(self.best.plan.world.seed, STREAM);
+        (0..REPLAYS).any(|_| {
+            self.attempt(|plan| {
+                let less = leave_out(plan, &mut dice);
+                for event in &mut plan.world.events {
+                    let later = event.at + dice.within(Span { min: Duration::ZERO, max: 2 * LUCK });
+                    event.at = later.saturating_sub(LUCK).clamp(Duration::from_secs(60), plan.chaos);
+                }
+                plan.world.events.sort_by_key(|event| event.at);
+                less
+            })
+        })
+    }
+
     fn turn_faults_off(&mut self) -> bool {
-        let mut smaller = false;
+        let mut smaller = self.attempt(all_faults_off);
         for fault in FAULTS {
             smaller |= self.attempt(|plan| {
                 let on = (fault.get)(&plan.facts) > 0;
@@ -197,6 +210,37 @@ impl Search {
         }
         smaller
     }
+}
+
+fn all_faults_off(plan: &mut Plan) -> bool {
+    let on = FAULTS.iter().filter(|fault| (fault.get)(&plan.facts) > 0).count();
+    FAULTS.iter().for_each(|fault| (fault.set)(&mut plan.facts, 0));
+    on > 0
+}
+
+/// Leaves out all faults, a service or an event; whether there was anything to leave out.
+fn leave_out(plan: &mut Plan, dice: &mut Dice) -> bool {
+    match dice.below(3) {
+        0 => all_faults_off(plan),
+        1 => drop_service(plan, dice.below(plan.world.services.len() as u64) as usize),
+        _ => {
+            let n = dice.below(plan.world.events.len() as u64) as usize;
+            let any = n < plan.world.events.len();
+            plan.world.events.drain(n..n + usize::from(any));
+            any
+        }
+    }
+}
+
+/// Drops a service, if it is not the last, and what happens to it.
+fn drop_service(plan: &mut Plan, n: usize) -> bool {
+    let world = &mut plan.world;
+    if world.services.len() == 1 {
+        return false;
+    }
+    let gone = world.services.remove(n).id;
+    world.events.retain(|event| service_of(&event.event) != Some(&gone));
+    true
 }
 
 /// Whether the number became smaller; 1 is the smallest.
