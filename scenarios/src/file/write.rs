@@ -15,8 +15,10 @@ use simulator::spec::{
 
 use super::{Check, Expectation, FinalStrategy, Scenario};
 
+type Get = fn(&Facts) -> u32;
+
 /// The faults that are chances, in percent, by their keys.
-const FAULTS: &[(&str, fn(&Facts) -> u32)] = &[
+const FAULTS: &[(&str, Get)] = &[
     ("duplicated_events_percent", |facts| facts.duplicate_percent),
     ("lost_events_percent", |facts| facts.lost_percent),
     ("late_events_percent", |facts| facts.late_percent),

@@ -20,8 +20,9 @@ use crate::file::{Check, Expectation, FinalStrategy, Scenario};
 /// Longer than any backoff, daily cap and probation together: whoever has not come to rest by then never will.
 const CALM: Duration = Duration::from_secs(36 * 3600);
 /// No rest is believed before this: what was redriven, or waited in EventBridge, has come by then.
-const SHORTEST_CALM: Duration = Duration::from_secs(2 * 3600);
-const HOUR: Duration = Duration::from_secs(3600);
+const SHORTEST_CALM: Duration = Duration::from_secs(3600);
+/// How often it is asked whether everything has come to rest, and when all DLQs are redriven.
+const HALF_HOUR: Duration = Duration::from_secs(1800);
 /// How often records are looked at while things go wrong.
 const SAMPLE: Duration = Duration::from_secs(600);
 
@@ -46,7 +47,7 @@ pub fn play(plan: &Plan) -> Played {
     let (mut reasons, mut quiet) = (BTreeSet::new(), false);
     loop {
         let elapsed = simulation.elapsed();
-        simulation.advance(if elapsed < plan.chaos { SAMPLE.min(plan.chaos - elapsed) } else { HOUR });
+        simulation.advance(if elapsed < plan.chaos { SAMPLE.min(plan.chaos - elapsed) } else { HALF_HOUR });
         let records: Vec<_> = ids.iter().map(|id| simulation.record(id)).collect();
         reasons.extend(records.iter().flatten().map(|record| record.reason.clone()));
         if !simulation.violations().is_empty() {
@@ -56,11 +57,11 @@ pub fn play(plan: &Plan) -> Played {
             record.as_ref().is_none_or(|record| record.phase == Phase::Watching || stays_held(service, record.phase))
         });
         let elapsed = simulation.elapsed();
-        // An hour more: whoever only passes through does not rest.
+        // Half an hour more: whoever only passes through does not rest.
         if elapsed >= plan.chaos + CALM || (at_rest && quiet && elapsed >= plan.chaos + SHORTEST_CALM) {
             break;
         }
-        quiet = at_rest && elapsed >= plan.chaos + HOUR;
+        quiet = at_rest && elapsed >= plan.chaos + HALF_HOUR;
     }
     let duration = simulation.elapsed();
     let outcome = simulation.finish();
@@ -156,7 +157,7 @@ fn mended(plan: &Plan) -> WorldSpec {
     }
     world.events.extend(mend.into_iter().map(|event| TimedEvent { at: plan.chaos, event }));
     for queue in [QueueName::PlacementFailure, QueueName::Interruption] {
-        world.events.push(TimedEvent { at: plan.chaos + HOUR, event: WorldEvent::Redrive { queue } });
+        world.events.push(TimedEvent { at: plan.chaos + HALF_HOUR, event: WorldEvent::Redrive { queue } });
     }
     world
 }

@@ -270,8 +270,8 @@ impl Draw {
     /// Shorter waits and smaller caps than the product's, so that two hours are long enough to meet them.
     fn policy(&mut self) -> Policy {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-        let mut policy = Policy::default();
-        policy.interruption_policy = self.one(&[InterruptionPolicy::Immediate, InterruptionPolicy::Shortfall]);
+        let interruption_policy = self.one(&[InterruptionPolicy::Immediate, InterruptionPolicy::Shortfall]);
+        let mut policy = Policy { interruption_policy, ..Policy::default() };
         if self.coin() {
             policy.restore_after = minutes(self.one(&[3, 5, 10]));
             policy.restore_backoff_factor = self.from(1, 2);
