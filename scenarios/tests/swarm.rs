@@ -17,8 +17,10 @@ use simulator::spec::{
     BusPolicy, FunctionName, FunctionState, QueueAccess, QueueName, Role, TimedEvent, WorldEvent, WorldSpec,
 };
 
-/// A few more seeds than the worlds of the ordinary run: the first failing one of each planted bug is among them.
+/// A planted bug is found within so many seeds.
 const SEEDS: u64 = 60;
+/// Worlds played to shrink one: fewer than the program plays, and enough for these.
+const REPLAYS: u32 = 100;
 
 fn swarm(from: u64, seeds: u64, jobs: usize) -> Swarm {
     Swarm { from, seeds, shard: 1, shards: 1, jobs }
@@ -63,10 +65,10 @@ fn a_seed_gives_the_same_world_and_the_same_run_every_time() {
 
 #[test]
 fn the_number_of_jobs_changes_nothing() {
-    let play = |jobs| swarm(0, 12, jobs).play(draw::plan, |_| ()).ok();
-    assert!(play(1).is_some_and(|tally| tally.worlds == 12));
+    let play = |jobs| swarm(0, 6, jobs).play(draw::plan, |_| ()).ok();
+    assert!(play(1).is_some_and(|tally| tally.worlds == 6));
     assert_eq!(play(1), play(3));
-    let first = |jobs| swarm(0, SEEDS, jobs).play(planted(Bug::OverwritesOwners), |_| ()).unwrap_err().plan.world.seed;
+    let first = |jobs| swarm(12, SEEDS, jobs).play(planted(Bug::OverwritesOwners), |_| ()).unwrap_err().plan.world.seed;
     assert_eq!(first(1), first(4));
 }
 
@@ -126,12 +128,12 @@ fn find(bug: Bug, most_events: usize, words: &str) {
     let failure = swarm(0, SEEDS, 2).play(planted(bug), |_| ()).expect_err("the bug is found");
     let Failure { plan, played } = *failure;
     let (seed, events) = (plan.world.seed, plan.world.events.len());
-    let shrunk = shrink::shrink(&plan, played);
+    let shrunk = shrink::shrink(&plan, played, REPLAYS);
     let violation = shrunk.played.violation.clone().expect("still there");
     assert!(violation.contains(words), "seed {seed}: {violation}");
     let left = &shrunk.plan.world;
     assert!(left.events.len() <= most_events, "seed {seed}: {events} events\n{}", shrink::words(&shrunk.plan));
-    assert!(left.services.len() <= 2 && shrunk.replays <= 300, "{} replays", shrunk.replays);
+    assert!(left.services.len() <= 2 && shrunk.replays <= REPLAYS, "{} replays", shrunk.replays);
 
     let text = file::write(&check::scenario(&shrunk.plan, shrunk.played.duration, &violation));
     let mut scenario = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));

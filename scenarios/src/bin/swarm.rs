@@ -137,7 +137,7 @@ fn fail(failure: Failure) -> ExitCode {
     let commit = std::env::var("SWARM_COMMIT").ok().filter(|commit| !commit.is_empty());
     println!("seed {seed}, commit {}", commit.as_deref().unwrap_or("unknown"));
     eprintln!("shrinking…");
-    let shrunk = shrink::shrink(&plan, played);
+    let shrunk = shrink::shrink(&plan, played, shrink::REPLAYS);
     let violation = shrunk.played.violation.clone().unwrap_or_default();
     println!("\nshrunk with {} replays: {violation}\n{}", shrunk.replays, shrink::words(&shrunk.plan));
     let scenario = check::scenario(&shrunk.plan, shrunk.played.duration, &violation);

@@ -11,8 +11,8 @@ use simulator::trace::Happening;
 use super::check::{Played, play};
 use super::draw::{FAULTS, Plan};
 
-/// Most worlds that are played for it.
-const REPLAYS: u32 = 300;
+/// Enough worlds to shrink most: about two seconds.
+pub const REPLAYS: u32 = 300;
 /// How much sooner or later things may happen when luck is tried.
 const LUCK: Duration = Duration::from_secs(900);
 /// Neither the simulator's own streams nor that of the draw.
@@ -29,25 +29,22 @@ pub struct Shrunk {
     pub replays: u32,
 }
 
-/// Shrinks `plan`, which showed a violation in `played`.
-pub fn shrink(plan: &Plan, played: Played) -> Shrunk {
+/// Shrinks `plan`, which showed a violation in `played`, with at most `replays` worlds.
+pub fn shrink(plan: &Plan, played: Played, replays: u32) -> Shrunk {
     let kind = played.violation.as_deref().map(kind).unwrap_or_default();
-    let mut search = Search { best: Shrunk { plan: plan.clone(), played, replays: 0 }, kind };
+    let best = Shrunk { plan: plan.clone(), played, replays: 0 };
+    // What is left counts for more than how plain it is.
+    let mut search = Search { best, kind, replays: replays - replays / 5 };
     loop {
-        let smaller = [
-            Search::turn_faults_off,
-            Search::drop_events,
-            Search::drop_services,
-            Search::plain_services,
-            Search::shorten,
-            Search::smaller_numbers,
-        ]
-        .iter()
-        .fold(false, |smaller, step| step(&mut search) | smaller);
+        let mut smaller = search.turn_faults_off();
+        smaller |= search.drop_services();
+        smaller |= search.drop_events();
         if !smaller && !search.try_luck() {
             break;
         }
     }
+    search.replays = replays;
+    while search.plain_services() | search.shorten() | search.smaller_numbers() {}
     search.best
 }
 
@@ -64,12 +61,14 @@ fn kind(violation: &str) -> String {
 struct Search {
     best: Shrunk,
     kind: String,
+    /// Most worlds played so far that allow one more.
+    replays: u32,
 }
 
 impl Search {
     /// Whether `candidate` shows the violation too; then it is the best so far.
     fn accepts(&mut self, candidate: Plan) -> bool {
-        if self.best.replays >= REPLAYS {
+        if self.best.replays >= self.replays {
             return false;
         }
         self.best.replays += 1;
@@ -116,15 +115,16 @@ impl Search {
     }
 
     /// Whatever is left out changes what chance does to the rest, so that a moment may be missed that the violation needs. So,
-    /// when nothing else helps: something is left out, and the rest happens somewhat sooner or later.
+    /// when nothing else helps: something is left out, and the rest happens somewhat sooner or later, or at any time.
     fn try_luck(&mut self) -> bool {
         let mut dice = Dice::new(self.best.plan.world.seed, STREAM);
         (0..REPLAYS).any(|_| {
             self.attempt(|plan| {
                 let less = leave_out(plan, &mut dice);
+                let far = if dice.chance(50) { LUCK } else { plan.chaos };
                 for event in &mut plan.world.events {
-                    let later = event.at + dice.within(Span { min: Duration::ZERO, max: 2 * LUCK });
-                    event.at = later.saturating_sub(LUCK).clamp(Duration::from_secs(60), plan.chaos);
+                    let later = event.at + dice.within(Span { min: Duration::ZERO, max: 2 * far });
+                    event.at = later.saturating_sub(far).clamp(Duration::from_secs(60), plan.chaos);
                 }
                 plan.world.events.sort_by_key(|event| event.at);
                 less
