@@ -150,12 +150,10 @@ impl Service {
         if (from, to) == (Some(Phase::Restoring), Some(Phase::FailingOver)) && !self.completed {
             add(reached, "fallback while restoring");
         }
-        if (from, to) == (Some(Phase::FailingOver), Some(Phase::OnDemand)) && plan.facts.lost_reply_percent > 0 {
-            // A handler that gets its answer is faster, and one that comes later is slower.
-            let took = self.updated.map(|updated| at.saturating_sub(updated));
-            if took.is_some_and(|took| DIRECT < took && took < READ_BACK) {
-                add(reached, "update reply lost, then read back");
-            }
+        if (from, to) == (Some(Phase::FailingOver), Some(Phase::OnDemand))
+            && self.updated.is_some_and(|updated| is_read_back(at.saturating_sub(updated), plan))
+        {
+            add(reached, "update reply lost, then read back");
         }
         self.updated = None;
         self.claimed = matches!(to, Some(Phase::FailingOver | Phase::Restoring)).then_some(at);
@@ -170,4 +168,12 @@ impl Service {
         self.updated = Some(at);
         self.completed = false;
     }
+}
+
+/// Whether a fallback confirmed so long after its update was read back. A handler that gets its answer is faster; and much later
+/// it may also be that the handler died, or that the table did not take the answer.
+fn is_read_back(took: Duration, plan: &Plan) -> bool {
+    let facts = &plan.facts;
+    let only_replies = facts.kill_per_myriad + facts.kill_percent + facts.table_throttle_percent == 0;
+    facts.lost_reply_percent > 0 && took > DIRECT && (took < READ_BACK || only_replies)
 }
