@@ -179,7 +179,8 @@ pub fn plan(seed: u64) -> Plan {
         central: central.clone(),
         accounts: draw.accounts.clone(),
         synthetic_from: if on.contains("synthetic events") { vec![central] } else { Vec::new() },
-        restore_schedule: Duration::from_secs(60 * draw.one(&[1, 5])),
+        // Production's more often: it plays faster too.
+        restore_schedule: Duration::from_secs(60 * draw.one(&[1, 5, 5])),
         policy: draw.policy(),
         services: draw.services,
         events,
@@ -279,7 +280,8 @@ impl Draw {
         if self.coin() {
             policy.probation = minutes(self.one(&[1, 3]));
         }
-        if self.coin() {
+        // Whoever has used up his restores needs a day of calm, so there are few of them.
+        if self.dice.chance(25) {
             policy.restores_per_day = self.from(1, 4);
         }
         policy
