@@ -74,8 +74,8 @@ impl Swarm {
         self.len() == 0
     }
 
-    /// Plays every world of the shard, or finds the first of them that shows a violation. `plan` gives the world of a seed,
-    /// `done` is told of each world that is done, in any order.
+    /// Plays every world of the shard, or finds the first of them that shows a violation. `plan` gives the world of a
+    /// seed, `done` is told how many are done.
     ///
     /// # Errors
     /// [`Failure`] of the lowest seed that fails, whatever `jobs` is.

@@ -116,10 +116,11 @@ fn test() -> ExitCode {
 }
 
 /// The tests that search for a way to break the product. `test` has all of them, with a small budget each.
-const PROOFS: [(&str, &[&str]); 4] = [
+const PROOFS: [(&str, &[&str]); 5] = [
     ("small worlds, explored to the end", &["--package", "handlers", "--test", "small_world"]),
     ("crashes at every call", &["--package", "scenarios", "--test", "crash_points"]),
     ("random worlds, schedules and owners", &["--package", "scenarios", "--test", "model"]),
+    ("random worlds by the thousand, from their seeds", &["--package", "scenarios", "--test", "swarm"]),
     ("random worlds, with and without us", &["--package", "simulator", "--test", "properties", "--test", "no_worse"]),
 ];
 

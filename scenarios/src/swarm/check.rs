@@ -206,7 +206,8 @@ fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Optio
     }
 }
 
-/// Every message was handled, is in a DLQ, or was kept for as long as it is kept; and after the last redrive none is dead.
+/// Every message was handled, is in a DLQ, or was kept for as long as it is kept; and after the last redrive none is
+/// dead.
 fn lost_message(outcome: &Outcome) -> Option<String> {
     let (mut arrived, mut died, mut redriven, mut received, mut failed) = (0, 0, 0, 0, 0);
     let (mut expired, mut expired_dead, mut rules_gave_up) = (0, 0, 0);

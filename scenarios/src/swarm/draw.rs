@@ -1,5 +1,5 @@
-//! Draws a random world from its seed alone. Each kind of trouble is off in about half of the worlds: trouble that is everywhere
-//! hides what only its absence shows, and rare pairs meet more often (swarm testing).
+//! Draws a random world from its seed alone. Each kind of trouble is off in about half of the worlds: trouble that is
+//! everywhere hides what only its absence shows, and rare pairs meet more often (swarm testing).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

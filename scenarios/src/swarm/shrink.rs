@@ -1,4 +1,5 @@
-//! From a world that shows a violation to the smallest one found that shows the same (delta debugging): every candidate is played.
+//! From a world that shows a violation to the smallest one found that shows the same (delta debugging): every candidate
+//! is played.
 
 use std::time::Duration;
 
@@ -114,8 +115,8 @@ impl Search {
         smaller
     }
 
-    /// Whatever is left out changes what chance does to the rest, so that a moment may be missed that the violation needs. So,
-    /// when nothing else helps: something is left out, and the rest happens somewhat sooner or later, or at any time.
+    /// Whatever is left out changes what chance does to the rest, so that a moment may be missed that the violation
+    /// needs. So, when nothing else helps: something is left out, and the rest happens sooner or later.
     fn try_luck(&mut self) -> bool {
         let mut dice = Dice::new(self.best.plan.world.seed, STREAM);
         (0..REPLAYS).any(|_| {

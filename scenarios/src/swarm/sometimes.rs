@@ -1,5 +1,5 @@
-//! What must happen in some world: a swarm in which nothing interesting happens proves nothing. Read off the trace, and off the
-//! reasons that records gave.
+//! What must happen in some world: a swarm in which nothing interesting happens proves nothing. Read off the trace, and
+//! off the reasons that records gave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -170,8 +170,8 @@ impl Service {
     }
 }
 
-/// Whether a fallback confirmed so long after its update was read back. A handler that gets its answer is faster; and much later
-/// it may also be that the handler died, or that the table did not take the answer.
+/// Whether a fallback confirmed so long after its update was read back. A handler that gets its answer is faster; and
+/// much later it may also be that the handler died, or that the table did not take the answer.
 fn is_read_back(took: Duration, plan: &Plan) -> bool {
     let facts = &plan.facts;
     let only_replies = facts.kill_per_myriad + facts.kill_percent + facts.table_throttle_percent == 0;
