@@ -14,6 +14,7 @@ mod quotas;
 mod service;
 mod strategy;
 mod suggest;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -31,6 +32,7 @@ use toml::de::DeTable;
 use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
 use cursor::{Result as Step, Table, Value};
+pub use write::write;
 
 /// Largest file that is read, 1 MiB: ten thousand services.
 pub const MAX_BYTES: usize = 1 << 20;

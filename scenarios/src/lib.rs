@@ -6,11 +6,13 @@
 //! | how is a mistake in one shown? | [`diagnostic`] |
 //! | what is expected, and does it hold? | [`verdict`] |
 //! | what does a person read of a run? | [`timeline`], [`report`] |
+//! | what happens in worlds that nobody wrote? | [`swarm`] |
 
 pub mod diagnostic;
 pub mod file;
 pub mod library;
 pub mod play;
 pub mod report;
+pub mod swarm;
 pub mod timeline;
 pub mod verdict;

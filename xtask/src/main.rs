@@ -12,6 +12,8 @@ cargo xtask COMMAND
 
   scenario NAME|PATH [--seed N] [--json]   play a scenario on the embedded simulator
   scenario --list                          name the scenarios
+  swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
+                                           play random worlds; the first that fails is shrunk and written as a scenario
   test                                     everything that must pass: format, lints, documentation, tests
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
 ";
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
         Some("scenario") => scenario(&rest),
+        Some("swarm") => swarm(&rest),
         Some("test") if rest.is_empty() => test(),
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
@@ -55,6 +58,21 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
     if target.join("debug/scenario").exists() {
         run.arg("--quiet");
+    }
+    exit(run.arg("--").args(arguments).status())
+}
+
+/// Builds the swarm, optimised, and becomes it.
+fn swarm(arguments: &[OsString]) -> ExitCode {
+    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--bin", "swarm"]);
+    run.arg("--manifest-path").arg(workspace().join("Cargo.toml"));
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    if target.join("release/swarm").exists() {
+        run.arg("--quiet");
+    }
+    let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(workspace()).output();
+    if let Some(commit) = commit.ok().filter(|output| output.status.success()) {
+        run.env("SWARM_COMMIT", String::from_utf8_lossy(&commit.stdout).trim());
     }
     exit(run.arg("--").args(arguments).status())
 }
@@ -98,10 +116,11 @@ fn test() -> ExitCode {
 }
 
 /// The tests that search for a way to break the product. `test` has all of them, with a small budget each.
-const PROOFS: [(&str, &[&str]); 4] = [
+const PROOFS: [(&str, &[&str]); 5] = [
     ("small worlds, explored to the end", &["--package", "handlers", "--test", "small_world"]),
     ("crashes at every call", &["--package", "scenarios", "--test", "crash_points"]),
     ("random worlds, schedules and owners", &["--package", "scenarios", "--test", "model"]),
+    ("random worlds by the thousand, from their seeds", &["--package", "scenarios", "--test", "swarm"]),
     ("random worlds, with and without us", &["--package", "simulator", "--test", "properties", "--test", "no_worse"]),
 ];
 

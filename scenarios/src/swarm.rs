@@ -1,0 +1,130 @@
+//! Many random worlds, each drawn from its seed alone: what happens in worlds that nobody wrote?
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what is a random world made of? | [`draw`] |
+//! | what must hold at its end? | [`check`] |
+//! | what is the least that shows a violation? | [`shrink`] |
+//! | did anything interesting happen? | [`sometimes`] |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub mod check;
+pub mod draw;
+pub mod shrink;
+pub mod sometimes;
+
+use check::Played;
+use draw::Plan;
+
+/// With so many worlds every condition must have been reached.
+pub const ENOUGH: u64 = 500;
+
+/// Which worlds are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swarm {
+    /// The first seed.
+    pub from: u64,
+    /// How many seeds, over all shards.
+    pub seeds: u64,
+    /// Which shard, from 1.
+    pub shard: u64,
+    /// Of how many.
+    pub shards: u64,
+    /// Worlds at once; it changes nothing but the time it takes.
+    pub jobs: usize,
+}
+
+/// What became of all of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Worlds played.
+    pub worlds: u64,
+    /// In how many worlds each kind of trouble was on.
+    pub on: BTreeMap<&'static str, u64>,
+    /// In how many worlds each condition was reached.
+    pub reached: BTreeMap<&'static str, u64>,
+}
+
+/// A world that showed a violation.
+#[derive(Debug)]
+pub struct Failure {
+    /// The world.
+    pub plan: Plan,
+    /// Its run.
+    pub played: Played,
+}
+
+impl Swarm {
+    /// The seed number `n` of this shard, from 0.
+    pub fn seed(&self, n: u64) -> Option<u64> {
+        let offset = n.checked_mul(self.shards)?.checked_add(self.shard - 1)?;
+        (offset < self.seeds).then(|| self.from + offset)
+    }
+
+    /// How many seeds this shard has.
+    pub fn len(&self) -> u64 {
+        (self.seeds + self.shards - self.shard) / self.shards
+    }
+
+    /// Whether this shard has no seed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Plays every world of the shard, or finds the first of them that shows a violation. `plan` gives the world of a
+    /// seed, `done` is told how many are done.
+    ///
+    /// # Errors
+    /// [`Failure`] of the lowest seed that fails, whatever `jobs` is.
+    pub fn play(&self, plan: impl Fn(u64) -> Plan + Sync, done: impl Fn(u64) + Sync) -> Result<Tally, Box<Failure>> {
+        let (next, finished) = (AtomicU64::new(0), AtomicU64::new(0));
+        // No world after the first failure counts; those before it are still played to the end.
+        let failed = AtomicU64::new(u64::MAX);
+        let all = Mutex::new((Tally::default(), BTreeMap::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    let mut tally = Tally::default();
+                    loop {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(seed) = self.seed(n).filter(|_| n < failed.load(Ordering::Relaxed)) else { break };
+                        let plan = plan(seed);
+                        let played = check::play(&plan);
+                        if played.violation.is_some() {
+                            failed.fetch_min(n, Ordering::Relaxed);
+                            all.lock().expect("no thread panics with it").1.insert(n, Failure { plan, played });
+                            break;
+                        }
+                        tally.add(&plan, &sometimes::reached(&plan, &played));
+                        done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+                    }
+                    all.lock().expect("no thread panics with it").0.merge(tally);
+                });
+            }
+        });
+        let (tally, failures) = all.into_inner().expect("no thread panics with it");
+        failures.into_values().next().map_or(Ok(tally), |failure| Err(Box::new(failure)))
+    }
+}
+
+impl Tally {
+    fn add(&mut self, plan: &Plan, reached: &BTreeSet<&'static str>) {
+        self.worlds += 1;
+        plan.on.iter().for_each(|kind| *self.on.entry(kind).or_default() += 1);
+        reached.iter().for_each(|condition| *self.reached.entry(condition).or_default() += 1);
+    }
+
+    fn merge(&mut self, other: Tally) {
+        self.worlds += other.worlds;
+        other.on.into_iter().for_each(|(kind, n)| *self.on.entry(kind).or_default() += n);
+        other.reached.into_iter().for_each(|(condition, n)| *self.reached.entry(condition).or_default() += n);
+    }
+
+    /// Conditions that no world reached.
+    pub fn never(&self) -> Vec<&'static str> {
+        sometimes::CONDITIONS.iter().filter(|condition| !self.reached.contains_key(*condition)).copied().collect()
+    }
+}

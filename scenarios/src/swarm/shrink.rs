@@ -1,0 +1,329 @@
+//! From a world that shows a violation to the smallest one found that shows the same (delta debugging): every candidate
+//! is played.
+
+use std::time::Duration;
+
+use handlers::policy::Policy;
+use handlers::service::ServiceId;
+use simulator::dice::{Dice, Span};
+use simulator::spec::{Capacity, ServiceSpec, TimedEvent, WorldEvent};
+use simulator::trace::Happening;
+
+use super::check::{Played, play};
+use super::draw::{FAULTS, Plan};
+
+/// Enough worlds to shrink most: about two seconds.
+pub const REPLAYS: u32 = 300;
+/// How much sooner or later things may happen when luck is tried.
+const LUCK: Duration = Duration::from_secs(900);
+/// Neither the simulator's own streams nor that of the draw.
+const STREAM: u64 = 101;
+
+/// The smallest plan found that shows the same violation, and its run.
+#[derive(Debug)]
+pub struct Shrunk {
+    /// What is left of the plan.
+    pub plan: Plan,
+    /// Its run.
+    pub played: Played,
+    /// Worlds played for it.
+    pub replays: u32,
+}
+
+/// Shrinks `plan`, which showed a violation in `played`, with at most `replays` worlds.
+pub fn shrink(plan: &Plan, played: Played, replays: u32) -> Shrunk {
+    let kind = played.violation.as_deref().map(kind).unwrap_or_default();
+    let best = Shrunk { plan: plan.clone(), played, replays: 0 };
+    // What is left counts for more than how plain it is.
+    let mut search = Search { best, kind, replays: replays - replays / 5 };
+    loop {
+        let mut smaller = search.turn_faults_off();
+        smaller |= search.drop_services();
+        smaller |= search.drop_events();
+        if !smaller && !search.try_luck() {
+            break;
+        }
+    }
+    search.replays = replays;
+    while search.plain_services() | search.shorten() | search.smaller_numbers() {}
+    search.best
+}
+
+/// What a violation says, without the names and numbers of its world: another world may show the same.
+fn kind(violation: &str) -> String {
+    let said = violation.split_once(": ").map_or(violation, |(_, said)| said);
+    let plain = |word: &&str| {
+        let letters = word.chars().all(|c| c.is_ascii_alphabetic() || ",':.".contains(c));
+        letters && word.chars().any(|c| c.is_ascii_lowercase()) && !["weight", "base"].contains(word)
+    };
+    said.split(' ').filter(plain).collect::<Vec<_>>().join(" ")
+}
+
+struct Search {
+    best: Shrunk,
+    kind: String,
+    /// Most worlds played so far that allow one more.
+    replays: u32,
+}
+
+impl Search {
+    /// Whether `candidate` shows the violation too; then it is the best so far.
+    fn accepts(&mut self, candidate: Plan) -> bool {
+        if self.best.replays >= self.replays {
+            return false;
+        }
+        self.best.replays += 1;
+        let played = play(&candidate);
+        let same = played.violation.as_deref().is_some_and(|violation| kind(violation) == self.kind);
+        if same {
+            (self.best.plan, self.best.played) = (candidate, played);
+        }
+        same
+    }
+
+    /// Tries `change` on the best so far, unless it changes nothing.
+    fn attempt(&mut self, change: impl FnOnce(&mut Plan) -> bool) -> bool {
+        let mut candidate = self.best.plan.clone();
+        change(&mut candidate) && self.accepts(candidate)
+    }
+
+    /// Halves, quarters, … single events are left out.
+    fn drop_events(&mut self) -> bool {
+        let mut smaller = false;
+        let mut size = self.best.plan.world.events.len();
+        while size > 0 {
+            let mut from = 0;
+            while from < self.best.plan.world.events.len() {
+                let dropped = self.attempt(|plan| {
+                    let to = (from + size).min(plan.world.events.len());
+                    plan.world.events.drain(from..to);
+                    true
+                });
+                smaller |= dropped;
+                from += if dropped { 0 } else { size };
+            }
+            size /= 2;
+        }
+        smaller
+    }
+
+    fn drop_services(&mut self) -> bool {
+        let mut smaller = false;
+        for n in (0..self.best.plan.world.services.len()).rev() {
+            smaller |= self.attempt(|plan| drop_service(plan, n));
+        }
+        smaller
+    }
+
+    /// Whatever is left out changes what chance does to the rest, so that a moment may be missed that the violation
+    /// needs. So, when nothing else helps: something is left out, and the rest happens sooner or later.
+    fn try_luck(&mut self) -> bool {
+        let mut dice = Dice::new(self.best.plan.world.seed, STREAM);
+        (0..REPLAYS).any(|_| {
+            self.attempt(|plan| {
+                let less = leave_out(plan, &mut dice);
+                let far = if dice.chance(50) { LUCK } else { plan.chaos };
+                for event in &mut plan.world.events {
+                    let later = event.at + dice.within(Span { min: Duration::ZERO, max: 2 * far });
+                    event.at = later.saturating_sub(far).clamp(Duration::from_secs(60), plan.chaos);
+                }
+                plan.world.events.sort_by_key(|event| event.at);
+                less
+            })
+        })
+    }
+
+    fn turn_faults_off(&mut self) -> bool {
+        let mut smaller = self.attempt(all_faults_off);
+        for fault in FAULTS {
+            smaller |= self.attempt(|plan| {
+                let on = (fault.get)(&plan.facts) > 0;
+                (fault.set)(&mut plan.facts, 0);
+                on
+            });
+        }
+        smaller
+    }
+
+    /// Bounds, circuit breaker, policy and accounts as they are by default.
+    fn plain_services(&mut self) -> bool {
+        let mut smaller = self.attempt(|plan| {
+            let plain = Policy::default();
+            std::mem::replace(&mut plan.world.policy, plain.clone()) != plain
+        });
+        smaller |= self.attempt(|plan| !std::mem::take(&mut plan.world.synthetic_from).is_empty());
+        for n in 0..self.best.plan.world.services.len() {
+            smaller |= self.attempt(|plan| {
+                let service = &mut plan.world.services[n];
+                let plain = ServiceSpec::new(service.id.clone(), service.desired, service.strategy.clone());
+                let before = std::mem::replace(service, plain);
+                format!("{before:?}") != format!("{service:?}")
+            });
+        }
+        smaller
+    }
+
+    /// The mending comes sooner, the events closer together, at whole minutes.
+    fn shorten(&mut self) -> bool {
+        const MINUTE: u64 = 60;
+        let minutes = |time: Duration| Duration::from_secs(time.as_secs() / MINUTE * MINUTE);
+        let mut smaller = self.attempt(|plan| {
+            let last = plan.world.events.last().map_or(Duration::ZERO, |event| event.at);
+            let chaos = minutes(last) + Duration::from_secs(10 * MINUTE);
+            let changes = chaos < plan.chaos;
+            plan.chaos = plan.chaos.min(chaos);
+            changes
+        });
+        smaller |= self.attempt(|plan| {
+            let whole = plan.world.events.iter().all(|event| minutes(event.at) == event.at);
+            plan.world.events.iter_mut().for_each(|event| event.at = minutes(event.at));
+            !whole
+        });
+        // The time before each event, and all after it with it.
+        for n in 0..self.best.plan.world.events.len() {
+            smaller |= self.attempt(|plan| {
+                let before = n.checked_sub(1).map_or(Duration::ZERO, |n| plan.world.events[n].at);
+                let cut = minutes((plan.world.events[n].at - before) / 2);
+                plan.world.events[n..].iter_mut().for_each(|event| event.at -= cut);
+                plan.chaos -= cut;
+                cut > Duration::ZERO
+            });
+        }
+        smaller
+    }
+
+    fn smaller_numbers(&mut self) -> bool {
+        let mut smaller = false;
+        for n in 0..self.best.plan.world.services.len() {
+            smaller |= self.attempt(|plan| halve(&mut plan.world.services[n].desired));
+        }
+        for n in 0..self.best.plan.world.events.len() {
+            smaller |= self.attempt(|plan| match &mut plan.world.events[n].event {
+                WorldEvent::Interrupt { tasks, .. } => halve(tasks),
+                WorldEvent::UpdateService { desired: Some(desired), .. } => halve(desired),
+                WorldEvent::Spot { capacity, .. } | WorldEvent::OnDemand { capacity, .. } => {
+                    let changes = matches!(capacity, Capacity::Tasks(1..));
+                    *capacity = Capacity::Tasks(0);
+                    changes
+                }
+                _ => false,
+            });
+        }
+        smaller
+    }
+}
+
+fn all_faults_off(plan: &mut Plan) -> bool {
+    let on = FAULTS.iter().filter(|fault| (fault.get)(&plan.facts) > 0).count();
+    FAULTS.iter().for_each(|fault| (fault.set)(&mut plan.facts, 0));
+    on > 0
+}
+
+/// Leaves out all faults, a service or an event; whether there was anything to leave out.
+fn leave_out(plan: &mut Plan, dice: &mut Dice) -> bool {
+    match dice.below(3) {
+        0 => all_faults_off(plan),
+        1 => drop_service(plan, dice.below(plan.world.services.len() as u64) as usize),
+        _ => {
+            let n = dice.below(plan.world.events.len() as u64) as usize;
+            let any = n < plan.world.events.len();
+            plan.world.events.drain(n..n + usize::from(any));
+            any
+        }
+    }
+}
+
+/// Drops a service, if it is not the last, and what happens to it.
+fn drop_service(plan: &mut Plan, n: usize) -> bool {
+    let world = &mut plan.world;
+    if world.services.len() == 1 {
+        return false;
+    }
+    let gone = world.services.remove(n).id;
+    world.events.retain(|event| service_of(&event.event) != Some(&gone));
+    true
+}
+
+/// Whether the number became smaller; 1 is the smallest.
+fn halve(number: &mut u32) -> bool {
+    let before = *number;
+    *number = before.div_ceil(2);
+    *number < before
+}
+
+/// Whom an event is about.
+fn service_of(event: &WorldEvent) -> Option<&ServiceId> {
+    match event {
+        WorldEvent::Interrupt { service, .. }
+        | WorldEvent::OptOut { service, .. }
+        | WorldEvent::Deploy { service }
+        | WorldEvent::RollBack { service }
+        | WorldEvent::Alarm { service }
+        | WorldEvent::DeleteService { service }
+        | WorldEvent::CreateService { service }
+        | WorldEvent::Application { service, .. }
+        | WorldEvent::RebalancingFailure { service }
+        | WorldEvent::UpdateService { service, .. } => Some(service),
+        _ => None,
+    }
+}
+
+/// The plan in words: services, what goes wrong by chance, what happens and when.
+pub fn words(plan: &Plan) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for service in &plan.world.services {
+        lines.push(format!("{} with {} tasks on {}", service.id, service.desired, service.strategy));
+    }
+    for fault in FAULTS.iter().filter(|fault| (fault.get)(&plan.facts) > 0) {
+        lines.push(format!("{}: {} {}", fault.name, (fault.get)(&plan.facts), fault.unit));
+    }
+    for TimedEvent { at, event } in &plan.world.events {
+        lines.push(format!("{}  {}", crate::verdict::seconds(*at), happening(event)));
+    }
+    lines.push(format!("{}  everything is mended", crate::verdict::seconds(plan.chaos)));
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+/// An event in the words of the trace.
+fn happening(event: &WorldEvent) -> String {
+    let of = |service: &ServiceId, what: String| format!("{service}: {what}");
+    match event.clone() {
+        WorldEvent::Spot { accounts, capacity, loss } => {
+            Happening::SpotCapacity { accounts, capacity, loss }.to_string()
+        }
+        WorldEvent::SpotShape { accounts, shape } => Happening::SpotShape { accounts, shape }.to_string(),
+        WorldEvent::SpotRebalance { accounts, tasks } => format!("{tasks} Spot tasks move in silence in {accounts:?}"),
+        WorldEvent::OnDemand { accounts, capacity } => Happening::OnDemandCapacity { accounts, capacity }.to_string(),
+        WorldEvent::Role { accounts, role } => Happening::RoleChanged { accounts, role }.to_string(),
+        WorldEvent::Forwarding { accounts, forwarding } => {
+            Happening::ForwardingChanged { accounts, forwarding }.to_string()
+        }
+        WorldEvent::BusPolicy(policy) => Happening::BusPolicyChanged { policy }.to_string(),
+        WorldEvent::Membership { accounts, member } => Happening::MembershipChanged { accounts, member }.to_string(),
+        WorldEvent::QueueAccess { queue, access } => format!("queue {queue:?}: {access:?}"),
+        WorldEvent::Redrive { queue } => format!("queue {queue:?}: its DLQ is redriven"),
+        WorldEvent::Function { function, state } => format!("function {function:?}: {state:?}"),
+        WorldEvent::PutEvents { from, source, detail_type, resources, .. } => {
+            let put = Happening::EventPut { account: from, source, detail_type };
+            format!("{put}, {}", resources.join(", "))
+        }
+        WorldEvent::Calm => Happening::Calm.to_string(),
+        WorldEvent::Interrupt { service, tasks } => of(&service, format!("{tasks} Spot tasks are interrupted")),
+        WorldEvent::OptOut { service, off: true } => of(&service, "owner tags it spot-recovery=off".into()),
+        WorldEvent::OptOut { service, off: false } => of(&service, "owner takes spot-recovery=off away".into()),
+        WorldEvent::Deploy { service } => of(&service, "owner deploys".into()),
+        WorldEvent::RollBack { service } => of(&service, "owner rolls the deployment back".into()),
+        WorldEvent::Alarm { service } => of(&service, "its deployment alarm goes off".into()),
+        WorldEvent::DeleteService { service } => of(&service, "owner deletes it".into()),
+        WorldEvent::CreateService { service } => of(&service, "owner creates it anew".into()),
+        WorldEvent::Application { service, fails: true } => of(&service, "its application fails".into()),
+        WorldEvent::Application { service, fails: false } => of(&service, "its application runs well".into()),
+        WorldEvent::RebalancingFailure { service } => of(&service, "AZ rebalancing cannot place a task".into()),
+        WorldEvent::UpdateService { service, strategy, desired } => {
+            let strategy = strategy.map(|strategy| strategy.to_string());
+            let desired = desired.map(|desired| format!("desired {desired}"));
+            let changes: Vec<String> = strategy.into_iter().chain(desired).collect();
+            of(&service, format!("owner updates it: {}", changes.join(", ")))
+        }
+    }
+}

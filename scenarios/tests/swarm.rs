@@ -1,0 +1,252 @@
+//! The swarm itself: its worlds depend on their seeds alone, it finds what is planted, and what it writes replays.
+//!
+//! The ordinary run plays about a hundred worlds; `PROVE=deep` five thousand.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use handlers::policy::Policy;
+use scenarios::file::{self, Check, Expectation, FinalStrategy, Scenario};
+use scenarios::play;
+use scenarios::swarm::draw::{FAULTS, Plan, TROUBLES};
+use scenarios::swarm::{Failure, Swarm, check, draw, shrink};
+use simulator::planted::Bug;
+use simulator::spec::{
+    BusPolicy, FunctionName, FunctionState, QueueAccess, QueueName, Role, TimedEvent, WorldEvent, WorldSpec,
+};
+
+/// A planted bug is found within so many seeds.
+const SEEDS: u64 = 60;
+/// Worlds played to shrink one: fewer than the program plays, and enough for these.
+const REPLAYS: u32 = 100;
+
+fn swarm(from: u64, seeds: u64, jobs: usize) -> Swarm {
+    Swarm { from, seeds, shard: 1, shards: 1, jobs }
+}
+
+fn said(violation: Option<&String>) -> &str {
+    violation.map_or("nothing", String::as_str)
+}
+
+fn deep() -> bool {
+    std::env::var("PROVE").as_deref() == Ok("deep")
+}
+
+#[test]
+fn random_worlds_hold() {
+    let seeds = if deep() { 5000 } else { 40 };
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    match swarm(10_000, seeds, jobs).play(draw::plan, |_| ()) {
+        Ok(tally) => {
+            assert_eq!(tally.worlds, seeds);
+            assert!(!deep() || tally.never().is_empty(), "never happened: {:?}", tally.never());
+        }
+        Err(failure) => {
+            let Failure { plan, played } = *failure;
+            let (seed, violation) = (plan.world.seed, said(played.violation.as_ref()));
+            panic!("{violation}\nreplay: cargo xtask swarm --from {seed} --seeds 1");
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_world_and_the_same_run_every_time() {
+    for seed in 0..4 {
+        assert_eq!(format!("{:?}", draw::plan(seed)), format!("{:?}", draw::plan(seed)));
+        let run = || check::play(&draw::plan(seed));
+        let (one, two) = (run(), run());
+        assert_eq!(one.outcome.trace, two.outcome.trace, "seed {seed}");
+        assert_eq!((one.duration, one.reasons), (two.duration, two.reasons), "seed {seed}");
+    }
+    assert_ne!(format!("{:?}", draw::plan(0).world.services), format!("{:?}", draw::plan(1).world.services));
+}
+
+#[test]
+fn the_number_of_jobs_changes_nothing() {
+    let play = |jobs| swarm(0, 6, jobs).play(draw::plan, |_| ()).ok();
+    assert!(play(1).is_some_and(|tally| tally.worlds == 6));
+    assert_eq!(play(1), play(3));
+    let first = |jobs| swarm(12, SEEDS, jobs).play(planted(Bug::OverwritesOwners), |_| ()).unwrap_err().plan.world.seed;
+    assert_eq!(first(1), first(4));
+}
+
+#[test]
+fn shards_are_a_partition_of_the_seeds() {
+    for (seeds, shards) in [(1, 1), (10, 3), (3, 7), (12, 4)] {
+        let mut all = Vec::new();
+        for shard in 1..=shards {
+            let swarm = Swarm { from: 5, seeds, shard, shards, jobs: 1 };
+            let own: Vec<u64> = (0..).map_while(|n| swarm.seed(n)).collect();
+            assert_eq!(own.len() as u64, swarm.len(), "shard {shard}/{shards} of {seeds}");
+            assert_eq!(own.is_empty(), swarm.is_empty());
+            all.extend(own);
+        }
+        all.sort_unstable();
+        assert_eq!(all, (5..5 + seeds).collect::<Vec<_>>());
+    }
+    // Every seed of a shard is played, and no other.
+    let played = Mutex::new(BTreeSet::new());
+    let swarm = Swarm { from: 5, seeds: 7, shard: 2, shards: 3, jobs: 2 };
+    let plan = |seed| {
+        played.lock().unwrap().insert(seed);
+        draw::plan(seed)
+    };
+    assert!(swarm.play(plan, |_| ()).is_ok_and(|tally| tally.worlds == 2));
+    assert_eq!(*played.lock().unwrap(), BTreeSet::from([6, 9]));
+}
+
+#[test]
+fn every_kind_of_trouble_is_off_in_about_half_of_the_worlds() {
+    let plans: Vec<Plan> = (0..400).map(draw::plan).collect();
+    let share = |name| plans.iter().filter(|plan| plan.on.contains(name)).count() / 4;
+    for fault in FAULTS {
+        assert!((40..=60).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
+        for plan in &plans {
+            assert_eq!((fault.get)(&plan.facts) > 0, plan.on.contains(fault.name), "{}", fault.name);
+            assert!((fault.get)(&plan.facts) <= fault.most);
+        }
+    }
+    for trouble in TROUBLES {
+        let wanted = trouble.percent as usize;
+        assert!((wanted - 10..=wanted + 10).contains(&share(trouble.name)), "{}", trouble.name);
+    }
+}
+
+/// Worlds in which the handlers have this bug.
+fn planted(bug: Bug) -> impl Fn(u64) -> Plan + Sync {
+    move |seed| {
+        let mut plan = draw::plan(seed);
+        plan.facts.planted = Some(bug);
+        plan
+    }
+}
+
+/// Finds `bug`, shrinks the world that shows it, and replays the file that is written of it.
+fn find(bug: Bug, most_events: usize, words: &str) {
+    let failure = swarm(0, SEEDS, 2).play(planted(bug), |_| ()).expect_err("the bug is found");
+    let Failure { plan, played } = *failure;
+    let (seed, events) = (plan.world.seed, plan.world.events.len());
+    let shrunk = shrink::shrink(&plan, played, REPLAYS);
+    let violation = shrunk.played.violation.clone().expect("still there");
+    assert!(violation.contains(words), "seed {seed}: {violation}");
+    let left = &shrunk.plan.world;
+    assert!(left.events.len() <= most_events, "seed {seed}: {events} events\n{}", shrink::words(&shrunk.plan));
+    assert!(left.services.len() <= 2 && shrunk.replays <= REPLAYS, "{} replays", shrunk.replays);
+
+    let text = file::write(&check::scenario(&shrunk.plan, shrunk.played.duration, &violation));
+    let mut scenario = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
+    // A file holds no bug; without it the world holds.
+    let healthy = play::play(scenario.clone()).unwrap();
+    assert!(healthy.holds(), "seed {seed}: {:#?}\n{text}", healthy.outcome.violations);
+    scenario.facts.planted = Some(bug);
+    let replayed = play::play(scenario).unwrap().outcome;
+    assert_eq!(replayed.trace, shrunk.played.outcome.trace, "the file replays what was found\n{text}");
+    assert_eq!(said(replayed.violations.first()), violation);
+}
+
+#[test]
+fn an_overwritten_owner_is_found_shrunk_and_replayed() {
+    find(Bug::OverwritesOwners, 4, "the owner's strategy");
+}
+
+#[test]
+fn noise_taken_for_a_loss_is_found_shrunk_and_replayed() {
+    find(Bug::NoiseIsLoss, 2, "failover of a service that lost nothing");
+}
+
+/// Everything a file can say of the world and its facts.
+fn said_of(world: &WorldSpec, scenario: &Scenario) -> String {
+    format!("{world:?} {:?} {:?} {:?}", scenario.facts, scenario.duration, scenario.expectations)
+}
+
+#[test]
+fn what_is_written_reads_back_as_the_same_scenario() {
+    let seeds = if deep() { 5000 } else { 300 };
+    for seed in 0..seeds {
+        let plan = draw::plan(seed);
+        let scenario = check::scenario(&plan, plan.chaos + Duration::from_millis(7_200_001), "why \"so\"\nand\tthen\\");
+        round_trip(&scenario);
+    }
+}
+
+#[test]
+fn what_random_worlds_never_say_reads_back_too() {
+    let mut plans = (0..).map(draw::plan);
+    let plan = plans.find(|plan| plan.world.services[0].strategy.uses_spot()).expect("most are");
+    let mut scenario = check::scenario(&plan, Duration::from_secs(9000), "");
+    scenario.world.central = "888888888888".parse().unwrap();
+    scenario.world.region = "us-east-1".parse().unwrap();
+    scenario.world.services.iter_mut().for_each(|service| service.id.region = scenario.world.region.clone());
+    scenario.world.services[0].stop_timeout = Duration::from_millis(1500);
+    let first = scenario.world.services[0].id.clone();
+    scenario.world.policy = Policy { paused: true, lease: Duration::from_millis(90_500), ..Policy::default() };
+    scenario.world.events = [
+        WorldEvent::Interrupt { service: first.clone(), tasks: u32::MAX },
+        WorldEvent::BusPolicy(BusPolicy::Accounts(Vec::new())),
+        WorldEvent::Role { accounts: Vec::new(), role: Role::ReadOnly },
+        WorldEvent::QueueAccess { queue: QueueName::Interruption, access: QueueAccess::Denied },
+        WorldEvent::Function { function: FunctionName::Restore, state: FunctionState::Reserved(0) },
+    ]
+    .map(|event| TimedEvent { at: Duration::from_millis(1), event })
+    .to_vec();
+    let limit = Duration::from_secs(61);
+    let strategy = scenario.world.services[0].strategy.clone();
+    scenario.expectations = [
+        Check::FailoverWithin(limit),
+        Check::RestoredWithin(limit),
+        Check::MinAvailability(0.97),
+        Check::FinalStrategy(FinalStrategy::Exactly(strategy)),
+        Check::Failovers(1),
+        Check::MaxDeploymentsForced(2),
+    ]
+    .map(|check| Expectation { service: first.clone(), check })
+    .to_vec();
+    round_trip(&scenario);
+}
+
+fn round_trip(scenario: &Scenario) {
+    let text = file::write(scenario);
+    let read = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
+    assert_eq!(said_of(&read.world, &read), said_of(&scenario.world, scenario), "{text}");
+    assert_eq!((read.title, read.about), (scenario.title.clone(), scenario.about.clone()));
+}
+
+fn program(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_swarm")).args(arguments).output().expect("the swarm starts")
+}
+
+#[test]
+fn the_program_says_what_it_plays_and_what_happened() {
+    let output = program(&["--seeds", "6", "--from", "3", "--shard", "2/3", "--jobs", "1"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stdout.contains("seeds 3 to 8, shard 2/3: 2 worlds, 1 at once"), "{stdout}");
+    assert!(stdout.contains("events come twice            1 to 100 %"), "{stdout}");
+    assert!(stdout.contains("2 worlds hold: "), "{stdout}");
+    // Two worlds are not enough to miss anything.
+    assert!(stderr.contains("warning: never happened: "), "{stderr}");
+    assert!(!stdout.contains('\u{1b}') && !stderr.contains(['\r', '\u{1b}']), "plain lines where nobody watches");
+}
+
+#[test]
+fn a_wrong_command_line_exits_2_and_says_what_is_wrong() {
+    for (arguments, message) in [
+        (&["--seed", "5"][..], "--seed"),
+        (&["--seeds", "0"], "0 is not in 1..="),
+        (&["--seeds", "many"], "invalid digit"),
+        (&["--seeds", "5", "--shard", "3/2"], "at most the second"),
+        (&["--seeds", "5", "--shard", "0/2"], "at least 1"),
+        (&["--seeds", "5", "--shard", "half"], "two whole numbers"),
+        (&["--seeds", "5", "--jobs", "0"], "0 is not in 1..="),
+        (&["--seeds", "5", "--from", "-1"], "-1"),
+        (&["--seeds", "5", "6"], "unexpected argument"),
+        (&[], "--seeds"),
+    ] {
+        let output = program(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message) && output.stdout.is_empty(), "{arguments:?}: {stderr}");
+    }
+}
