@@ -227,7 +227,7 @@ pub fn postponed(mut claimed: Record, ctx: &Context) -> Record {
 
 fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if seen.opted_out {
-        return Decision::Forget(Reason::OptedOut);
+        return opted_out(record, seen, ctx);
     }
     match record.phase {
         Phase::Watching => watching(record, seen, ctx),
@@ -235,6 +235,21 @@ fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         Phase::OnDemand => on_demand(record, seen, ctx),
         Phase::Restoring => restoring(record, seen, ctx),
         Phase::Held => held(record, seen, ctx),
+    }
+}
+
+/// What is live is left live. As long as that is a strategy of ours, what it stands for is remembered: should the tag go again, it
+/// must not be taken for the owner's.
+fn opted_out(record: Record, seen: &Observation, ctx: &Context) -> Decision {
+    let stands_in = |original: &Strategy| {
+        seen.strategy.as_ref().is_some_and(|live| *live == original.fallback() || *live == original.probe())
+    };
+    if ![&record.original, &record.previous].into_iter().flatten().any(stands_in) {
+        return Decision::Forget(Reason::OptedOut);
+    }
+    match record.phase {
+        Phase::Watching => keep_watching(record, seen, Reason::OptedOut, ctx),
+        _ => close(record, seen, Reason::OptedOut, ctx),
     }
 }
 
@@ -293,7 +308,7 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 /// Spot.
 fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
     let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
-    if live != previous.fallback() && live != previous.probe() {
+    if live == previous || live != previous.fallback() && live != previous.probe() {
         return None;
     }
     let mut record = record.clone();
@@ -610,7 +625,11 @@ fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Contex
     // Up once, tasks that are missing now have been missing since now: an owner who scales out is not a restore that is late.
     let missing_since = match record.healthy_since {
         Some(_) => ctx.now,
-        None => record.short_since.unwrap_or(record.phase_since),
+        // A claim that was taken over may have been made long before its deployment.
+        None => {
+            let began = seen.primary().map_or(record.phase_since, |primary| primary.created_at.max(record.phase_since));
+            record.short_since.unwrap_or(began)
+        }
     };
     // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7).
     if up || seen.application_fails() {

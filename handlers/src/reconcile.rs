@@ -1,6 +1,6 @@
 //! The only caller of the ports: observe → decide → claim → look again → act → confirm, and the sweep over due records.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 #[cfg(feature = "planted")]
 use std::rc::Rc;
@@ -105,6 +105,8 @@ pub struct Reconciler<'a, P> {
     ports: &'a P,
     policy: &'a Policy,
     owner: String,
+    /// Services settled so far: each has a claim of its own, also when two messages of a batch are about the same one.
+    settled: Cell<u32>,
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
     /// What decides in the place of [`decide()`].
@@ -124,6 +126,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             ports,
             policy,
             owner: owner.into(),
+            settled: Cell::new(0),
             updates: RefCell::default(),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
@@ -255,8 +258,10 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         market: Option<&Market>,
         findings: &mut Vec<Finding>,
     ) -> Result<Reason, ReconcileError> {
+        self.settled.set(self.settled.get() + 1);
+        let owner = format!("{}/{}", self.owner, self.settled.get());
         for _ in 0..MAX_STEPS {
-            let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &self.owner, market };
+            let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &owner, market };
             #[cfg(feature = "planted")]
             let decide = &*self.planted;
             match decide(service, record.as_ref(), &look, &ctx) {

@@ -194,7 +194,7 @@ fn an_unclear_update_that_does_not_show_keeps_its_lease_and_is_not_sent_again_wi
     let fake = short().with_faults("update", [Fault::Unclear]);
     assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Update { .. })));
     let record = fake.record(&service()).unwrap();
-    assert_eq!((record.phase, record.lease.unwrap().owner), (Phase::FailingOver, ME.to_owned()));
+    assert_eq!((record.phase, record.lease.unwrap().owner), (Phase::FailingOver, format!("{ME}/1")));
     for second in [1, 60, 119] {
         fake.now.set(NOW + secs(second));
         assert_eq!(on_failure(&fake, "another"), Ok(Reason::Leased));
@@ -633,6 +633,20 @@ fn a_message_of_the_other_queue_is_ignored_and_not_acted_upon() {
     let batch = [message("astray", &service())];
     assert!(block_on(handle_interruptions(&Reconciler::new(&fake, &policy, ME), &trust(), &batch)).is_empty());
     assert!(fake.calls.borrow().is_empty());
+}
+
+#[test]
+fn a_claim_that_one_message_of_a_batch_left_unfinished_is_not_the_next_messages_own() {
+    // The claim holds, the update is made, and the write that confirms it fails. Then a look is stale.
+    let fake = short().with_faults("put", [Fault::None, Fault::Throttled]);
+    let policy = Policy::default();
+    let reconciler = Reconciler::new(&fake, &policy, ME);
+    let failure = event(Signal::SpotPlacementFailure, NOW);
+    assert!(block_on(reconciler.on_event(&failure)).is_err());
+    assert_eq!((fake.calls_of("update"), phase(&fake)), (1, Phase::FailingOver));
+    fake.services.borrow_mut().insert(service(), short_on(original()));
+    assert_eq!(block_on(reconciler.on_event(&failure)), Ok(Reason::Leased));
+    assert_eq!(fake.calls_of("update"), 1);
 }
 
 #[test]

@@ -70,14 +70,8 @@ fn a_probe_that_fails_goes_back_to_the_fallback_and_counts_as_a_failed_restore()
 fn an_opted_out_service_is_neither_watched_nor_touched_whatever_its_phase() {
     let out = |seen: Observation| Observation { opted_out: true, ..seen };
     for record in [watching(), on_demand(NOW), restoring(), common::failing_over(ME, NOW + mins(1))] {
-        for seen in [short_on(original()), full_on(fallback())] {
-            assert_eq!(
-                sweep(&record, out(seen), &Policy::default()),
-                Decision::Forget(Reason::OptedOut),
-                "{}",
-                record.phase
-            );
-        }
+        let forgotten = sweep(&record, out(short_on(original())), &Policy::default());
+        assert_eq!(forgotten, Decision::Forget(Reason::OptedOut), "{}", record.phase);
     }
     let policy = Policy::default();
     let ctx = Context { trigger: Trigger::Sweep, policy: &policy, now: NOW, owner: ME, market: None };
@@ -244,4 +238,47 @@ fn an_owner_who_leaves_spot_is_forgotten_only_when_ecs_can_no_longer_roll_that_b
     assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())));
     assert_eq!(sweep(&due, full_on(spotless.clone()), &Policy::default()), Decision::Forget(Reason::NoSpot));
     assert_eq!(sweep(&record, full_on(spotless), &Policy::default()), Decision::Forget(Reason::OwnerChanged));
+}
+
+#[test]
+fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the_tag_goes() {
+    let out = |seen: Observation| Observation { opted_out: true, ..seen };
+    for ours in [fallback(), original().probe()] {
+        let Decision::Write(left, Reason::OptedOut) =
+            sweep(&restoring(), out(full_on(ours.clone())), &Policy::default())
+        else {
+            panic!("forgotten on {ours}")
+        };
+        assert_eq!((left.phase, left.previous.clone(), left.lease.clone()), (Phase::Watching, Some(original()), None));
+        // Still tagged, it is left where it is; the tag gone, it is ours again; and changed by its owner it is forgotten.
+        let due = Record { next_check_at: NOW, ..*left };
+        let still = sweep(&due, out(short_on(ours.clone())), &Policy::default());
+        assert!(
+            matches!(&still, Decision::Write(next, Reason::OptedOut) if next.phase == Phase::Watching),
+            "{still:?}"
+        );
+        let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(ours), &Policy::default()) else {
+            panic!("not taken up again")
+        };
+        assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())));
+        let theirs = out(full_on(common::somebody_elses()));
+        assert_eq!(sweep(&due, theirs, &Policy::default()), Decision::Forget(Reason::OptedOut));
+    }
+}
+
+#[test]
+fn an_owner_whose_own_strategy_is_a_probe_is_not_taken_for_one_of_ours() {
+    let closed = Record { previous: Some(original().probe()), ..watching() };
+    let decision = sweep(&closed, full_on(original().probe()), &Policy::default());
+    assert!(matches!(&decision, Decision::Write(next, _) if next.phase == Phase::Watching), "{decision:?}");
+}
+
+#[test]
+fn a_restore_that_was_taken_over_late_has_its_time_from_its_own_deployment_on() {
+    let policy = Policy::default();
+    let claimed_at = NOW - policy.restore_timeout * 2;
+    let late = Record { confirmed: false, phase_since: claimed_at, ..restoring() };
+    let fresh = common::deploying_short(original(), NOW - secs(1));
+    let Decision::Write(next, Reason::OnProbation) = sweep(&late, fresh, &policy) else { panic!("given up at once") };
+    assert_eq!(next.phase, Phase::Restoring);
 }

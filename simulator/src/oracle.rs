@@ -116,7 +116,8 @@ impl Oracle {
 }
 
 impl World {
-    /// The saved original is the owner's strategy, item by item, always.
+    /// The saved original is the owner's strategy, always. An order of items says nothing to ECS, so it may be one that the
+    /// owner changed since.
     pub(crate) fn judge_record(&mut self, record: &Record) {
         let Some(saved) = &record.original else {
             if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) {
@@ -128,7 +129,7 @@ impl World {
         if record.phase == Phase::Held {
             return;
         }
-        if !self.oracle.credible(&record.service, self.now).any(|owners| owners.items() == saved.items()) {
+        if !self.oracle.credible(&record.service, self.now).any(|owners| owners == saved) {
             let owners = self.oracle.owners_strategy(&record.service);
             let owners = owners.map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));

@@ -249,7 +249,8 @@ impl SmallWorld {
     /// What a handler with these answers asks next; `None` at its end.
     pub(crate) fn replay(&self, handler: &Handler, slot: usize) -> Option<Call> {
         let replay = Replay { model: self, handler, used: Cell::new(0), call: RefCell::default() };
-        let reconciler = Reconciler::new(&replay, self.policy(handler.paused), token(slot));
+        let owner = token(slot).trim_end_matches("/1");
+        let reconciler = Reconciler::new(&replay, self.policy(handler.paused), owner);
         let mut context = Context::from_waker(Waker::noop());
         let ended = match handler.why {
             Why::Sweep => pin!(reconciler.sweep()).poll(&mut context).is_ready(),

@@ -311,7 +311,7 @@ impl World {
     }
 }
 
-/// The token of the handler in `slot`.
+/// The token of the handler in `slot`, which settles one service.
 pub(crate) fn token(slot: usize) -> &'static str {
-    ["left", "right"][slot]
+    ["left/1", "right/1"][slot]
 }
