@@ -498,6 +498,10 @@ fn failover_rolled_back(
     if live == original && !seen.is_short() {
         return close(record, seen, Reason::RolledBack, ctx);
     }
+    if live == original {
+        // In the order of items that is live now, which may be an owner's new one.
+        record.original = Some(live.clone());
+    }
     record.phase = Phase::FailingOver;
     record.confirmed = false;
     record.failed_restores = record.failed_restores.saturating_add(1);

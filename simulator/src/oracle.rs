@@ -10,6 +10,7 @@ use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
 
 use crate::ecs::{ServiceKey, UpdateService};
+use crate::facts::Facts;
 use crate::ports::observe;
 use crate::trace::{Caller, Happening};
 use crate::world::World;
@@ -37,7 +38,7 @@ pub(crate) struct Oracle {
     /// When a synthetic event that the cell must believe was last put.
     synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
-    /// Services whose owner lost a choice to a rollback.
+    /// Services whose owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
     pub(crate) owners_rolled_back: BTreeSet<ServiceId>,
 }
 
@@ -145,6 +146,7 @@ impl World {
         deployment: &str,
     ) {
         self.judge_pace(service);
+        self.note_overrun(service);
         let Some(strategy) = changed else {
             self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
             return;
@@ -152,6 +154,20 @@ impl World {
         let ours = |o: &Strategy| *strategy == *o || *strategy == o.fallback() || *strategy == o.probe();
         if !self.oracle.credible(service, self.now).any(ours) {
             self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
+        }
+    }
+
+    /// An owner's choice that no look showed in time is overrun. The answer to the update lists the deployment it replaced, which
+    /// tells; but whoever cannot keep that answer, because it dies, or its reply or its write is lost, leaves nobody who
+    /// could know.
+    fn note_overrun(&mut self, service: &ServiceId) {
+        let Facts { kill_per_myriad, kill_percent, lost_reply_percent, table_throttle_percent, .. } = self.facts;
+        let answers_get_lost = kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0;
+        let last = self.oracle.owners.get(service).and_then(|chosen| chosen.last());
+        let saved = self.table.get(service).and_then(|record| record.original.as_ref());
+        let overruns = last.is_some_and(|(at, owners)| self.now.since(*at) < UNKNOWABLE && saved != Some(owners));
+        if answers_get_lost && overruns {
+            self.oracle.owners_rolled_back.insert(service.clone());
         }
     }
 
