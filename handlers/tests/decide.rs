@@ -536,6 +536,19 @@ fn an_original_that_comes_back_after_the_fallback_was_complete_is_its_owners_doi
 }
 
 #[test]
+fn the_order_of_items_that_is_live_is_the_one_that_is_kept() {
+    let turned = Spread::new(original().items().iter().rev().cloned().collect()).unwrap();
+    let (record, reason) = written(on_sweep(&on_demand(NOW + mins(9)), &short_on(turned.clone()), NOW));
+    assert_eq!(reason, Reason::Held(HeldReason::RolledBack));
+    assert_eq!(record.original.unwrap().items(), turned.items());
+    // A probe that comes back is no original.
+    let probed =
+        Record { change: Some(Change { from: original().probe(), to: fallback() }), ..on_demand(NOW + mins(9)) };
+    let (record, _) = written(on_sweep(&probed, &short_on(original().probe()), NOW));
+    assert_eq!(record.original.unwrap().items(), original().items());
+}
+
+#[test]
 fn an_application_that_cannot_start_is_not_failed_over_again_after_ecs_rolled_the_failover_back() {
     let seen = crash_looping(short_on(original()), NOW - mins(1));
     match on_sweep(&on_demand(NOW + mins(9)), &seen, NOW) {

@@ -253,9 +253,10 @@ fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the
         // Still tagged, it is left where it is; the tag gone, it is ours again; and changed by its owner it is forgotten.
         let due = Record { next_check_at: NOW, ..*left };
         let still = sweep(&due, out(short_on(ours.clone())), &Policy::default());
-        assert!(
-            matches!(&still, Decision::Write(next, Reason::OptedOut) if next.phase == Phase::Watching),
-            "{still:?}"
+        let Decision::Write(still, Reason::OptedOut) = still else { panic!("moved: {still:?}") };
+        assert_eq!(
+            (still.phase, still.phase_since, &still.previous),
+            (Phase::Watching, due.phase_since, &due.previous)
         );
         let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(ours), &Policy::default()) else {
             panic!("not taken up again")
