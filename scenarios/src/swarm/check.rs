@@ -207,7 +207,7 @@ fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Optio
 }
 
 /// Every message was handled, is in a DLQ, or was kept for as long as it is kept; and after the last redrive none is
-/// dead.
+/// dead, unless there were so many that ECS throttled the account.
 fn lost_message(outcome: &Outcome) -> Option<String> {
     let (mut arrived, mut died, mut redriven, mut received, mut failed) = (0, 0, 0, 0, 0);
     let (mut expired, mut expired_dead, mut rules_gave_up) = (0, 0, 0);
@@ -229,11 +229,11 @@ fn lost_message(outcome: &Outcome) -> Option<String> {
     if outcome.messages_left > 0 {
         return Some(format!("{} messages are left in the queues", outcome.messages_left));
     }
-    if outcome.messages_dead > 0 {
+    if outcome.messages_dead > 0 && outcome.throttled == 0 {
         return Some(format!("{} messages are dead after the last redrive", outcome.messages_dead));
     }
     let handled = received - failed;
-    let unexplained = died != redriven + expired_dead || arrived > handled + died + expired;
+    let unexplained = died != redriven + expired_dead + outcome.messages_dead || arrived > handled + died + expired;
     (unexplained || rules_gave_up != outcome.events_dead).then(|| {
         format!(
             "messages are lost: {arrived} arrived, {handled} were handled at most, {died} died, {redriven} were \
