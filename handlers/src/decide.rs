@@ -241,9 +241,8 @@ fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 /// What is live is left live. As long as that is a strategy of ours, what it stands for is remembered: should the tag go again, it
 /// must not be taken for the owner's.
 fn opted_out(record: Record, seen: &Observation, ctx: &Context) -> Decision {
-    let stands_in = |original: &Strategy| {
-        seen.strategy.as_ref().is_some_and(|live| *live == original.fallback() || *live == original.probe())
-    };
+    let live = seen.strategy.as_ref();
+    let stands_in = |original| live.is_some_and(|live| live.stands_in_for(original));
     if ![&record.original, &record.previous].into_iter().flatten().any(stands_in) {
         return Decision::Forget(Reason::OptedOut);
     }
@@ -308,7 +307,7 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 /// Spot.
 fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
     let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
-    if live == previous || live != previous.fallback() && live != previous.probe() {
+    if !live.stands_in_for(&previous) {
         return None;
     }
     let mut record = record.clone();
@@ -495,10 +494,10 @@ fn failover_rolled_back(
     seen: &Observation,
     ctx: &Context,
 ) -> Decision {
-    if live == original && !seen.is_short() {
-        return close(record, seen, Reason::RolledBack, ctx);
-    }
     if live == original {
+        if !seen.is_short() {
+            return close(record, seen, Reason::RolledBack, ctx);
+        }
         // In the order of items that is live now, which may be an owner's new one.
         record.original = Some(live.clone());
     }

@@ -189,6 +189,12 @@ impl Strategy {
         ]))
     }
 
+    /// Whether this is what we put in the place of `original`: its fallback or its probe. An owner may have chosen the very
+    /// same; then it stands for nothing but itself.
+    pub fn stands_in_for(&self, original: &Strategy) -> bool {
+        self != original && (*self == original.fallback() || *self == original.probe())
+    }
+
     fn normalised(&self) -> Vec<&StrategyItem> {
         let mut items: Vec<&StrategyItem> = self.0.iter().collect();
         items.sort();

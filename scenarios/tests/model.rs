@@ -8,11 +8,11 @@ mod schedule;
 use std::time::Duration;
 
 use handlers::policy::InterruptionPolicy;
-use handlers::record::Phase;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Draw;
 use proptest::test_runner::{Config, RngSeed};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use scenarios::swarm::check;
 use simulator::Simulation;
 use simulator::dice::Span;
 use simulator::facts::Facts;
@@ -273,26 +273,10 @@ impl StateMachineTest for Model {
         run.check();
         let Run { simulation, schedule, opted_out } = run;
         let outcome = simulation.finish();
-        for (service, opted_out) in outcome.services.iter().zip(opted_out) {
-            // Whom an owner opted out while on On-Demand stays there: that was the wish. And after a rollback by ECS nobody can
-            // tell which of several choices of the owner is meant.
-            let as_the_owner_wants =
-                opted_out || service.owner_rolled_back || service.live.items() == service.original.items();
-            let settled = service.record.as_ref().is_none_or(|record| record.phase == Phase::Watching);
-            let why = if !as_the_owner_wants {
-                format!("{} is on {}, its owner chose {}", service.id, service.live, service.original)
-            } else if !settled {
-                format!(
-                    "{} has not come to rest: {:?}",
-                    service.id,
-                    service.record.as_ref().map(|r| (r.phase, &r.reason))
-                )
-            } else if service.running != service.desired {
-                format!("{} runs {} of {} tasks", service.id, service.running, service.desired)
-            } else {
-                continue;
-            };
-            schedule.fail(&why);
+        for ((spec, service), opted_out) in services.iter().zip(&outcome.services).zip(opted_out) {
+            if let Some(why) = check::wrong(spec, service, opted_out) {
+                schedule.fail(&why);
+            }
         }
         assert_eq!(outcome.messages_left, 0, "messages are left in the queues");
     }

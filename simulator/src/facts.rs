@@ -144,35 +144,17 @@ pub struct Kill {
 impl Facts {
     /// Ends what goes wrong by chance.
     pub fn calm(&mut self) {
-        let Facts {
-            duplicate_percent,
-            lost_percent,
-            late_percent,
-            kill_per_myriad,
-            kill_percent,
-            lost_reply_percent,
-            stale_read_percent,
-            table_throttle_percent,
-            index_lag,
-            cold_start_percent,
-            failed_start_percent,
-            ..
-        } = self;
-        *index_lag = Span::millis(0, 0);
-        for fault in [
-            duplicate_percent,
-            lost_percent,
-            late_percent,
-            kill_per_myriad,
-            kill_percent,
-            lost_reply_percent,
-            stale_read_percent,
-            table_throttle_percent,
-            cold_start_percent,
-            failed_start_percent,
-        ] {
-            *fault = 0;
-        }
+        self.duplicate_percent = 0;
+        self.lost_percent = 0;
+        self.late_percent = 0;
+        self.kill_per_myriad = 0;
+        self.kill_percent = 0;
+        self.lost_reply_percent = 0;
+        self.stale_read_percent = 0;
+        self.table_throttle_percent = 0;
+        self.index_lag = Span::millis(0, 0);
+        self.cold_start_percent = 0;
+        self.failed_start_percent = 0;
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Oracle {
     synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
     /// Services whose owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
-    pub(crate) owners_rolled_back: BTreeSet<ServiceId>,
+    pub(crate) unknowable: BTreeSet<ServiceId>,
 }
 
 /// What the oracle remembers of one service.
@@ -97,7 +97,7 @@ impl Oracle {
     /// them may have the same fallback. From now on any of them is credible.
     pub(crate) fn rolled_back(&mut self, service: &ServiceId) {
         if self.owners.get(service).is_some_and(|chosen| chosen.len() > 1) {
-            self.owners_rolled_back.insert(service.clone());
+            self.unknowable.insert(service.clone());
         }
     }
 
@@ -109,7 +109,7 @@ impl Oracle {
     /// any.
     fn credible(&self, service: &ServiceId, now: Timestamp) -> impl Iterator<Item = &Strategy> {
         let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
-        let any = self.owners_rolled_back.contains(service);
+        let any = self.unknowable.contains(service);
         let in_force =
             move |n: usize| any || chosen.get(n + 1).is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE);
         chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
@@ -151,7 +151,7 @@ impl World {
             self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
             return;
         };
-        let ours = |o: &Strategy| *strategy == *o || *strategy == o.fallback() || *strategy == o.probe();
+        let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
         if !self.oracle.credible(service, self.now).any(ours) {
             self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
         }
@@ -167,7 +167,7 @@ impl World {
         let saved = self.table.get(service).and_then(|record| record.original.as_ref());
         let overruns = last.is_some_and(|(at, owners)| self.now.since(*at) < UNKNOWABLE && saved != Some(owners));
         if answers_get_lost && overruns {
-            self.oracle.owners_rolled_back.insert(service.clone());
+            self.oracle.unknowable.insert(service.clone());
         }
     }
 

@@ -67,7 +67,7 @@ pub struct ServiceOutcome {
     /// The live strategy.
     pub live: Strategy,
     /// Whether a rollback by ECS made it unknowable which of several choices of the owner the service stands for.
-    pub owner_rolled_back: bool,
+    pub owner_unknowable: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,
     /// Tasks wanted.
@@ -209,7 +209,7 @@ fn outcome(world: World) -> Outcome {
     let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
         record: world.table.get(&service.id).map(|record| (**record).clone()),
-        owner_rolled_back: world.oracle.owners_rolled_back.contains(&service.id),
+        owner_unknowable: world.oracle.unknowable.contains(&service.id),
         active: service.active,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,

@@ -184,16 +184,17 @@ fn violation(plan: &Plan, outcome: &Outcome) -> Option<String> {
         return Some(violation.clone());
     }
     let opted_out = opted_out(plan);
-    let services = plan.world.services.iter().zip(&outcome.services);
-    let wrong = services.filter_map(|(spec, service)| wrong(spec, service, opted_out.contains(&spec.id))).next();
+    let mut services = plan.world.services.iter().zip(&outcome.services);
+    let wrong = services.find_map(|(spec, service)| wrong(spec, service, opted_out.contains(&spec.id)));
     wrong.or_else(|| lost_message(outcome))
 }
 
-/// Why a service is not as its owner wants it.
-fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Option<String> {
+/// Why a service is not as its owner wants it, once everything is mended and calm: on the strategy last chosen, unless it was
+/// opted out while on another; at rest; with every task.
+pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Option<String> {
     let ServiceOutcome { id, live, original, record, running, desired, .. } = service;
     // After a rollback by ECS nobody can tell which of several choices of the owner is meant.
-    let as_the_owner_wants = opted_out || service.owner_rolled_back || live.items() == original.items();
+    let as_the_owner_wants = opted_out || service.owner_unknowable || live.items() == original.items();
     let restless = record.as_ref().filter(|record| record.phase != Phase::Watching && !stays_held(spec, record.phase));
     if !as_the_owner_wants {
         Some(format!("{id}: is on {live}, its owner chose {original}"))
