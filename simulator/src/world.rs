@@ -244,7 +244,9 @@ impl World {
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
         let ledger = &mut self.ledgers[key.0];
         match (from, to) {
-            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => {
+            // From On-Demand: the owner ended the episode, and the same look began the next.
+            (None | Some(Phase::Watching | Phase::OnDemand), Some(Phase::FailingOver)) => {
+                ledger.taken_away();
                 ledger.episode_begins(self.now);
                 self.judge_cause(key);
             }
