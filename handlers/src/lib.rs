@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod observation;
 pub mod policy;
 pub mod ports;
+mod reason;
 pub mod reconcile;
 pub mod record;
 pub mod service;
