@@ -39,6 +39,7 @@ pub mod spec;
 mod sqs;
 mod table;
 mod task;
+mod timers;
 pub mod trace;
 mod world;
 

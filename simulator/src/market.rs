@@ -19,6 +19,8 @@ pub(crate) struct Markets {
     pub(crate) spot_is_silent: bool,
     /// When Spot last got more capacity.
     pub(crate) spot_back_at: Option<Timestamp>,
+    /// The account's services.
+    pub(crate) services: Vec<ServiceKey>,
 }
 
 /// Capacity and what is taken of it, in tasks; the account's own limits on top.
@@ -83,7 +85,13 @@ impl Market {
 
 impl Markets {
     pub(crate) fn unlimited() -> Self {
-        Self { spot: Market::unlimited(), on_demand: Market::unlimited(), spot_is_silent: false, spot_back_at: None }
+        Self {
+            spot: Market::unlimited(),
+            on_demand: Market::unlimited(),
+            spot_is_silent: false,
+            spot_back_at: None,
+            services: Vec::new(),
+        }
     }
 
     pub(crate) fn of(&mut self, provider: &CapacityProvider) -> &mut Market {
@@ -140,7 +148,7 @@ impl World {
 
     fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
         let mut tasks = Vec::new();
-        for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
+        for key in self.ecs.markets.get(account).into_iter().flat_map(|markets| &markets.services) {
             let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
             tasks.extend(spot.map(|(task, _)| (*key, *task)));
         }

@@ -11,7 +11,6 @@ use handlers::timestamp::Timestamp;
 
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
-use crate::ports::observe;
 use crate::trace::{Caller, Happening};
 use crate::world::World;
 
@@ -207,7 +206,7 @@ impl World {
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let short = observe(service).is_short();
+        let short = service.shown().is_short();
         let was_short = service.tasks.values().any(|task| recently(task.running_since, UNKNOWABLE));
         let told = self.spec.policy.event_max_age + LAST_WORD;
         let synthetic = recently(self.oracle.synthetic_at, told);
