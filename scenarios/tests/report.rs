@@ -1,25 +1,34 @@
 //! The report of a run of many services: the worst of them, and the figures of all.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use scenarios::report::Report;
 use scenarios::{file, play};
 
-/// An outage of Spot for `services` services of one account, more than its bucket of `UpdateService` has tokens for.
-fn played(services: usize) -> play::Play {
+/// `services` services of one account, whose tasks run on for two minutes when Spot takes them, and what happens to them.
+fn played(services: usize, happens: &str) -> play::Play {
     let mut text = "title = \"many\"\nseed = 1\nduration = \"1h\"\n".to_owned();
+    text += "[policy]\ninterruption_policy = \"immediate\"\n[expect]\nfinal_strategy = \"original\"\n";
     for n in 0..services {
         let desired = 1 + n % 3;
         write!(
             text,
             "[[service]]\naccount = \"111111111111\"\ncluster = \"web\"\nname = \"s{n}\"\ndesired = {desired}\n\
-             strategy = [{{ provider = \"FARGATE_SPOT\", weight = 1 }}]\n"
+             stop_timeout = \"2m\"\nstrategy = [{{ provider = \"FARGATE_SPOT\", weight = 1 }}]\n"
         )
         .expect("writing to a string does not fail");
     }
-    text += "[[at]]\ntime = \"10m\"\nspot = { capacity = 0 }\n[[at]]\ntime = \"20m\"\nspot = { capacity = \"unlimited\" }\n[expect]\nfailover_within = \"10m\"\n";
-    let scenario = file::parse("many.toml", &text).unwrap_or_else(|problem| panic!("{problem}"));
+    let scenario = file::parse("many.toml", &(text + happens)).unwrap_or_else(|problem| panic!("{problem}"));
     play::play(scenario).expect("the product's event patterns are valid")
+}
+
+/// Spot is gone for ten minutes. The bucket for `UpdateService` has 50 tokens and gets 5 a second.
+fn outage(services: usize) -> play::Play {
+    played(
+        services,
+        "[[at]]\ntime = \"10m\"\nspot = { capacity = 0 }\n[[at]]\ntime = \"20m\"\nspot = { capacity = \"unlimited\" }\n",
+    )
 }
 
 fn text(play: &play::Play) -> String {
@@ -31,14 +40,14 @@ fn rows(text: &str) -> Vec<&str> {
     table.lines().skip(1).take_while(|line| line.starts_with("111111111111/")).collect()
 }
 
-/// The numbers after the label of a line.
+/// What stands after the label of a line.
 fn line<'a>(text: &'a str, label: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(label)).map(str::trim)
 }
 
 #[test]
 fn of_many_services_the_ten_worst_are_listed_and_the_rest_is_counted() {
-    let play = played(150);
+    let play = outage(150);
     let text = text(&play);
     let rows = rows(&text);
     assert_eq!(rows.len(), 10, "{text}");
@@ -54,11 +63,25 @@ fn of_many_services_the_ten_worst_are_listed_and_the_rest_is_counted() {
 }
 
 #[test]
+fn of_equally_available_services_the_slowest_to_fail_over_are_listed() {
+    let interrupted =
+        |n: usize| format!("[[at]]\ntime = \"10m\"\ninterrupt = {{ service = \"web/s{n}\", tasks = 1 }}\n");
+    let play = played(40, &(0..15).map(interrupted).collect::<String>());
+    assert!(play.outcome.services.iter().all(|s| s.ledger.availability() == 1.0), "each was replaced in time");
+    let mut slowest: Vec<_> = play.outcome.services.iter().collect();
+    slowest.sort_by_key(|s| Reverse(s.ledger.episodes.first().and_then(|e| e.time_to_failover())));
+    let slowest: Vec<String> = slowest.iter().take(10).map(|s| s.id.to_string()).collect();
+    let text = text(&play);
+    let listed: Vec<&str> = rows(&text).iter().filter_map(|row| row.split_whitespace().next()).collect();
+    assert_eq!(listed, slowest);
+}
+
+#[test]
 fn of_many_services_the_figures_of_all_are_printed_with_the_floor_of_the_time_to_failover() {
-    let play = played(150);
+    let play = outage(150);
     let text = text(&play);
     let figures = &serde_json::to_value(Report::of(&play)).expect("JSON")["figures"];
-    // The bucket has 50 tokens and gets 5 a second: the last waits for 100, and its loss came up to 10 s after the first.
+    // The last waits for 100 tokens, and its loss came up to 10 s after the first.
     let floor = figures["time_to_failover_floor"]["max_ms"].as_u64().expect("a time");
     assert!((10_000..=20_000).contains(&floor), "{floor}");
     assert!(floor <= figures["time_to_failover"]["max_ms"].as_u64().expect("a time"));
@@ -67,14 +90,14 @@ fn of_many_services_the_figures_of_all_are_printed_with_the_floor_of_the_time_to
     {
         assert!(line(&text, label).is_some(), "no {label} in {text}");
     }
-    assert!(line(&text, "time to failover").is_some_and(|line| line.ends_with("150 of 150 outages")), "{text}");
+    assert!(line(&text, "time to failover").is_some_and(|line| line.ends_with("150 of 150 episodes")), "{text}");
     // What did not happen is not spoken of.
     assert_eq!(line(&text, "time to restore").is_some(), !figures["time_to_restore"].is_null());
 }
 
 #[test]
 fn of_a_few_services_each_is_listed_and_two_lines_sum_them_up() {
-    let play = played(20);
+    let play = outage(20);
     let text = text(&play);
     assert_eq!(rows(&text).len(), 20, "{text}");
     assert!(line(&text, "short of tasks").is_some() && line(&text, "task-hours").is_some(), "{text}");

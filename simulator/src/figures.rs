@@ -30,21 +30,23 @@ pub struct Figures {
     pub spot_task_hours: f64,
     /// What those cost, in US dollars. Counted from PROVISIONING to the end of the containers; AWS counts from the download of the
     /// image to STOPPED and a minute at least, which is a few seconds per task more or less.
+    #[serde(rename = "cost_usd")]
     pub cost: f64,
     /// What the wanted tasks would have cost, had all of them run on `FARGATE` the whole time and nothing else.
+    #[serde(rename = "cost_on_demand_alone_usd")]
     pub cost_on_demand_alone: f64,
     /// The prices of both.
     pub prices: Prices,
     /// Mutations: what the recovery did to the services.
     pub deployments_forced: DeploymentsForced,
-    /// Outages that the recovery acted on.
-    pub outages: usize,
-    /// Over the outages that were failed over: from the first loss to the fallback.
+    /// Outages of single services that the recovery acted on.
+    pub episodes: usize,
+    /// Over the episodes in which the service was failed over: from the first loss to the fallback.
     pub time_to_failover: Option<Percentiles>,
     /// The least that each of those could have been, given the times of the losses and the rate at which ECS takes `UpdateService`
     /// from an account. Each is a bound of its own: nobody need be able to reach all of them at once.
     pub time_to_failover_floor: Option<Percentiles>,
-    /// Over the outages whose episode was closed: from when Spot had room again to the closed episode.
+    /// Over the episodes that were closed: from when Spot had room again to the closed episode.
     pub time_to_restore: Option<Percentiles>,
 }
 
@@ -99,7 +101,7 @@ impl Figures {
             cost_on_demand_alone: cost(&|s| hours(s.ledger.task_time_wanted()) * on_demand.task_hour(s.cpu)),
             prices,
             deployments_forced: DeploymentsForced::of(services),
-            outages: services.iter().map(|s| s.ledger.episodes.len()).sum(),
+            episodes: services.iter().map(|s| s.ledger.episodes.len()).sum(),
             time_to_failover: Percentiles::of(episodes(services).filter_map(Episode::time_to_failover)),
             time_to_failover_floor: failover_floor(services, outcome.update_bucket),
             time_to_restore: Percentiles::of(episodes(services).filter_map(Episode::time_to_restore)),
@@ -137,7 +139,7 @@ fn episodes(services: &[ServiceOutcome]) -> impl Iterator<Item = &Episode> {
     services.iter().flat_map(|service| &service.ledger.episodes)
 }
 
-/// The floor of the same outages that [`Figures::time_to_failover`] is about.
+/// The floor of the same episodes that [`Figures::time_to_failover`] is about.
 fn failover_floor(services: &[ServiceOutcome], update_bucket: (u32, u32)) -> Option<Percentiles> {
     let mut accounts: BTreeMap<&AccountId, Vec<Duration>> = BTreeMap::new();
     for service in services {

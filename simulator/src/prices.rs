@@ -21,8 +21,10 @@ pub struct Prices {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
     /// One vCPU for an hour.
+    #[serde(rename = "vcpu_hour_usd")]
     pub vcpu_hour: f64,
     /// One GB of memory for an hour.
+    #[serde(rename = "gb_hour_usd")]
     pub gb_hour: f64,
 }
 

@@ -42,7 +42,7 @@ fn a_crowd_is_failed_over_no_faster_than_its_bucket_allows_and_its_floor_says_ho
     let (outcome, figures) = play(1, &on_spot(60, 2), &[outage(0, 600, 3000, Loss::Interrupt)], (10, 2));
     let actual = figures.time_to_failover.expect("there were failovers");
     let floor = figures.time_to_failover_floor.expect("there were failovers");
-    assert_eq!((figures.outages, actual.count, floor.count), (60, 60, 60));
+    assert_eq!((figures.episodes, actual.count, floor.count), (60, 60, 60));
     // The 60th waits for 50 tokens at two a second; its loss came at most 10 seconds after the first.
     assert!(floor.max >= Duration::from_secs(15) && floor.max <= Duration::from_secs(25), "{floor:?}");
     assert!(floor.p50 < floor.p99 && floor.p99 <= floor.max, "{floor:?}");
@@ -63,7 +63,7 @@ fn a_crowd_is_failed_over_no_faster_than_its_bucket_allows_and_its_floor_says_ho
 #[test]
 fn a_run_without_trouble_is_short_of_nothing_and_costs_its_spot_tasks() {
     let (_, figures) = play(1, &on_spot(2, 0), &[], (50, 5));
-    assert_eq!((figures.availability, figures.time_short, figures.outages), (1.0, Duration::ZERO, 0));
+    assert_eq!((figures.availability, figures.time_short, figures.episodes), (1.0, Duration::ZERO, 0));
     assert_eq!(figures.deployments_forced.total, 0);
     // One task and two, of 0.25 vCPU, for an hour and a half.
     assert_eq!((figures.on_demand_task_hours, figures.spot_task_hours), (0.0, 4.5));

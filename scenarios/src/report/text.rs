@@ -181,14 +181,14 @@ fn times(figures: &Figures) -> impl Iterator<Item = (&'static str, String)> {
         let [p50, p99, max] = [times.p50, times.p99, times.max].map(seconds);
         format!("p50 {p50}, p99 {p99}, max {max}")
     };
-    let of_outages = |times: Percentiles| format!("{}; {} of {} outages", text(times), times.count, figures.outages);
+    let of_episodes = |times: Percentiles| format!("{}; {} of {} episodes", text(times), times.count, figures.episodes);
     let lines = [
-        ("time to failover", figures.time_to_failover.map(of_outages)),
+        ("time to failover", figures.time_to_failover.map(of_episodes)),
         (
             "  API floor",
             figures.time_to_failover_floor.map(|t| format!("{}: what UpdateService's rate allows", text(t))),
         ),
-        ("time to restore", figures.time_to_restore.map(of_outages)),
+        ("time to restore", figures.time_to_restore.map(of_episodes)),
     ];
     lines.into_iter().filter_map(|(label, text)| Some((label, text?)))
 }

@@ -128,7 +128,7 @@ fn the_figures_of_two_services_are_those_of_the_hand() {
     let forced = DeploymentsForced { total: 7, mean: 3.5, most: 5, most_in_a_day: 4 };
     assert_eq!(figures.deployments_forced, forced);
     // Both of one account and lost at the same time: with one token there, the second waits a second at least.
-    assert_eq!(figures.outages, 2);
+    assert_eq!(figures.episodes, 2);
     let of = |count, p50, max| Some(Percentiles { count, p50, p99: max, max });
     assert_eq!(figures.time_to_failover, of(2, mins(2), mins(3)));
     assert_eq!(figures.time_to_failover_floor, of(2, Duration::ZERO, Duration::from_secs(1)));
