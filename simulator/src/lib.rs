@@ -13,6 +13,7 @@
 //! | how does a deployment begin and end? | `deployment.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
 mod automation;
@@ -21,6 +22,7 @@ pub mod dice;
 mod ecs;
 mod eventbridge;
 pub mod facts;
+pub mod figures;
 mod lambda;
 pub mod ledger;
 mod limits;
@@ -32,6 +34,7 @@ pub mod pattern;
 #[cfg(feature = "planted")]
 pub mod planted;
 mod ports;
+pub mod prices;
 mod run;
 mod scheduler;
 mod shape;

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub most_looks: u32,
     /// Calls that ECS throttled.
     pub throttled: u64,
+    /// `UpdateService` bucket per account: burst and refill per second.
+    pub update_bucket: (u32, u32),
 }
 
 /// One service after the run.
@@ -68,12 +70,16 @@ pub struct ServiceOutcome {
     pub owner_unknowable: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,
+    /// Size of a task in CPU units.
+    pub cpu: u32,
     /// Tasks wanted.
     pub desired: u32,
     /// Tasks running.
     pub running: u32,
     /// Its books.
     pub ledger: Ledger,
+    /// Most deployments that the recovery forced on it within 24 hours without an act of its owner.
+    pub most_forced_in_a_day: u32,
     /// Its record, if there is one.
     pub record: Option<Record>,
 }
@@ -186,7 +192,9 @@ fn outcome(world: World) -> Outcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
         record: world.table.get(&service.id).map(|record| (**record).clone()),
         owner_unknowable: world.oracle.unknowable.contains(&service.id),
+        most_forced_in_a_day: world.oracle.most_forced_in_a_day(&service.id),
         active: service.active,
+        cpu: service.cpu,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
         live: service.strategy,
@@ -204,5 +212,6 @@ fn outcome(world: World) -> Outcome {
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,
+        update_bucket: world.facts.update_bucket,
     }
 }
