@@ -153,6 +153,10 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     pub async fn on_event(&self, event: &Event) -> Result<Reason, ReconcileError> {
         // The record first: a claim then proves that nobody of ours acted since before the look.
         let record = self.read(&event.service).await?;
+        // Whoever has claimed it looks at it: a crowd of events about one loss must not use up the account's reads.
+        if record.as_ref().is_some_and(|record| record.is_leased(self.ports.now())) {
+            return Ok(Reason::Leased);
+        }
         let look = self.look(&event.service).await?;
         self.settle(&event.service, Trigger::Event(event), record, look, None).await
     }
@@ -278,11 +282,20 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_deref(), *next, &reason, findings).await? {
+                    let claimed = self.write(record.as_deref(), *next, &reason, findings).await?;
+                    look = match self.look(service).await {
+                        Ok(look) => look,
+                        Err(error) => {
+                            if let Write::Done(claimed) = claimed {
+                                self.give_back(&claimed, &ctx).await?;
+                            }
+                            return Err(error);
+                        }
+                    };
+                    record = match claimed {
                         Write::Done(claimed) => Some(claimed),
                         Write::Lost(stored) => stored,
                     };
-                    look = self.look(service).await?;
                 }
                 Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
                     Ok(seen) => look = Look::found(seen),
@@ -293,7 +306,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
-                        self.put(decide::postponed(*claimed, &ctx)).await?;
+                        self.give_back(&claimed, &ctx).await?;
                         return Err(ReconcileError::Update { service: service.clone(), error });
                     }
                     // It may have happened, or may yet: read back, never send it again. If it does not show, the lease
@@ -327,6 +340,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             }
         }
         Err(ReconcileError::Unsettled(service.clone()))
+    }
+
+    /// Nothing was done under this claim: the message that comes back need not wait for its lease to run out.
+    async fn give_back(&self, claimed: &Record, ctx: &Context<'_>) -> Result<(), ReconcileError> {
+        self.put(decide::postponed(claimed.clone(), ctx)).await.map(|_| ())
     }
 
     /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).

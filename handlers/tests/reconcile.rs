@@ -271,11 +271,22 @@ fn without_a_record_or_a_look_nothing_is_done_and_the_message_comes_back() {
         let fake = short().with_faults("describe", [fault.clone()]);
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!(fake.record(&service()), Some(watching()));
-        // The look after the claim: the claim stands, nothing was changed.
+        // The look after the claim: nothing was changed, and nobody has to wait for the lease of a claim that did nothing.
         let fake = short().with_faults("describe", [Fault::None, fault.clone()]);
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!((phase(&fake), fake.calls_of("update")), (Phase::FailingOver, 0));
+        assert_eq!(on_failure(&fake, "the retry"), Ok(Reason::FallbackLive), "{fault:?}");
+        assert_eq!(fake.updates.borrow().len(), 1);
     }
+}
+
+#[test]
+fn an_event_about_a_claimed_service_costs_one_read_of_the_table() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    on_failure(&fake, ME).unwrap_err();
+    let before = (fake.calls_of("get"), fake.calls_of("describe"));
+    assert_eq!(on_failure(&fake, "a duplicate"), Ok(Reason::Leased));
+    assert_eq!((fake.calls_of("get"), fake.calls_of("describe")), (before.0 + 1, before.1));
 }
 
 #[test]
