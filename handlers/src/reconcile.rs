@@ -110,6 +110,8 @@ pub struct Reconciler<'a, P> {
     settled: Cell<u32>,
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
+    /// Markets of the cell's region as this invocation last read or wrote them: what they say is advice, and a minute old at most.
+    markets: RefCell<BTreeMap<AccountId, Market>>,
     /// What decides in the place of [`decide()`].
     #[cfg(feature = "planted")]
     planted: Decide,
@@ -129,6 +131,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             owner: owner.into(),
             settled: Cell::new(0),
             updates: RefCell::default(),
+            markets: RefCell::default(),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
         }
@@ -232,7 +235,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     async fn settle_due(&self, record: &Arc<Record>, look: Look) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.market(&service.account, &service.region).await?) } else { None };
+        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
         self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), look, market.as_ref()).await
     }
 
@@ -361,6 +364,16 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.ports.update_strategy(service, strategy).await
     }
 
+    /// The market, read once.
+    async fn known_market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
+        if let Some(market) = self.markets.borrow().get(account) {
+            return Ok(market.clone());
+        }
+        let market = self.market(account, region).await?;
+        self.markets.borrow_mut().insert(account.clone(), market.clone());
+        Ok(market)
+    }
+
     async fn market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
         let market = self.ports.market(account, region).await;
         let market = market.map_err(|error| ReconcileError::Market { account: account.clone(), error })?;
@@ -375,7 +388,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                 Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
             };
             match self.ports.put_market(&market).await {
-                Ok(true) => return,
+                Ok(true) => {
+                    let written = Market { version: market.version + 1, ..market };
+                    self.markets.borrow_mut().insert(service.account.clone(), written);
+                    return;
+                }
                 Ok(false) => {}
                 Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
             }

@@ -105,6 +105,21 @@ fn a_restore_reads_claims_looks_again_acts_once_and_confirms() {
 }
 
 #[test]
+fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_told_it() {
+    let account = service().account;
+    let mut fake = Fake::new();
+    for n in 0..5 {
+        let id = service_named(account.as_str(), "shop", &format!("due-{n}"));
+        let seen = full_on(fallback());
+        fake = fake.with_service(id.clone(), seen).with_record(Record { service: id, ..on_demand(NOW) });
+    }
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 0 });
+    // Each restore here runs in full at once, so each admits more. It is told as it begins and as it holds, and each time read anew.
+    let restored = fake.updates.borrow().len();
+    assert_eq!((restored, fake.calls_of("market")), (5, 1 + 2 * restored));
+}
+
+#[test]
 fn every_transition_is_announced_with_what_people_ask_for() {
     let fake = short();
     on_failure(&fake, ME).unwrap();
