@@ -64,7 +64,7 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
 
 /// Builds the swarm, optimised, and becomes it.
 fn swarm(arguments: &[OsString]) -> ExitCode {
-    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--bin", "swarm"]);
+    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--features", "mimalloc", "--bin", "swarm"]);
     run.arg("--manifest-path").arg(workspace().join("Cargo.toml"));
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
     if target.join("release/swarm").exists() {
