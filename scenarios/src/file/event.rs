@@ -103,8 +103,12 @@ fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedEvent>> {
     let timed = |stage: &Stage<'_>| Ok(TimedEvent { at, event: read(action, stage)? });
     let Some(name) = action.entry("fleet") else { return Ok(vec![timed(stage)?]) };
     if let Some(service) = action.entry("service") {
-        return Err(Fault::new(service.key_span(), "an action is for a service or for a fleet", "take one of them out")
-            .also(name.key_span(), "the other one"));
+        return Err(Fault::new(
+            service.key_span(),
+            "an action is for a service or for a fleet",
+            "take one of them out",
+        )
+        .also(name.key_span(), "the other one"));
     }
     let fleet = fleet::find(name, stage.fleets)?;
     stage.services[fleet.services.clone()].iter().map(|each| timed(&Stage { each: Some(each), ..*stage })).collect()
@@ -228,9 +232,14 @@ pub(super) fn known_accounts(value: Value<'_>, stage: &Stage<'_>) -> Result<Vec<
     super::accounts_by(value, |item| match item.name() {
         Ok(account) if stage.accounts.contains(&account) => Ok(vec![account]),
         Ok(_) => Err(service::unlisted(item, stage.accounts)),
-        Err(no_account) if stage.fleets.is_empty() => Err(no_account),
+        Err(no_account) if stage.fleets.is_empty() || digits(item) => Err(no_account),
         Err(_) => fleet::find(item, stage.fleets).map(|fleet| fleet.accounts.clone()),
     })
+}
+
+/// Whether a text was meant to be an account.
+fn digits(item: Value<'_>) -> bool {
+    item.text().is_ok_and(|text| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// An event's detail: an object, as JSON text or as a TOML table.

@@ -52,19 +52,21 @@ pub(super) fn read_all(
     };
     let table = expect.table("[expect]", &[&["service", "fleet"], CHECKS].concat())?;
     let general = Keys::read(&table, duration)?;
-    let tables = table.get("service").map(|tables| tables.tables("[[expect.service]]", &[&["service"], CHECKS].concat()));
+    let tables =
+        table.get("service").map(|tables| tables.tables("[[expect.service]]", &[&["service"], CHECKS].concat()));
     let own = keys_of(tables, "service", "\"web/checkout\"", duration, |name| Ok(&service::find(name, services)?.id))?;
     let tables = table.get("fleet").map(|tables| tables.tables("[[expect.fleet]]", &[&["fleet"], CHECKS].concat()));
     let of_fleets = keys_of(tables, "fleet", "\"batch\"", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
 
     let mut expectations = Vec::new();
     for (n, ServiceSpec { id, strategy, .. }) in services.iter().enumerate() {
-        let mut keys = own.get(id).cloned().unwrap_or_default();
+        let own = own.get(id).cloned().unwrap_or_default();
         let fleet = fleets.iter().find(|fleet| fleet.services.contains(&n));
-        if let Some(of_fleet) = fleet.and_then(|fleet| of_fleets.get(&fleet.name)) {
-            keys = keys.over(of_fleet)?;
-        }
-        let keys = if strategy.uses_spot() { keys.over(&general)? } else { keys.without_spot(id)? };
+        let of_fleet = fleet.and_then(|fleet| of_fleets.get(&fleet.name)).cloned().unwrap_or_default();
+        let keys = match strategy.uses_spot() {
+            true => own.over(&of_fleet.over(&general)?)?,
+            false => own.over(&of_fleet)?.without_spot(id)?,
+        };
         expectations.extend(keys.checks().map(|check| Expectation { service: id.clone(), check }));
     }
     if expectations.is_empty() {
