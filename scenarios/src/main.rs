@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Play with about N generated services in all, instead of as many as the file's [[fleet]]s have
+    /// Play with about N generated services in all, instead of as many as the fleets of the file have
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     services: Option<u32>,
 

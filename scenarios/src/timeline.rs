@@ -94,7 +94,8 @@ impl fmt::Display for Timeline {
         let who = |line: &Line| line.service.clone().unwrap_or_else(|| "*".into());
         let width = self.0.iter().map(|l| who(l).chars().count()).max().unwrap_or(0);
         let times: Vec<String> = self.0.iter().map(Line::when).collect();
-        let time = times.iter().map(|time| time.chars().count()).max().unwrap_or(0).max(11);
+        let spans = self.0.iter().zip(&times).filter(|(line, _)| line.until_ms.is_some());
+        let time = spans.map(|(_, time)| time.chars().count()).max().unwrap_or(0).max(11);
         for (line, when) in self.0.iter().zip(times) {
             write!(f, "{when:>time$}  {:width$}  ", who(line))?;
             match line.phases() {

@@ -110,7 +110,7 @@ fn events_and_expectations_speak_of_all_services_of_a_fleet() {
         of.map(|e| e.check.clone()).collect()
     };
     let failover = Check::FailoverWithin(std::time::Duration::from_secs(600));
-    assert_eq!(checks("checkout"), [failover.clone()]);
+    assert_eq!(checks("checkout"), std::slice::from_ref(&failover));
     assert_eq!(checks("shop-077"), [failover, Check::MinAvailability(0.9)]);
     assert_eq!(checks("steady-20"), [Check::Failovers(0)]);
 }
