@@ -1,12 +1,15 @@
 //! What a `[[fleet]]` means, and how a run of very many services is told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
 
 use scenarios::file::{self, Check, Scenario};
 use scenarios::report::Report;
 use scenarios::timeline::Timeline;
 use scenarios::{library, play};
-use simulator::spec::WorldEvent;
+use simulator::spec::{Capacity, Loss, Role, WorldEvent};
+use simulator::trace::{Entry, Happening};
 
 const FLEET: &str = r#"title = "A fleet"
 duration = "2h"
@@ -109,7 +112,7 @@ fn events_and_expectations_speak_of_all_services_of_a_fleet() {
         let of = scenario.expectations.iter().filter(|e| e.service.service.as_str() == name);
         of.map(|e| e.check.clone()).collect()
     };
-    let failover = Check::FailoverWithin(std::time::Duration::from_secs(600));
+    let failover = Check::FailoverWithin(Duration::from_secs(600));
     assert_eq!(checks("checkout"), std::slice::from_ref(&failover));
     assert_eq!(checks("shop-077"), [failover, Check::MinAvailability(0.9)]);
     assert_eq!(checks("steady-20"), [Check::Failovers(0)]);
@@ -205,4 +208,61 @@ fn a_timeline_of_many_services_is_short_and_adds_up() {
     assert_eq!(lines.len(), 1, "{timeline}");
     assert!(lines[0].what.starts_with(&format!("{warned} Spot tasks")), "{warned}: {}", lines[0].what);
     assert!(Report::of(&played).text().contains("all 4 expectations hold"));
+}
+
+/// A trace in which each of 50 services of five accounts is in a steady state, so that the timeline is one of many services, and `more`
+/// happens.
+fn of_many(more: impl IntoIterator<Item = (u64, Happening)>) -> String {
+    let scenario = parsed(&FLEET.replace("accounts = 3", "accounts = 5"));
+    let entry = |seconds, service, what| Entry { at: Duration::from_secs(seconds), service, what };
+    let services = scenario.world.services.iter().map(|s| entry(0, Some(s.id.clone()), Happening::SteadyState));
+    let trace: Vec<Entry> = services.chain(more.into_iter().map(|(at, what)| entry(at, None, what))).collect();
+    Timeline::of(&trace).to_string()
+}
+
+fn spot(accounts: Range<u64>, capacity: Capacity) -> Happening {
+    let accounts = accounts.map(|n| format!("10100000000{n}").parse().expect("an account")).collect();
+    Happening::SpotCapacity { accounts, capacity, loss: Loss::Keep }
+}
+
+#[test]
+fn accounts_are_listed_while_they_are_few_and_counted_when_they_are_many() {
+    let few = of_many([(60, spot(1..4, Capacity::Tasks(7)))]);
+    assert_eq!(
+        few.trim(),
+        "0:01:00  *  Spot capacity is now 7 in 101000000001, 101000000002, 101000000003, running tasks stay"
+    );
+    let many = of_many([(60, spot(1..6, Capacity::Tasks(7)))]);
+    assert_eq!(many.trim(), "0:01:00  *  Spot capacity is now 7 in 5 accounts, running tasks stay");
+    let missing = of_many((1..6).map(|n| {
+        let accounts = vec![format!("10100000000{n}").parse().expect("an account")];
+        (60 * n, Happening::RoleChanged { accounts, role: Role::Missing })
+    }));
+    assert_eq!(missing.trim(), "0:01:00–0:05:00  *  role CentralSpotAutomationRole is missing in 5 accounts, 5 times");
+}
+
+#[test]
+fn a_market_that_moves_in_steps_is_one_line_and_a_later_one_another() {
+    let steps = (0..4)
+        .map(|n| (60 * n, spot(1..2, Capacity::Tasks(n as u32))))
+        .chain([(300, spot(1..2, Capacity::Unlimited)), (2 * 3600, spot(1..2, Capacity::Tasks(3)))]);
+    let told = of_many(steps);
+    let lines: Vec<&str> = told.lines().map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "0:00:00–0:05:00  *  Spot capacity goes from 0 to unlimited in 5 steps in 101000000001, running tasks stay",
+            "2:00:00  *  Spot capacity is now 3 in 101000000001, running tasks stay"
+        ]
+    );
+}
+
+#[test]
+fn a_trace_of_endless_changes_is_still_a_short_timeline() {
+    // Every account's market comes and goes every half hour, for a month.
+    let endless =
+        (0..1488).flat_map(|n| (1..6).map(move |a| (1800 * n + a, spot(a..a + 1, Capacity::Tasks(n as u32 % 2)))));
+    let told = of_many(endless);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("Spot capacity goes from 0 to 1 in 7,440 steps in 5 accounts"), "{told}");
 }

@@ -1,5 +1,16 @@
 //! The tables `[[fleet]]`: thousands of services alike, each group of accounts in one table.
 //!
+//! ```toml
+//! [[fleet]]
+//! name     = "shop"     # shop-0001 to shop-6000; events and expectations speak of all of them by this name
+//! accounts = 60         # as many of its own, or a list of accounts
+//! cluster  = "web"      # in every account
+//! clusters = 2          # web-1 and web-2 instead
+//! services = 6_000      # in all, spread evenly
+//! desired  = [1, 6]     # drawn for each from the seed of the file, or one number
+//! strategy = [{ provider = "FARGATE_SPOT", weight = 1 }] # and what else a [[service]] may have
+//! ```
+//!
 //! Reading one generates its services, so a [`Scenario`](super::Scenario) has no fleets: only an event or an expectation of the same
 //! file can speak of one by its name.
 
