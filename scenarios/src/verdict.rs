@@ -40,7 +40,14 @@ struct Finding {
 /// Holds `expectations` against what happened, in their order.
 pub fn judge_all(expectations: &[Expectation], outcome: &Outcome) -> Vec<Verdict> {
     let services: BTreeMap<&ServiceId, &ServiceOutcome> = outcome.services.iter().map(|s| (&s.id, s)).collect();
-    let find = |e: &Expectation| judge(&e.check, services.get(&e.service).copied());
+    // The expectations of a service follow each other.
+    let mut service: Option<&ServiceOutcome> = None;
+    let mut find = |e: &Expectation| {
+        if service.is_none_or(|service| service.id != e.service) {
+            service = services.get(&e.service).copied();
+        }
+        judge(&e.check, service)
+    };
     if outcome.services.len() <= FEW {
         return expectations.iter().map(|e| alone(e, find(e))).collect();
     }
