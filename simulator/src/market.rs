@@ -17,6 +17,8 @@ pub(crate) struct Markets {
     pub(crate) on_demand: Market,
     /// Whether failed Spot placements are told (aws-facts.md §2.6).
     pub(crate) spot_is_silent: bool,
+    /// Availability Zones without Spot capacity, a bit each.
+    pub(crate) short_zones: u8,
     /// When Spot last got more capacity.
     pub(crate) spot_back_at: Option<Timestamp>,
 }
@@ -83,7 +85,13 @@ impl Market {
 
 impl Markets {
     pub(crate) fn unlimited() -> Self {
-        Self { spot: Market::unlimited(), on_demand: Market::unlimited(), spot_is_silent: false, spot_back_at: None }
+        Self {
+            spot: Market::unlimited(),
+            on_demand: Market::unlimited(),
+            spot_is_silent: false,
+            short_zones: 0,
+            spot_back_at: None,
+        }
     }
 
     pub(crate) fn of(&mut self, provider: &CapacityProvider) -> &mut Market {
