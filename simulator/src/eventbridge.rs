@@ -83,9 +83,9 @@ impl EventBridge {
         self.hop.forward(pattern);
     }
 
-    /// Whether anybody could hear of a service action of this name.
-    pub(crate) fn hears_of_service_action(&self, name: &'static str) -> bool {
-        self.hop.hears_of_service_action(name)
+    /// Whether anybody could hear of a steady state.
+    pub(crate) fn hears_of_steady_states(&self) -> bool {
+        self.hop.hears_of_steady_states()
     }
 
     /// Whether anybody could hear of a task that is now in this status.

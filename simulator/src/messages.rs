@@ -42,7 +42,8 @@ impl World {
             service.say(now, STEADY);
             service.steady_told_at = now;
             self.agenda.plan(now + again, Action::Schedule(key));
-            if self.bus.hears_of_service_action("SERVICE_STEADY_STATE") {
+            // A fleet says it all the time, and no rule of the product looks at it.
+            if self.bus.hears_of_steady_states() {
                 self.emit_steady_state(key);
             }
         }

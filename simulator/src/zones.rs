@@ -13,6 +13,7 @@ use crate::agenda::{Action, Reclaim};
 use crate::ecs::{Service, ServiceKey, TaskKey};
 use crate::market::{Markets, Obstacle};
 use crate::spec::Loss;
+use crate::task::Task;
 use crate::trace::Happening;
 use crate::world::World;
 
@@ -111,7 +112,7 @@ impl World {
                 Loss::Keep => continue,
             };
             for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
-                let here = |t: &crate::task::Task| t.is_wanted() && t.on_spot() && t.zone == zone;
+                let here = |t: &Task| t.is_wanted() && t.on_spot() && t.zone == zone;
                 for (task, _) in self.ecs.service(*key).tasks.iter().filter(|(_, t)| here(t)) {
                     self.agenda.plan(now + self.dice.market.within(spread), Action::Reclaim(*key, *task, how));
                 }
@@ -168,8 +169,9 @@ impl World {
                 // Lost before it could take over.
                 None => {}
             }
-            state.extra = None;
-            self.ecs.service_mut(key).rebalancing = Some(state);
+            let Some(goes_on) = &mut self.ecs.service_mut(key).rebalancing else { return };
+            goes_on.extra = None;
+            state = *goes_on;
         }
         let service = self.ecs.service(key);
         if now < state.next_at || !service.steady {
@@ -230,27 +232,30 @@ impl World {
         self.emit_placement_failure(key, provider);
     }
 
-    /// The extra task is healthy: the newest of the fullest zone that may be stopped goes, unless the extra one has meanwhile made up
-    /// for a lost task.
+    /// The extra task is healthy: the newest of the fullest zone goes, unless the extra one has meanwhile made up for a lost task.
+    /// Where only protected tasks could go, the extra one does, and that was all.
     fn finish_move(&mut self, key: ServiceKey, extra: TaskKey) {
         let now = self.now;
         let service = self.ecs.service(key);
+        let Some(moved) = service.tasks.get(&extra) else { return };
         if service.tasks_of(0).count() <= service.desired as usize {
             return;
         }
-        let Some(provider) = service.tasks.get(&extra).map(|t| &t.provider) else { return };
-        let counts = service.by_zone(0, provider);
-        let primary = &service.primary().id;
-        let replaceable = service.tasks.iter().rev().filter(|(task, t)| {
-            **task != extra
-                && t.is_wanted()
-                && t.provider == *provider
-                && t.deployment == *primary
-                && !t.is_protected(now)
-        });
+        let counts = service.by_zone(0, &moved.provider);
+        let count = |task: &Task| counts[usize::from(task.zone)];
+        let may_go = |task: &Task| {
+            task.is_wanted()
+                && task.provider == moved.provider
+                && task.deployment == moved.deployment
+                && count(task) > count(moved)
+                && !task.is_protected(now)
+        };
         // Of several, the last is the newest.
-        let goes = replaceable.rev().max_by_key(|(_, t)| counts[usize::from(t.zone)]).map(|(task, _)| *task);
+        let goes = service.tasks.iter().filter(|(_, t)| may_go(t)).max_by_key(|(_, t)| count(t)).map(|(task, _)| *task);
         self.stop_by_scheduler(key, goes.unwrap_or(extra), "Availability-zone rebalancing initiated by");
+        if goes.is_none() {
+            self.end_rebalancing(key, STOPPED);
+        }
     }
 
     fn end_rebalancing(&mut self, key: ServiceKey, event_name: &'static str) {

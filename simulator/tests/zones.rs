@@ -5,6 +5,7 @@ mod worlds;
 use std::time::Duration;
 
 use handlers::policy::{InterruptionPolicy, Policy};
+use handlers::record::Phase;
 use simulator::dice::Dice;
 use simulator::facts::Facts;
 use simulator::spec::{Loss, TimedEvent, WorldEvent, WorldSpec};
@@ -94,4 +95,25 @@ fn whatever_the_zones_do_every_service_is_its_owners_again_once_they_are_back() 
         assert_eq!(outcome.messages_left, 0, "seed {seed}");
     }
     assert!(rebalanced > 5, "{rebalanced} times rebalanced");
+}
+
+#[test]
+fn a_restore_holds_in_the_zones_that_have_capacity_though_rebalancing_fails_during_its_probation() {
+    let outcome = play(spec(&[3], [(10, zone(2, true, Loss::Interrupt))]), 6 * HOUR);
+    let first = |what: &dyn Fn(&Happening) -> bool| {
+        outcome.trace.iter().find(|entry| what(&entry.what)).map(|entry| entry.at).expect("it happened")
+    };
+    let to = |phase| move |h: &Happening| matches!(h, Happening::Phase { to: Some(to), .. } if *to == phase);
+    let restoring = first(&to(Phase::Restoring));
+    let restored = first(&|h: &Happening| {
+        matches!(h, Happening::Phase { from: Some(Phase::Restoring), to: Some(Phase::Watching), .. })
+    });
+    let failed = outcome.trace.iter().any(|entry| {
+        (restoring..restored).contains(&entry.at)
+            && matches!(entry.what, Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" })
+    });
+    assert!(failed, "nothing failed in the probation, so nothing is proved");
+    let episodes = &outcome.services[0].ledger.episodes;
+    assert_eq!((episodes.len(), episodes[0].failed_restores), (1, 0));
+    assert_eq!(happened(&outcome, updated), 2, "there and back");
 }

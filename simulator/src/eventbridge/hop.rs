@@ -22,9 +22,6 @@ use crate::world::World;
 /// The rule's name.
 const RULE: &str = "workload-forwarding";
 
-/// Service actions that a rule of the product might look at some day, though none does now.
-const SERVICE_ACTIONS: [&str; 1] = ["SERVICE_STEADY_STATE"];
-
 /// An event that the forwarding rule of an account could not hand to the central bus yet.
 #[derive(Debug)]
 pub(crate) struct Reforward {
@@ -39,8 +36,8 @@ pub(super) struct Hop {
     pattern: Pattern,
     /// Changes of tasks that the rule could let pass, by status and whether the task is on Spot.
     passing: BTreeSet<(Status, bool)>,
-    /// Service actions that it could let pass.
-    actions: BTreeSet<&'static str>,
+    /// Whether it could let a steady state pass.
+    steady_state_passes: bool,
     /// Accounts whose rule or role is not as onboarding made it.
     broken: BTreeMap<AccountId, Forwarding>,
     central: AccountId,
@@ -59,7 +56,7 @@ impl Hop {
         let known: BTreeSet<AccountId> = spec.accounts.iter().chain(&spec.synthetic_from).cloned().collect();
         Self {
             passing: passing(&pattern),
-            actions: actions(&pattern),
+            steady_state_passes: steady_state_passes(&pattern),
             pattern,
             broken: BTreeMap::new(),
             central: spec.central.clone(),
@@ -73,7 +70,7 @@ impl Hop {
     #[cfg(test)]
     pub(super) fn forward(&mut self, pattern: Pattern) {
         self.passing = passing(&pattern);
-        self.actions = actions(&pattern);
+        self.steady_state_passes = steady_state_passes(&pattern);
         self.pattern = pattern;
     }
 
@@ -81,8 +78,8 @@ impl Hop {
         self.passing.contains(&(status, *provider == CapacityProvider::FargateSpot))
     }
 
-    pub(super) fn hears_of_service_action(&self, name: &'static str) -> bool {
-        self.actions.contains(name)
+    pub(super) fn hears_of_steady_states(&self) -> bool {
+        self.steady_state_passes
     }
 
     /// Whether the policy of the central bus lets `account` put events; its own account needs no leave.
@@ -112,12 +109,9 @@ fn passing(pattern: &Pattern) -> BTreeSet<(Status, bool)> {
     kinds.filter(could_pass).collect()
 }
 
-fn actions(pattern: &Pattern) -> BTreeSet<&'static str> {
-    let could_pass = |name: &&'static str| {
-        let detail = json!({ "eventName": name });
-        pattern.could_match(&json!({ "source": ECS_SOURCE, "detail-type": SERVICE_ACTION, "detail": detail }))
-    };
-    SERVICE_ACTIONS.into_iter().filter(could_pass).collect()
+fn steady_state_passes(pattern: &Pattern) -> bool {
+    let detail = json!({ "eventName": "SERVICE_STEADY_STATE" });
+    pattern.could_match(&json!({ "source": ECS_SOURCE, "detail-type": SERVICE_ACTION, "detail": detail }))
 }
 
 impl World {

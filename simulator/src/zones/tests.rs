@@ -158,6 +158,18 @@ fn a_task_lost_in_the_middle_of_a_move_is_made_up_for_by_the_extra_one() {
 }
 
 #[test]
+fn rebalancing_gives_up_where_every_task_that_could_go_is_protected() {
+    let mut bench = uneven();
+    let id = bench.service().id.clone();
+    bench.world.owner_protects(&id, 6, mins(120));
+    set_zone(&mut bench, 2, false, Loss::Keep);
+    bench.run(mins(60));
+    assert_eq!((spread(&bench), bench.running()), ([3, 3, 0], 6));
+    let rebalancing: Vec<&str> = actions(&bench).into_iter().filter(|name| name.contains("REBALANCING")).collect();
+    assert_eq!(rebalancing, ["SERVICE_REBALANCING_STARTED", "SERVICE_REBALANCING_STOPPED"]);
+}
+
+#[test]
 fn rebalancing_needs_to_be_on_and_a_maximum_above_100_percent() {
     for (on, maximum) in [(false, 200), (true, 100)] {
         let mut bench = Bench::of(6, &spot(), |spec| {
