@@ -89,12 +89,7 @@ pub(crate) fn record(data: &[u8]) {
             let mut seen = seen_on(strategy.clone(), running);
             seen.created_at = record.service_created_at.unwrap_or(CREATED);
             let event = signal.map(|signal| about(&record.service, signal, NOW));
-            step_is_sound(
-                &record.service,
-                Some(&record),
-                &Look::Found(Box::new(seen)),
-                &ctx(event.as_ref(), &policy, NOW),
-            );
+            step_is_sound(&record.service, Some(&record), &Look::found(seen), &ctx(event.as_ref(), &policy, NOW));
         }
     }
 }
@@ -108,7 +103,7 @@ pub(crate) fn step(data: &[u8]) {
     let look = match script.below(16) {
         0 => Look::Missing,
         1 => Look::Blocked(held_reason(script)),
-        _ => Look::Found(Box::new(any_seen(script, &original))),
+        _ => Look::found(any_seen(script, &original)),
     };
     let policy = any_policy(script);
     let event = script.chance(4).then(|| {

@@ -101,7 +101,7 @@ pub(super) fn some_record(service: &ServiceId, n: usize) -> Option<Record> {
 }
 
 pub(super) fn some_look(n: usize) -> Look {
-    let found = |strategy, running| Look::Found(Box::new(seen_on(Some(strategy), running)));
+    let found = |strategy, running| Look::found(seen_on(Some(strategy), running));
     match n {
         0 => found(usual(), 4),
         1 => found(usual(), 1),

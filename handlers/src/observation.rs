@@ -1,5 +1,6 @@
 //! What `DescribeServices` says of one service, reduced to what a decision needs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::held::HeldReason;
@@ -13,7 +14,7 @@ pub const OPT_OUT: (&str, &str) = ("spot-recovery", "off");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// The service is there.
-    Found(Box<Observation>),
+    Found(Arc<Observation>),
     /// No such service or cluster: HTTP 200 with `failures: MISSING` (aws-facts.md §1.5).
     Missing,
     /// We may not look; a person is needed.
@@ -91,6 +92,13 @@ pub struct Message {
     pub at: Timestamp,
     /// Its text (aws-facts.md §2.6).
     pub text: String,
+}
+
+impl Look {
+    /// The service as `seen`.
+    pub fn found(seen: Observation) -> Self {
+        Self::Found(Arc::new(seen))
+    }
 }
 
 impl Observation {

@@ -3,6 +3,7 @@
 //! Futures need not be `Send`: a Lambda instance and the simulator both run on one thread.
 #![allow(async_fn_in_trait, reason = "the traits are for generics inside this product, never for trait objects")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -36,19 +37,19 @@ pub trait Ecs {
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError>;
 }
 
-/// Table `ecs_cp_restore_state`.
+/// Table `ecs_cp_restore_state`. Records are shared, not copied, on their way through a step.
 pub trait StateStore {
     /// The record of a service, read consistently.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError>;
+    async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError>;
 
     /// Writes `record` as it is, on condition that the stored version is `replaces`, 0 meaning absent.
     ///
     /// # Errors
     /// [`StoreError`]; a failed condition is no error but [`Put::Conflict`].
-    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError>;
+    async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError>;
 
     /// Deletes `record` on condition that the stored version is its own.
     ///
@@ -127,14 +128,14 @@ pub enum Put {
     Written,
     /// The stored version is another; this is what is stored, which comes with the refusal at no extra call
     /// (aws-facts.md §7).
-    Conflict(Option<Box<Record>>),
+    Conflict(Option<Arc<Record>>),
 }
 
 /// One page of due records.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The records; an empty page may have a next one (aws-facts.md §7).
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     /// Where the next page begins, if there is one.
     pub next: Option<PageToken>,
 }

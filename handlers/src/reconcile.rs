@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 #[cfg(feature = "planted")]
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -164,7 +165,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
         let now = self.ports.now();
         let mut left = self.policy.sweep_limit as usize;
-        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Record>>> = BTreeMap::new();
+        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Arc<Record>>>> = BTreeMap::new();
         for shard in 0..DUE_SHARDS {
             let mut after = None;
             while left > 0 {
@@ -187,7 +188,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         }))
     }
 
-    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Record>>) -> SweepReport {
+    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Arc<Record>>>) -> SweepReport {
         let mut report = SweepReport::default();
         for (cluster, records) in clusters {
             for batch in records.chunks(DESCRIBE_LIMIT) {
@@ -199,7 +200,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// Returns how many of the batch failed.
-    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Record]) -> usize {
+    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
         let names: Vec<ServiceName> = batch.iter().map(|r| r.service.service.clone()).collect();
         let looks = match self.ports.describe_services(cluster, &names).await {
             Ok(looks) if looks.len() == batch.len() => looks,
@@ -224,11 +225,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// A due record: where a restore is due, the market is asked first.
-    async fn settle_due(&self, record: &Record, look: Look) -> Result<Reason, ReconcileError> {
+    async fn settle_due(&self, record: &Arc<Record>, look: Look) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
         let market = if restore_due { Some(self.market(&service.account, &service.region).await?) } else { None };
-        self.settle(service, Trigger::Sweep, Some(record.clone()), look, market.as_ref()).await
+        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), look, market.as_ref()).await
     }
 
     /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that.
@@ -236,7 +237,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
-        record: Option<Record>,
+        record: Option<Arc<Record>>,
         look: Look,
         market: Option<&Market>,
     ) -> Result<Reason, ReconcileError> {
@@ -253,7 +254,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
-        mut record: Option<Record>,
+        mut record: Option<Arc<Record>>,
         mut look: Look,
         market: Option<&Market>,
         findings: &mut Vec<Finding>,
@@ -264,12 +265,12 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &owner, market };
             #[cfg(feature = "planted")]
             let decide = &*self.planted;
-            match decide(service, record.as_ref(), &look, &ctx) {
+            match decide(service, record.as_deref(), &look, &ctx) {
                 Decision::Leave(reason) => {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
                     return Ok(reason);
                 }
-                Decision::Write(next, reason) => match self.write(record.as_ref(), *next, &reason, findings).await? {
+                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, findings).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
                         record = stored;
@@ -277,18 +278,18 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_ref(), *next, &reason, findings).await? {
+                    record = match self.write(record.as_deref(), *next, &reason, findings).await? {
                         Write::Done(claimed) => Some(claimed),
                         Write::Lost(stored) => stored,
                     };
                     look = self.look(service).await?;
                 }
                 Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
-                    Ok(seen) => look = Look::Found(Box::new(seen)),
+                    Ok(seen) => look = Look::found(seen),
                     Err(UpdateError::Gone(_)) => look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
                         let (next, reason) = decide::refused(*claimed, reason, &ctx);
-                        self.write(record.as_ref(), next, &reason, findings).await?;
+                        self.write(record.as_deref(), next, &reason, findings).await?;
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
@@ -309,7 +310,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Forget(reason) => {
-                    let Some(subject) = record.as_ref() else { return Ok(reason) };
+                    let Some(subject) = record.as_deref() else { return Ok(reason) };
                     let subject = &Record { reason: reason.to_string(), ..subject.clone() };
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
@@ -318,7 +319,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                             return Ok(reason);
                         }
                         Put::Conflict(stored) => {
-                            record = stored.map(|r| *r);
+                            record = stored;
                             look = self.look(service).await?;
                         }
                     }
@@ -364,7 +365,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         tracing::warn!(%service, ?finding, "market not told, others kept writing it");
     }
 
-    async fn read(&self, service: &ServiceId) -> Result<Option<Record>, ReconcileError> {
+    async fn read(&self, service: &ServiceId) -> Result<Option<Arc<Record>>, ReconcileError> {
         self.ports.get(service).await.map_err(|error| store_error(service, error))
     }
 
@@ -401,12 +402,12 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     /// Writes `next` in place of the version it was decided from.
     async fn put(&self, next: Record) -> Result<Write, ReconcileError> {
         let replaces = next.version;
-        let written = next.written(self.ports.now());
+        let written = Arc::new(next.written(self.ports.now()));
         match self.ports.put(&written, replaces).await.map_err(|error| store_error(&written.service, error))? {
             Put::Written => Ok(Write::Done(written)),
             // The reply to our own write was lost and the retry met it: what is stored is what we wrote.
-            Put::Conflict(Some(stored)) if *stored == written => Ok(Write::Done(written)),
-            Put::Conflict(stored) => Ok(Write::Lost(stored.map(|r| *r))),
+            Put::Conflict(Some(stored)) if stored == written => Ok(Write::Done(written)),
+            Put::Conflict(stored) => Ok(Write::Lost(stored)),
         }
     }
 
@@ -440,8 +441,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
 }
 
 enum Write {
-    Done(Record),
-    Lost(Option<Record>),
+    Done(Arc<Record>),
+    Lost(Option<Arc<Record>>),
 }
 
 fn store_error(service: &ServiceId, error: StoreError) -> ReconcileError {

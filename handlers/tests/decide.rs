@@ -334,7 +334,7 @@ fn a_market_closed_until_a_time_is_open_at_that_time() {
     let decide_at = |closed_until| {
         let market = Market { closed_until, ..Market::new(service().account, service().region) };
         let ctx = Context { market: Some(&market), ..ctx(Trigger::Sweep, &policy, NOW) };
-        decide(&service(), Some(&due), &Look::Found(Box::new(full_on(fallback()))), &ctx)
+        decide(&service(), Some(&due), &Look::found(full_on(fallback())), &ctx)
     };
     assert_eq!(claimed(decide_at(NOW)).1, Reason::RestoreDue);
     let (record, reason) = written(decide_at(NOW + secs(1)));
@@ -570,7 +570,7 @@ fn an_owner_change_is_no_failed_restore_of_the_next_outage() {
     let (adopted, _) = written(on_sweep(&on_demand(NOW), &full_on(somebody_elses()), NOW));
     let later = Record { version: 4, ..adopted };
     let failure = event(Signal::SpotPlacementFailure, NOW + hours(1));
-    let look = Look::Found(Box::new(short_on(somebody_elses())));
+    let look = Look::found(short_on(somebody_elses()));
     let policy = Policy::default();
     let decision = decide(&service(), Some(&later), &look, &ctx(Trigger::Event(&failure), &policy, NOW + hours(1)));
     assert_eq!(claimed(decision).0.failed_restores, 0);

@@ -140,7 +140,7 @@ fn any_case() -> BoxedStrategy<Case> {
         .prop_flat_map(|(record, other, event, policy, now)| {
             let original = record.as_ref().and_then(|r| r.original.clone()).unwrap_or(other);
             let look = prop_oneof![
-                18 => any_seen(original).prop_map(|seen| Look::Found(Box::new(seen))),
+                18 => any_seen(original).prop_map(|seen| Look::found(seen)),
                 1 => Just(Look::Missing),
                 1 => any_held_reason().prop_map(Look::Blocked),
             ];
@@ -278,7 +278,7 @@ impl World {
     fn settle(&mut self, event: Option<&Event>) -> Reason {
         for _ in 0..8 {
             let trigger = event.map_or(Trigger::Sweep, Trigger::Event);
-            let look = Look::Found(Box::new(self.seen.clone()));
+            let look = Look::found(self.seen.clone());
             match decide(&service(), self.record.as_ref(), &look, &ctx(trigger, &self.policy, self.now)) {
                 Decision::Leave(reason) => return reason,
                 Decision::Write(next, reason) => {

@@ -101,7 +101,7 @@ fn a_record_tells_what_became_of_its_restore() {
 fn decide_in(market: &Market, record: &Record) -> Decision {
     let policy = Policy::default();
     let ctx = Context { trigger: Trigger::Sweep, policy: &policy, now: NOW, owner: ME, market: Some(market) };
-    decide(&service(), Some(record), &Look::Found(Box::new(full_on(fallback()))), &ctx)
+    decide(&service(), Some(record), &Look::found(full_on(fallback())), &ctx)
 }
 
 #[test]

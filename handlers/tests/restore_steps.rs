@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 fn sweep(record: &Record, seen: Observation, policy: &Policy) -> Decision {
     let ctx = Context { trigger: Trigger::Sweep, policy, now: NOW, owner: ME, market: None };
-    decide(&service(), Some(record), &Look::Found(Box::new(seen)), &ctx)
+    decide(&service(), Some(record), &Look::found(seen), &ctx)
 }
 
 fn claimed(decision: Decision) -> Record {
@@ -75,7 +75,7 @@ fn an_opted_out_service_is_neither_watched_nor_touched_whatever_its_phase() {
     }
     let policy = Policy::default();
     let ctx = Context { trigger: Trigger::Sweep, policy: &policy, now: NOW, owner: ME, market: None };
-    let look = Look::Found(Box::new(out(short_on(original()))));
+    let look = Look::found(out(short_on(original())));
     assert_eq!(decide(&service(), None, &look, &ctx), Decision::Leave(Reason::OptedOut));
 }
 

@@ -1,13 +1,17 @@
 //! ECS as callers see it: services, tasks, deployments, and what the API accepts. What the scheduler makes of it is in
 //! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::observation::{Controller, Observation};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 use handlers::timestamp::Timestamp;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::agenda::Action;
 use crate::deployment::{Deployment, ServiceDeployment};
@@ -30,8 +34,9 @@ pub(crate) struct TaskKey(pub(crate) u64);
 
 #[derive(Debug)]
 pub(crate) struct Ecs {
+    /// In the order of creation, each at its [`ServiceKey`].
     pub(crate) services: Vec<Service>,
-    pub(crate) by_id: BTreeMap<ServiceId, ServiceKey>,
+    by_id: IndexMap<ServiceId, ServiceKey, FxBuildHasher>,
     pub(crate) markets: BTreeMap<AccountId, Markets>,
 }
 
@@ -69,7 +74,7 @@ pub(crate) struct Service {
     /// (aws-facts.md §1.6).
     pub(crate) last_completed: Option<(Strategy, bool)>,
     /// What the service looked like before its last update, for reads that are stale.
-    pub(crate) before_update: Option<(Timestamp, Box<Observation>)>,
+    pub(crate) before_update: Option<(Timestamp, Arc<Observation>)>,
     /// Providers associated with the service's cluster.
     pub(crate) associated: Vec<CapacityProvider>,
     /// The primary first; the others are being replaced.
@@ -94,6 +99,8 @@ pub(crate) struct Service {
     pub(crate) launched: (Timestamp, u32),
     /// Size of a task in CPU units, 1024 to a vCPU.
     pub(crate) cpu: u32,
+    /// What `DescribeServices` shows, made when somebody looks and kept until something changes.
+    shown: OnceCell<Arc<Observation>>,
 }
 
 /// Failed placements on one provider since the last success.
@@ -143,12 +150,28 @@ pub fn fargate_alone() -> Strategy {
 }
 
 impl Ecs {
+    pub(crate) fn new(markets: BTreeMap<AccountId, Markets>) -> Self {
+        Self { services: Vec::new(), by_id: IndexMap::default(), markets }
+    }
+
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {
         &self.services[key.0]
     }
 
     pub(crate) fn service_mut(&mut self, key: ServiceKey) -> &mut Service {
-        &mut self.services[key.0]
+        let service = &mut self.services[key.0];
+        service.shown.take();
+        service
+    }
+
+    fn create(&mut self, service: Service) -> ServiceKey {
+        let key = ServiceKey(self.services.len());
+        if let Some(markets) = self.markets.get_mut(&service.id.account) {
+            markets.services.push(key);
+        }
+        self.by_id.insert(service.id.clone(), key);
+        self.services.push(service);
+        key
     }
 
     pub(crate) fn find(&self, id: &ServiceId) -> Option<ServiceKey> {
@@ -157,6 +180,11 @@ impl Ecs {
 }
 
 impl Service {
+    /// What `DescribeServices` shows now.
+    pub(crate) fn shown(&self) -> Arc<Observation> {
+        Arc::clone(self.shown.get_or_init(|| Arc::new(observe(self))))
+    }
+
     pub(crate) fn primary(&self) -> &Deployment {
         &self.deployments[0]
     }
@@ -170,10 +198,9 @@ impl Service {
 impl World {
     /// Creates a service at its desired count, as if it had been running for a while.
     pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
-        let key = ServiceKey(self.ecs.services.len());
         let launch_type = spec.launch_type;
         let deployment = Deployment { completed: true, launch_type, ..self.new_deployment(&spec.strategy) };
-        self.ecs.services.push(Service {
+        let key = self.ecs.create(Service {
             id: spec.id.clone(),
             created_at: self.now,
             desired: spec.desired,
@@ -210,9 +237,9 @@ impl World {
             throttled_told_at: None,
             launched: (self.now, 0),
             cpu: spec.cpu,
+            shown: OnceCell::new(),
         });
         self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
-        self.ecs.by_id.insert(spec.id.clone(), key);
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
         self.start_settled_tasks(key);
     }
@@ -292,7 +319,7 @@ impl World {
             Change::LaunchType => Some(fargate_alone()),
         };
         if update.force_new_deployment {
-            let before = Box::new(observe(self.ecs.service(key)));
+            let before = self.ecs.service(key).shown();
             self.ecs.service_mut(key).before_update = Some((self.now, before));
         }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.

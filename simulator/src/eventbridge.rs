@@ -145,9 +145,9 @@ impl World {
         );
         if source == SYNTHETIC_SOURCE {
             let now = self.now;
-            for (id, key) in &self.ecs.by_id {
-                if resources.contains(&id.arn()) {
-                    self.ledgers[key.0].loss(now);
+            for (service, ledger) in self.ecs.services.iter().zip(&mut self.ledgers) {
+                if resources.contains(&service.id.arn()) {
+                    ledger.loss(now);
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Lambda: the handlers, which are the production ones, and how an invocation may end. What turns messages and the
 //! schedule into invocations is in `mapping.rs`.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use handlers::event::Trust;
 use handlers::handler::{Message, handle_interruptions, handle_placement_failures, handle_restores};
 use handlers::reconcile::Reconciler;
@@ -82,20 +83,26 @@ type Ports = SimPorts;
 type Ports = crate::planted::Planted;
 
 /// Runs `work` until it is done, its time is over, or it is killed, by one of its calls or at a time of its own.
-async fn until_the_end<T>(ports: &Ports, timeout: Duration, fate: &Fate, work: impl Future<Output = T>) -> End<T> {
+async fn until_the_end<T>(
+    sim: &Sim,
+    ports: &Ports,
+    timeout: Duration,
+    fate: &Fate,
+    work: impl Future<Output = T>,
+) -> End<T> {
     if fate.fails_to_start {
         return End::NotStarted;
     }
-    let (limit, over) = match fate.killed_at {
-        Some(at) if at < timeout => (at, End::Killed),
-        _ => (timeout, End::TimedOut),
-    };
-    // Biased towards the end: polled first, so that the order does not depend on chance.
-    match select(pin!(ports.killed()), pin!(tokio::time::timeout(limit, work))).await {
-        Either::Left(_) => End::Killed,
-        Either::Right((Ok(done), _)) => End::Finished(done),
-        Either::Right((Err(_), _)) => over,
-    }
+    let killed = fate.killed_at.is_some_and(|at| at < timeout);
+    let limit = fate.killed_at.map_or(timeout, |at| at.min(timeout));
+    let mut work = pin!(work);
+    let mut time_is_up = pin!(sim.sleep(limit));
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(End::Finished(done)),
+        Poll::Pending if ports.is_dead() => Poll::Ready(End::Killed),
+        Poll::Pending => time_is_up.as_mut().poll(cx).map(|()| if killed { End::Killed } else { End::TimedOut }),
+    })
+    .await
 }
 
 /// Runs one invocation with the production handler, within its timeout.
@@ -106,7 +113,7 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
         let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
         (world.fate_of_invocation(function), world.facts.lambda_timeout, world.spec.policy.clone(), trust)
     });
-    tokio::time::sleep(fate.start).await;
+    sim.sleep(fate.start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
     #[cfg(feature = "planted")]
     let (ports, policy, trust) = crate::planted::plant(ports, policy, trust);
@@ -115,7 +122,7 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     let reconciler = ports.plant_in(reconciler);
     let (outcome, failed) = match work {
         Work::Batch { queue, receipts, messages } => {
-            let end = until_the_end(&ports, timeout, &fate, async {
+            let end = until_the_end(&sim, &ports, timeout, &fate, async {
                 match queue {
                     PLACEMENT_FAILURE_QUEUE => handle_placement_failures(&reconciler, &trust, &messages).await,
                     _ => handle_interruptions(&reconciler, &trust, &messages).await,
@@ -126,7 +133,7 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
             end.outcome(Vec::len)
         }
         Work::Restore => {
-            let end = until_the_end(&ports, timeout, &fate, handle_restores(&reconciler)).await;
+            let end = until_the_end(&sim, &ports, timeout, &fate, handle_restores(&reconciler)).await;
             end.outcome(|swept| swept.as_ref().map_or(1, |report| report.failed))
         }
     };

@@ -19,6 +19,8 @@ pub struct Ledger {
     /// Task-milliseconds wanted and, of those, served.
     wanted_ms: u64,
     served_ms: u64,
+    /// Milliseconds in which fewer tasks served than wanted.
+    short_ms: u64,
     on_demand_ms: u64,
     spot_ms: u64,
     /// Deployments the recovery forced.
@@ -67,6 +69,7 @@ impl Ledger {
             spot: 0,
             wanted_ms: 0,
             served_ms: 0,
+            short_ms: 0,
             on_demand_ms: 0,
             spot_ms: 0,
             forced: 0,
@@ -81,6 +84,7 @@ impl Ledger {
         self.at = now;
         self.wanted_ms += ms * u64::from(self.desired);
         self.served_ms += ms * u64::from(self.serving.min(self.desired));
+        self.short_ms += if self.serving < self.desired { ms } else { 0 };
         self.on_demand_ms += ms * u64::from(self.on_demand);
         self.spot_ms += ms * u64::from(self.spot);
     }
@@ -166,6 +170,21 @@ impl Ledger {
     /// Share of the wanted tasks that served, over the whole time, 0 to 1.
     pub fn availability(&self) -> f64 {
         if self.wanted_ms == 0 { 1.0 } else { self.served_ms as f64 / self.wanted_ms as f64 }
+    }
+
+    /// Time for which tasks were wanted, summed over the tasks.
+    pub fn task_time_wanted(&self) -> Duration {
+        Duration::from_millis(self.wanted_ms)
+    }
+
+    /// Time for which wanted tasks did not serve, summed over the tasks.
+    pub fn task_time_missing(&self) -> Duration {
+        Duration::from_millis(self.wanted_ms - self.served_ms)
+    }
+
+    /// Time in which fewer tasks served than wanted.
+    pub fn time_short(&self) -> Duration {
+        Duration::from_millis(self.short_ms)
     }
 
     /// Task-hours on `FARGATE`.

@@ -14,6 +14,7 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
 mod automation;
@@ -22,6 +23,7 @@ pub mod dice;
 mod ecs;
 mod eventbridge;
 pub mod facts;
+pub mod figures;
 mod lambda;
 pub mod ledger;
 mod limits;
@@ -33,6 +35,7 @@ pub mod pattern;
 #[cfg(feature = "planted")]
 pub mod planted;
 mod ports;
+pub mod prices;
 mod run;
 mod scheduler;
 mod shape;
@@ -41,6 +44,7 @@ mod sqs;
 mod table;
 mod task;
 mod throttle;
+mod timers;
 pub mod trace;
 mod world;
 mod zones;

@@ -2,6 +2,7 @@
 //! the end of the caller itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::held::HeldReason;
@@ -10,7 +11,6 @@ use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
 
 use crate::ecs::ServiceKey;
-use crate::ports::observe;
 use crate::spec::Role;
 use crate::world::World;
 
@@ -102,13 +102,13 @@ impl World {
     }
 
     /// A service as `DescribeServices` shows it, which may be as it was before its last update.
-    pub(crate) fn read_service(&mut self, key: ServiceKey) -> Observation {
+    pub(crate) fn read_service(&mut self, key: ServiceKey) -> Arc<Observation> {
         let (now, stale_for) = (self.now, self.facts.stale_for);
         let stale = self.dice.faults.chance(self.facts.stale_read_percent);
         let service = self.ecs.service(key);
         match &service.before_update {
-            Some((at, before)) if stale && now.since(*at) < stale_for => (**before).clone(),
-            _ => observe(service),
+            Some((at, before)) if stale && now.since(*at) < stale_for => Arc::clone(before),
+            _ => service.shown(),
         }
     }
 }

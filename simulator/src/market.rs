@@ -21,6 +21,8 @@ pub(crate) struct Markets {
     pub(crate) short_zones: u8,
     /// When Spot last got more capacity.
     pub(crate) spot_back_at: Option<Timestamp>,
+    /// The account's services.
+    pub(crate) services: Vec<ServiceKey>,
 }
 
 /// Capacity and what is taken of it, in tasks; the account's own limits on top.
@@ -91,6 +93,7 @@ impl Markets {
             spot_is_silent: false,
             short_zones: 0,
             spot_back_at: None,
+            services: Vec::new(),
         }
     }
 
@@ -146,9 +149,9 @@ impl World {
         }
     }
 
-    fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
+    pub(crate) fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
         let mut tasks = Vec::new();
-        for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
+        for key in self.ecs.markets.get(account).into_iter().flat_map(|markets| &markets.services) {
             let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
             tasks.extend(spot.map(|(task, _)| (*key, *task)));
         }

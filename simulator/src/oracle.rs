@@ -11,7 +11,6 @@ use handlers::timestamp::Timestamp;
 
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
-use crate::ports::observe;
 use crate::trace::{Caller, Happening};
 use crate::world::World;
 
@@ -51,6 +50,8 @@ struct Life {
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
     forced: VecDeque<Timestamp>,
+    /// Most of them that were ever counted.
+    most_forced: usize,
     /// The claim that the last deployment was made under: version of the record, token of the handler.
     claim: Option<(u64, String)>,
 }
@@ -103,6 +104,11 @@ impl Oracle {
 
     pub(crate) fn owners_strategy(&self, service: &ServiceId) -> Option<&Strategy> {
         self.owners.get(service)?.last().map(|(_, strategy)| strategy)
+    }
+
+    /// Most deployments of ours on one service within a day, counted as [`World::judge_pace`] does.
+    pub(crate) fn most_forced_in_a_day(&self, service: &ServiceId) -> u32 {
+        self.lives.get(service).map_or(0, |life| life.most_forced as u32)
     }
 
     /// What a handler may take for the owner's strategy now: the one in force, those replaced only just now, and after a rollback
@@ -207,7 +213,7 @@ impl World {
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let short = observe(service).is_short();
+        let short = service.shown().is_short();
         let was_short = service.tasks.values().any(|task| recently(task.running_since, UNKNOWABLE));
         let told = self.spec.policy.event_max_age + LAST_WORD;
         let synthetic = recently(self.oracle.synthetic_at, told);
@@ -232,11 +238,12 @@ impl World {
     fn judge_pace(&mut self, service: &ServiceId) {
         let now = self.now;
         let most = self.spec.policy.restores_per_day as usize * PER_RESTORE + BESIDES_RESTORES;
-        let forced = &mut self.oracle.life(service).forced;
+        let Life { forced, most_forced, .. } = self.oracle.life(service);
         forced.push_back(now);
         while forced.front().is_some_and(|at| now.since(*at) >= DAY) {
             forced.pop_front();
         }
+        *most_forced = forced.len().max(*most_forced);
         // Said once, not with every further one.
         if forced.len() == most + 1 {
             self.violation(service, format!("more than {most} deployments forced within a day"));

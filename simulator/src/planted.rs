@@ -2,6 +2,7 @@
 //! finds each. The recovery itself is the production one: a mistake alters what it is told, what it decides, or what it sends.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
@@ -222,7 +223,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
 fn seen_as(look: &Look, change: &dyn Fn(&mut Observation)) -> Look {
     let mut look = look.clone();
     if let Look::Found(seen) = &mut look {
-        change(seen);
+        change(Arc::make_mut(seen));
     }
     look
 }
@@ -253,9 +254,9 @@ impl Planted {
         reconciler.planting(decide)
     }
 
-    /// Resolves when the invocation is killed.
-    pub(crate) async fn killed(&self) {
-        self.ports.killed().await;
+    /// Whether the invocation was killed by one of its calls.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.ports.is_dead()
     }
 }
 
@@ -296,13 +297,13 @@ impl Planted {
 }
 
 impl StateStore for Planted {
-    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
+    async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
         let found = self.ports.get(&self.key(id)).await?;
-        Ok(found.map(|record| Record { service: id.clone(), ..record }))
+        Ok(found.map(|record| Arc::new(Record { service: id.clone(), ..(*record).clone() })))
     }
 
-    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
-        let record = Record { service: self.key(&record.service), ..record.clone() };
+    async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
+        let record = Arc::new(Record { service: self.key(&record.service), ..(**record).clone() });
         match self.ports.put(&record, replaces).await? {
             Put::Conflict(Some(stored)) if self.bug == Some(Bug::WritesUnconditionally) => {
                 self.ports.put(&record, stored.version).await

@@ -1,8 +1,9 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::held::HeldReason;
@@ -17,9 +18,8 @@ use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use serde_json::Value;
-use tokio::sync::Notify;
 
-use crate::ecs::{ApiError, Service, UpdateService};
+use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::limits::Bucket;
 use crate::run::Sim;
 use crate::trace::Caller;
@@ -29,9 +29,10 @@ use crate::world::World;
 #[derive(Debug)]
 pub(crate) struct SimPorts {
     pub(crate) sim: Rc<Sim>,
-    killed: Notify,
+    /// Whether one of the calls was the last.
+    dead: Cell<bool>,
     /// How often each service was looked at.
-    looks: RefCell<BTreeMap<ServiceId, u32>>,
+    looks: RefCell<BTreeMap<ServiceKey, u32>>,
 }
 
 /// A call whose reply is lost: it may have taken effect, the caller cannot know.
@@ -39,38 +40,38 @@ struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
-        Self { sim, killed: Notify::new(), looks: RefCell::default() }
+        Self { sim, dead: Cell::new(false), looks: RefCell::default() }
     }
 
-    /// Resolves when the invocation is killed.
-    pub(crate) async fn killed(&self) {
-        self.killed.notified().await;
+    /// Whether the invocation was killed by one of its calls.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.get()
     }
 
     async fn call<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, LostReply> {
         let fate = self.sim.with(World::fate_of_call);
-        tokio::time::sleep(fate.there).await;
+        self.sim.sleep(fate.there).await;
         if fate.kill == Some(false) {
             self.die().await;
         }
         let result = self.sim.with(work);
-        tokio::time::sleep(fate.back).await;
+        self.sim.sleep(fate.back).await;
         if fate.kill == Some(true) {
             self.die().await;
         }
         if fate.reply_lost { Err(LostReply) } else { Ok(result) }
     }
 
-    fn count_look(&self, service: &ServiceId) -> u32 {
+    fn count_look(&self, service: ServiceKey) -> u32 {
         let mut looks = self.looks.borrow_mut();
-        let count = looks.entry(service.clone()).or_default();
+        let count = looks.entry(service).or_default();
         *count += 1;
         *count
     }
 
-    /// The invocation ends here; whoever waits for it is told.
+    /// The invocation ends here; whoever runs it sees so at once.
     async fn die(&self) {
-        self.killed.notify_one();
+        self.dead.set(true);
         std::future::pending::<()>().await;
     }
 }
@@ -93,11 +94,9 @@ impl Ecs for SimPorts {
                     cluster: cluster.name.clone(),
                     service: service.clone(),
                 };
-                world.most_looks = world.most_looks.max(self.count_look(&id));
-                match world.ecs.find(&id) {
-                    Some(key) => Look::Found(Box::new(world.read_service(key))),
-                    None => Look::Missing,
-                }
+                let Some(key) = world.ecs.find(&id) else { return Look::Missing };
+                world.most_looks = world.most_looks.max(self.count_look(key));
+                Look::Found(world.read_service(key))
             };
             Ok(services.iter().map(&mut look).collect())
         });
@@ -124,7 +123,7 @@ impl SimPorts {
             world.judge_update(service, &update);
             world.update_service(Caller::Recovery, service, &update).map_err(update_error)?;
             match world.ecs.find(service) {
-                Some(key) => Ok(observe(world.ecs.service(key))),
+                Some(key) => Ok((*world.ecs.service(key).shown()).clone()),
                 None => Err(UpdateError::Gone("Service not found.".into())),
             }
         });
@@ -189,19 +188,16 @@ impl SimPorts {
     }
 }
 
-fn to_put(result: Result<(), Option<Rc<Record>>>) -> Put {
-    match result {
-        Ok(()) => Put::Written,
-        Err(stored) => Put::Conflict(stored.map(|stored| Box::new((*stored).clone()))),
-    }
+fn to_put(result: Result<(), Option<Arc<Record>>>) -> Put {
+    result.map_or_else(Put::Conflict, |()| Put::Written)
 }
 
 impl StateStore for SimPorts {
-    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
-        self.store(|world| world.table.get(id).map(|record| (**record).clone())).await
+    async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
+        self.store(|world| world.table.get(id).cloned()).await
     }
 
-    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
+    async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
         self.store(|world| to_put(world.put_record(record, replaces))).await
     }
 
@@ -220,13 +216,13 @@ impl StateStore for SimPorts {
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         self.store(|world| {
             let after = after.and_then(|token| {
-                let (at, id) = token.0.split_once(' ')?;
-                Some((at.parse().ok()?, id.to_owned()))
+                let (at, slot) = token.0.split_once(' ')?;
+                Some((Timestamp::from_millis(at.parse().ok()?), slot.parse().ok()?))
             });
             let records = world.table.due(shard, now, after, world.facts.page_size);
             let last = records.last().filter(|_| records.len() == world.facts.page_size);
-            let next = last.map(|r| PageToken(format!("{} {}", r.next_check_at.as_millis(), r.service.record_id())));
-            Page { records: records.iter().map(|record| (**record).clone()).collect(), next }
+            let next = last.map(|((at, slot), _)| PageToken(format!("{} {slot}", at.as_millis())));
+            Page { records: records.into_iter().map(|(_, record)| record).collect(), next }
         })
         .await
     }
@@ -237,9 +233,8 @@ impl AuditLog for SimPorts {
         self.call(|world| world.audit(transition)).await.map_err(|LostReply| AuditError(NO_REPLY.into()))
     }
 
-    fn measure(&self, line: &Value) {
-        self.sim.with(|world| world.metrics.push(line.clone()));
-    }
+    /// A log line; nothing here reads logs.
+    fn measure(&self, _: &Value) {}
 }
 
 impl Clock for SimPorts {
@@ -248,6 +243,6 @@ impl Clock for SimPorts {
     }
 
     async fn sleep(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+        self.sim.sleep(time).await;
     }
 }

@@ -1,35 +1,33 @@
-//! Runs a world under the virtual clock: tokio's paused time on one thread, in which the handlers' own async code waits
-//! unchanged.
+//! Runs a world under the virtual clock: one thread, on which the handlers' own async code waits unchanged. The clock goes on
+//! to the next happening as soon as every invocation waits.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_executor::LocalPool;
+use futures_util::task::LocalSpawnExt;
 use handlers::reconcile::Transition;
 use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
-use tokio::runtime::Runtime;
-use tokio::sync::Notify;
-use tokio::task::LocalSet;
-use tokio::time::{Instant, timeout_at};
+use handlers::timestamp::Timestamp;
 
-use crate::agenda::GENESIS;
+use crate::agenda::{GENESIS, elapsed};
 use crate::facts::Facts;
 use crate::lambda;
 use crate::ledger::Ledger;
 use crate::pattern::PatternError;
 use crate::spec::{WorldEvent, WorldSpec};
+use crate::timers::{Sleep, Timers};
 use crate::trace::Entry;
 use crate::world::World;
 
-/// The world and its clock, shared by the driver and the invocations.
+/// The world and its clock, shared by the invocations.
 #[derive(Debug)]
 pub(crate) struct Sim {
     world: RefCell<World>,
-    start: Instant,
-    /// Somebody planned something earlier than what the driver waits for.
-    earlier: Notify,
+    timers: Timers,
 }
 
 /// A world after its run.
@@ -55,6 +53,8 @@ pub struct Outcome {
     pub most_looks: u32,
     /// Calls that ECS throttled.
     pub throttled: u64,
+    /// `UpdateService` bucket per account: burst and refill per second.
+    pub update_bucket: (u32, u32),
 }
 
 /// One service after the run.
@@ -70,44 +70,41 @@ pub struct ServiceOutcome {
     pub owner_unknowable: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,
+    /// Size of a task in CPU units.
+    pub cpu: u32,
     /// Tasks wanted.
     pub desired: u32,
     /// Tasks running.
     pub running: u32,
     /// Its books.
     pub ledger: Ledger,
+    /// Most deployments that the recovery forced on it within 24 hours without an act of its owner.
+    pub most_forced_in_a_day: u32,
     /// Its record, if there is one.
     pub record: Option<Record>,
 }
 
 impl Sim {
-    fn start_to_now(&self) -> Duration {
-        self.world.borrow().now.since(GENESIS)
-    }
-
     /// The world, as of now.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.world.borrow_mut();
-        // Outside of the runtime there is no virtual clock, and no time passes.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            world.now = GENESIS + self.start.elapsed();
-        }
-        let waited_for = world.agenda.next_at();
-        let result = work(&mut world);
-        if world.agenda.next_at() < waited_for || waited_for.is_none() {
-            self.earlier.notify_one();
-        }
-        result
+        work(&mut self.world.borrow_mut())
+    }
+
+    pub(crate) fn sleep(&self, time: Duration) -> Sleep {
+        self.timers.sleep(time)
+    }
+
+    /// The next moment at which anything happens.
+    fn next_at(&self) -> Option<Timestamp> {
+        let planned = self.with(|world| world.agenda.next_at());
+        planned.into_iter().chain(self.timers.next_at()).min()
     }
 }
 
 /// A world that is run piece by piece, with things done to it in between.
-///
-/// Do not use it from within a tokio runtime: the world has a clock of its own.
 #[derive(Debug)]
 pub struct Simulation {
-    runtime: Runtime,
-    invocations: LocalSet,
+    invocations: LocalPool,
     sim: Rc<Sim>,
 }
 
@@ -116,25 +113,36 @@ impl Simulation {
     ///
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
-    ///
-    /// # Panics
-    /// When called from within a tokio runtime.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime without I/O needs nothing from the system");
         let world = RefCell::new(World::new(spec, facts)?);
-        let start = runtime.block_on(async { Instant::now() });
-        let sim = Rc::new(Sim { world, start, earlier: Notify::new() });
-        Ok(Self { runtime, invocations: LocalSet::new(), sim })
+        let sim = Rc::new(Sim { world, timers: Timers::new(GENESIS) });
+        Ok(Self { invocations: LocalPool::new(), sim })
     }
 
-    /// Lets `time` pass.
+    /// Lets `time` pass. What is due at its very end comes after whatever is done to the world then.
     pub fn advance(&mut self, time: Duration) {
-        let end = self.elapsed() + time;
-        self.invocations.block_on(&self.runtime, drive(Rc::clone(&self.sim), end));
+        let end = GENESIS + self.elapsed() + time;
+        loop {
+            self.invocations.run_until_stalled();
+            let Some(next) = self.sim.next_at().filter(|at| *at < end) else { break };
+            self.go_on_to(next);
+        }
+        self.sim.with(|world| world.now = end);
+        self.sim.timers.advance(end);
+    }
+
+    /// Does what is due at `now`: the world's own first, then whoever waits for this moment.
+    fn go_on_to(&mut self, now: Timestamp) {
+        let starting = self.sim.with(|world| {
+            world.now = now;
+            world.advance();
+            std::mem::take(&mut world.starting)
+        });
+        self.sim.timers.advance(now);
+        for invocation in starting {
+            let run = lambda::run(Rc::clone(&self.sim), invocation);
+            self.invocations.spawner().spawn_local(run).expect("the pool lives as long as the simulation");
+        }
     }
 
     /// Makes something happen now.
@@ -144,7 +152,7 @@ impl Simulation {
 
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
-        self.sim.start_to_now()
+        elapsed(self.sim.with(|world| world.now))
     }
 
     /// Invariants the oracle has found broken so far.
@@ -159,11 +167,10 @@ impl Simulation {
 
     /// The world's end.
     pub fn finish(self) -> Outcome {
-        let Self { runtime, invocations, sim } = self;
+        let Self { invocations, sim } = self;
         sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
         // Invocations still under way end here; what they would have done lies after the end.
         drop(invocations);
-        drop(runtime);
         outcome(Rc::into_inner(sim).expect("only invocations shared it").world.into_inner())
     }
 }
@@ -172,35 +179,10 @@ impl Simulation {
 ///
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
-///
-/// # Panics
-/// When called from within a tokio runtime: the world needs a clock of its own.
 pub fn run(spec: WorldSpec, facts: Facts, duration: Duration) -> Result<Outcome, PatternError> {
     let mut simulation = Simulation::new(spec, facts)?;
     simulation.advance(duration);
     Ok(simulation.finish())
-}
-
-async fn drive(sim: Rc<Sim>, end: Duration) {
-    let end = sim.start + end;
-    loop {
-        let next = sim.with(|world| world.agenda.next_at()).map_or(end, |at| sim.start + at.since(GENESIS));
-        if timeout_at(next.min(end), sim.earlier.notified()).await.is_ok() {
-            continue;
-        }
-        // What is due at the very end comes after whatever is done to the world then.
-        if next >= end {
-            break;
-        }
-        let starting = sim.with(|world| {
-            world.advance();
-            std::mem::take(&mut world.starting)
-        });
-        for invocation in starting {
-            tokio::task::spawn_local(lambda::run(Rc::clone(&sim), invocation));
-        }
-    }
-    sim.with(|_| ());
 }
 
 fn outcome(world: World) -> Outcome {
@@ -210,7 +192,9 @@ fn outcome(world: World) -> Outcome {
         original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
         record: world.table.get(&service.id).map(|record| (**record).clone()),
         owner_unknowable: world.oracle.unknowable.contains(&service.id),
+        most_forced_in_a_day: world.oracle.most_forced_in_a_day(&service.id),
         active: service.active,
+        cpu: service.cpu,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
         live: service.strategy,
@@ -228,5 +212,6 @@ fn outcome(world: World) -> Outcome {
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,
+        update_bucket: world.facts.update_bucket,
     }
 }

@@ -4,27 +4,37 @@
 //! nothing is lost on the way through an item is checked at every write of a debug build.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use handlers::market::Market;
-use handlers::record::{Record, due_shard};
+use handlers::record::{DUE_SHARDS, Record, due_shard};
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::timestamp::Timestamp;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
-/// A position in the due index: time and record id.
-pub(crate) type Position = (u64, String);
+/// A position in a partition of the due index: time, and the service's slot.
+pub(crate) type Position = (Timestamp, usize);
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    records: BTreeMap<ServiceId, Rc<Record>>,
+    /// A service that ever had a record keeps its slot.
+    slots: IndexMap<ServiceId, Slot, FxBuildHasher>,
     markets: BTreeMap<(AccountId, Region), Market>,
     index: Index,
+}
+
+#[derive(Debug)]
+struct Slot {
+    shard: usize,
+    record: Option<Arc<Record>>,
 }
 
 /// The sparse index over `due_shard` and `next_check_at`. It may lag behind the table (aws-facts.md §7).
 #[derive(Debug, Default)]
 struct Index {
-    due: BTreeMap<(u32, Position), Rc<Record>>,
+    due: [BTreeMap<Position, Arc<Record>>; DUE_SHARDS as usize],
     /// Changes not shown yet, with the time from which they are.
     under_way: VecDeque<(Timestamp, Change)>,
 }
@@ -32,54 +42,75 @@ struct Index {
 /// One record in the place of another.
 #[derive(Debug)]
 struct Change {
-    before: Option<Rc<Record>>,
-    after: Option<Rc<Record>>,
+    shard: usize,
+    slot: usize,
+    before: Option<Arc<Record>>,
+    after: Option<Arc<Record>>,
 }
 
 impl Table {
-    pub(crate) fn get(&self, id: &ServiceId) -> Option<&Rc<Record>> {
-        self.records.get(id)
+    pub(crate) fn get(&self, id: &ServiceId) -> Option<&Arc<Record>> {
+        self.slots.get(id)?.record.as_ref()
     }
 
     /// Writes `record` if the stored version is `replaces`, 0 meaning absent, and returns what it replaced; else returns what is
     /// stored (`ALL_OLD`). The index shows it from `shown_at`.
     pub(crate) fn put(
         &mut self,
-        record: &Record,
+        record: &Arc<Record>,
         replaces: u64,
         shown_at: Timestamp,
-    ) -> Result<Option<Rc<Record>>, Option<Rc<Record>>> {
-        debug_assert_eq!(Record::from_item(record.to_item()).as_ref(), Ok(record), "lost on the way through an item");
-        self.check(&record.service, replaces)?;
-        let record = Rc::new(record.clone());
-        let before = self.records.insert(record.service.clone(), Rc::clone(&record));
-        self.index.take_in(shown_at, Change { before: before.clone(), after: Some(record) });
-        Ok(before)
+    ) -> Result<Option<Arc<Record>>, Option<Arc<Record>>> {
+        debug_assert_eq!(
+            Record::from_item(record.to_item()).as_ref(),
+            Ok(&**record),
+            "lost on the way through an item"
+        );
+        self.replace(&record.service, replaces, Some(Arc::clone(record)), shown_at)
     }
 
     /// Deletes `record` if it is what is stored.
-    pub(crate) fn delete(&mut self, record: &Record, shown_at: Timestamp) -> Result<(), Option<Rc<Record>>> {
-        self.check(&record.service, record.version)?;
-        let before = self.records.remove(&record.service);
-        self.index.take_in(shown_at, Change { before, after: None });
-        Ok(())
+    pub(crate) fn delete(&mut self, record: &Record, shown_at: Timestamp) -> Result<(), Option<Arc<Record>>> {
+        self.replace(&record.service, record.version, None, shown_at).map(|_| ())
     }
 
-    fn check(&self, id: &ServiceId, version: u64) -> Result<(), Option<Rc<Record>>> {
-        let stored = self.records.get(id);
-        if stored.map_or(0, |record| record.version) == version { Ok(()) } else { Err(stored.cloned()) }
+    /// Puts `after` in the place of the record of this version.
+    fn replace(
+        &mut self,
+        id: &ServiceId,
+        version: u64,
+        after: Option<Arc<Record>>,
+        shown_at: Timestamp,
+    ) -> Result<Option<Arc<Record>>, Option<Arc<Record>>> {
+        let (slot, found) = match self.slots.get_index_of(id) {
+            Some(slot) => (slot, &mut self.slots[slot]),
+            None => {
+                let shard = due_shard(&id.record_id()) as usize;
+                let entry = self.slots.entry(id.clone()).insert_entry(Slot { shard, record: None });
+                (entry.index(), entry.into_mut())
+            }
+        };
+        if found.record.as_ref().map_or(0, |stored| stored.version) != version {
+            return Err(found.record.clone());
+        }
+        let before = std::mem::replace(&mut found.record, after.clone());
+        self.index.take_in(shown_at, Change { shard: found.shard, slot, before: before.clone(), after });
+        Ok(before)
     }
 
     /// Up to `most` records of a shard due at `now`, after the position `after`, as the index shows them.
-    pub(crate) fn due(&mut self, shard: u32, now: Timestamp, after: Option<Position>, most: usize) -> Vec<Rc<Record>> {
+    pub(crate) fn due(
+        &mut self,
+        shard: u32,
+        now: Timestamp,
+        after: Option<Position>,
+        most: usize,
+    ) -> Vec<(Position, Arc<Record>)> {
         self.index.catch_up(now);
-        let from = (shard, after.unwrap_or_default());
-        let upto = (shard, (now.as_millis() + 1, String::new()));
-        if from >= upto {
-            return Vec::new();
-        }
-        let range = self.index.due.range(from.clone()..upto).filter(|(key, _)| **key != from);
-        range.take(most).map(|(_, record)| Rc::clone(record)).collect()
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let Some(partition) = self.index.due.get(shard as usize) else { return Vec::new() };
+        let range = partition.range((from, Bound::Unbounded)).take_while(|((at, _), _)| *at <= now);
+        range.take(most).map(|(position, record)| (*position, Arc::clone(record))).collect()
     }
 
     pub(crate) fn market(&self, account: &AccountId, region: &Region) -> Option<&Market> {
@@ -108,21 +139,15 @@ impl Index {
 
     fn catch_up(&mut self, now: Timestamp) {
         while self.under_way.front().is_some_and(|(shown_at, _)| *shown_at <= now) {
-            let Some((_, Change { before, after })) = self.under_way.pop_front() else { return };
+            let Some((_, Change { shard, slot, before, after })) = self.under_way.pop_front() else { return };
             if let Some(before) = before {
-                self.due.remove(&key(&before));
+                self.due[shard].remove(&(before.next_check_at, slot));
             }
             if let Some(after) = after {
-                self.due.insert(key(&after), after);
+                self.due[shard].insert((after.next_check_at, slot), after);
             }
         }
     }
-}
-
-/// A record's place in the index.
-fn key(record: &Record) -> (u32, Position) {
-    let id = record.service.record_id();
-    (due_shard(&id), (record.next_check_at.as_millis(), id))
 }
 
 #[cfg(test)]
@@ -144,8 +169,8 @@ mod tests {
         Timestamp::from_millis(START + seconds * 1000)
     }
 
-    fn record(name: &str, version: u64, due: u64) -> Record {
-        Record { version, next_check_at: at(due), ..Record::new(id(name), at(0)) }
+    fn record(name: &str, version: u64, due: u64) -> Arc<Record> {
+        Arc::new(Record { version, next_check_at: at(due), ..Record::new(id(name), at(0)) })
     }
 
     /// Records with the second they are due at, all of version 1.
@@ -160,7 +185,8 @@ mod tests {
     /// Names of what is due, over all shards, in the order of the shards' own.
     fn due(table: &mut Table, now: u64) -> Vec<String> {
         let shards = 0..handlers::record::DUE_SHARDS;
-        let mut due: Vec<_> = shards.flat_map(|shard| table.due(shard, at(now), None, 99)).collect();
+        let mut due: Vec<_> =
+            shards.flat_map(|shard| table.due(shard, at(now), None, 99)).map(|(_, record)| record).collect();
         due.sort_by_key(|record| (record.next_check_at, record.service.clone()));
         due.iter().map(|record| record.service.service.to_string()).collect()
     }
@@ -177,11 +203,11 @@ mod tests {
         let (first, second) = (record("a", 1, 10), record("a", 2, 20));
         assert_eq!(table.put(&second, 1, at(0)), Err(None), "nothing is stored yet");
         assert_eq!(table.put(&first, 0, at(0)), Ok(None));
-        let stored = Rc::new(first);
+        let stored = first;
         assert_eq!(table.put(&second, 0, at(0)), Err(Some(stored.clone())), "the refusal shows what is stored");
         assert_eq!(table.get(&id("a")), Some(&stored), "and changes nothing");
         assert_eq!(table.put(&second, 1, at(0)), Ok(Some(stored)));
-        assert_eq!(table.get(&id("a")), Some(&Rc::new(second)));
+        assert_eq!(table.get(&id("a")), Some(&second));
     }
 
     #[test]
@@ -200,7 +226,7 @@ mod tests {
     fn of_two_writers_with_the_same_version_one_wins() {
         let mut table = table_of(&[("a", 10)]);
         assert!(table.put(&record("a", 2, 20), 1, at(0)).is_ok());
-        assert_eq!(table.put(&record("a", 2, 30), 1, at(0)), Err(Some(Rc::new(record("a", 2, 20)))));
+        assert_eq!(table.put(&record("a", 2, 30), 1, at(0)), Err(Some(record("a", 2, 20))));
     }
 
     #[test]
@@ -220,7 +246,7 @@ mod tests {
         let [a, b, c, d] = [0, 1, 2, 3].map(|n| names[n].as_str());
         let mut table = table_of(&[(c, 10), (a, 30), (b, 20), (d, 31)]);
         let mut due = |now| -> Vec<String> {
-            table.due(0, at(now), None, 9).iter().map(|record| record.service.service.to_string()).collect()
+            table.due(0, at(now), None, 9).iter().map(|(_, record)| record.service.service.to_string()).collect()
         };
         assert_eq!(due(30), [c, b, a]);
         assert_eq!(due(29), [c, b]);
@@ -232,7 +258,7 @@ mod tests {
         let mut table = table_of(&[("a", 10), ("b", 10), ("c", 10), ("d", 10)]);
         for shard in 0..handlers::record::DUE_SHARDS {
             let due = table.due(shard, at(99), None, 9);
-            assert!(due.iter().all(|record| due_shard(&record.service.record_id()) == shard));
+            assert!(due.iter().all(|(_, record)| due_shard(&record.service.record_id()) == shard));
         }
         assert_eq!(due(&mut table, 99), ["a", "b", "c", "d"]);
     }
@@ -251,7 +277,10 @@ mod tests {
         assert_eq!(due(&mut table, 10), ["a"]);
         table.put(&record("a", 2, 50), 1, at(13)).expect("the version is right");
         let shown = |table: &mut Table, now| {
-            (0..handlers::record::DUE_SHARDS).flat_map(|shard| table.due(shard, at(now), None, 9)).next()
+            (0..handlers::record::DUE_SHARDS)
+                .flat_map(|shard| table.due(shard, at(now), None, 9))
+                .next()
+                .map(|(_, record)| record)
         };
         assert_eq!(shown(&mut table, 12).expect("still shown").version, 1);
         assert_eq!(table.get(&id("a")).expect("stored").version, 2, "a read of the table itself is consistent");
@@ -270,9 +299,9 @@ mod tests {
             let (mut seen, mut after) = (Vec::new(), None);
             for _ in 0..9 {
                 let page = table.due(0, at(20), after, most);
-                seen.extend(page.iter().map(|record| record.service.service.to_string()));
+                seen.extend(page.iter().map(|(_, record)| record.service.service.to_string()));
                 let Some(last) = page.last().filter(|_| page.len() == most) else { break };
-                after = Some((last.next_check_at.as_millis(), last.service.record_id()));
+                after = Some(last.0);
             }
             seen.sort();
             let mut expected = names[..4].to_vec();
@@ -285,10 +314,9 @@ mod tests {
     fn a_page_after_a_record_that_moved_meanwhile_goes_on_from_where_it_was() {
         let names = namesakes(2);
         let mut table = table_of(&[(&names[0], 10), (&names[1], 20)]);
-        let after = |second, id: &str| Some((at(second).as_millis(), id.to_owned()));
-        let page = table.due(0, at(30), after(15, "b"), 9);
+        let page = table.due(0, at(30), Some((at(15), 9)), 9);
         assert_eq!(page.len(), 1, "the position need not exist any more");
-        assert_eq!(page[0].service.service.to_string(), names[1]);
-        assert!(table.due(0, at(30), after(40, "b"), 9).is_empty(), "nor lie within what is due");
+        assert_eq!(page[0].1.service.service.to_string(), names[1]);
+        assert!(table.due(0, at(30), Some((at(40), 9)), 9).is_empty(), "nor lie within what is due");
     }
 }

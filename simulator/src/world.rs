@@ -1,7 +1,7 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use handlers::decide::Reason;
@@ -10,7 +10,6 @@ use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
-use serde_json::Value;
 
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
 use crate::dice::Dice;
@@ -64,8 +63,6 @@ pub(crate) struct World {
     pub(crate) starting: Vec<Invocation>,
     pub(crate) table: Table,
     pub(crate) audits: Vec<Transition>,
-    /// Lines in the embedded metric format.
-    pub(crate) metrics: Vec<Value>,
     /// Calls made by handlers so far.
     pub(crate) calls: u64,
     /// Most often that one invocation has looked at one service.
@@ -97,7 +94,7 @@ impl World {
                 owners: Dice::new(seed, 7),
             },
             agenda: Agenda::default(),
-            ecs: Ecs { services: Vec::new(), by_id: Default::default(), markets },
+            ecs: Ecs::new(markets),
             shapes: BTreeMap::new(),
             bus: EventBridge::new(&spec)?,
             queues: QUEUES.map(|_| Queue::default()),
@@ -106,7 +103,6 @@ impl World {
             starting: Vec::new(),
             table: Table::default(),
             audits: Vec::new(),
-            metrics: Vec::new(),
             calls: 0,
             most_looks: 0,
             throttled: 0,
@@ -229,7 +225,7 @@ impl World {
     }
 
     /// A conditional write of a record, seen by the oracle and the books.
-    pub(crate) fn put_record(&mut self, written: &Record, replaces: u64) -> Result<(), Option<Rc<Record>>> {
+    pub(crate) fn put_record(&mut self, written: &Arc<Record>, replaces: u64) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
         let before = self.table.put(written, replaces, shown_at)?;
         self.judge_record(written);
@@ -240,7 +236,7 @@ impl World {
     }
 
     /// A conditional delete of a record.
-    pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Rc<Record>>> {
+    pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
         self.table.delete(record, shown_at)?;
         self.note_phase(&record.service, Some(record.phase), None, &record.reason);

@@ -111,10 +111,9 @@ impl World {
                 Loss::Silent => Reclaim::Silently,
                 Loss::Keep => continue,
             };
-            for (_, key) in self.ecs.by_id.iter().filter(|(id, _)| id.account == *account) {
-                let here = |t: &Task| t.is_wanted() && t.on_spot() && t.zone == zone;
-                for (task, _) in self.ecs.service(*key).tasks.iter().filter(|(_, t)| here(t)) {
-                    self.agenda.plan(now + self.dice.market.within(spread), Action::Reclaim(*key, *task, how));
+            for (key, task) in self.spot_tasks(account) {
+                if self.ecs.service(key).tasks.get(&task).is_some_and(|t| t.zone == zone) {
+                    self.agenda.plan(now + self.dice.market.within(spread), Action::Reclaim(key, task, how));
                 }
             }
         }

@@ -16,7 +16,7 @@ pub(crate) fn ctx<'a>(trigger: Trigger<'a>, policy: &'a Policy, now: Timestamp) 
 }
 
 pub(crate) fn on_sweep_with(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
-    decide(&service(), Some(record), &Look::Found(Box::new(seen.clone())), &ctx(Trigger::Sweep, policy, now))
+    decide(&service(), Some(record), &Look::found(seen.clone()), &ctx(Trigger::Sweep, policy, now))
 }
 
 pub(crate) fn on_sweep(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
@@ -24,7 +24,7 @@ pub(crate) fn on_sweep(record: &Record, seen: &Observation, now: Timestamp) -> D
 }
 
 pub(crate) fn on_event_with(policy: &Policy, record: Option<&Record>, seen: &Observation, event: &Event) -> Decision {
-    decide(&service(), record, &Look::Found(Box::new(seen.clone())), &ctx(Trigger::Event(event), policy, NOW))
+    decide(&service(), record, &Look::found(seen.clone()), &ctx(Trigger::Event(event), policy, NOW))
 }
 
 pub(crate) fn on_event(record: Option<&Record>, seen: &Observation, signal: Signal) -> Decision {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
@@ -132,7 +133,7 @@ impl Fake {
             cluster: cluster.name.clone(),
             service: service.clone(),
         };
-        self.services.borrow().get(&id).map_or(Look::Missing, |seen| Look::Found(Box::new(seen.clone())))
+        self.services.borrow().get(&id).map_or(Look::Missing, |seen| Look::found(seen.clone()))
     }
 
     /// The conditional write itself.
@@ -150,7 +151,7 @@ impl Fake {
         }
         let stored = records.get(&id).cloned();
         if stored.as_ref().map_or(0, |r| r.version) != replaces {
-            return Ok(Put::Conflict(stored.map(Box::new)));
+            return Ok(Put::Conflict(stored.map(Arc::new)));
         }
         match next.clone() {
             Some(next) => records.insert(id, next),
@@ -158,7 +159,7 @@ impl Fake {
         };
         match fault {
             Fault::UnclearButDone => Err(StoreError::Unclear("timed out".into())),
-            Fault::LostReply => Ok(Put::Conflict(next.map(Box::new))),
+            Fault::LostReply => Ok(Put::Conflict(next.map(Arc::new))),
             _ => Ok(Put::Written),
         }
     }
@@ -220,17 +221,17 @@ impl Ecs for Fake {
 }
 
 impl StateStore for Fake {
-    async fn get(&self, id: &ServiceId) -> Result<Option<Record>, StoreError> {
+    async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
         let answer = match self.call("get", "").await {
-            Fault::None => Ok(self.record(id)),
+            Fault::None => Ok(self.record(id).map(Arc::new)),
             _ => Err(StoreError::Unclear("timed out".into())),
         };
         self.reply(answer).await
     }
 
-    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
+    async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
         let fault = self.call("put", record.phase.to_string()).await;
-        let answer = self.store(&record.service, replaces, Some(record.clone()), &fault);
+        let answer = self.store(&record.service, replaces, Some((**record).clone()), &fault);
         self.reply(answer).await
     }
 
@@ -279,7 +280,7 @@ impl StateStore for Fake {
         let start: usize = start.parse().unwrap();
         let end = start + self.page_size;
         let next = (end < due.len()).then(|| PageToken(end.to_string()));
-        let records = due.into_iter().skip(start).take(self.page_size).collect();
+        let records = due.into_iter().skip(start).take(self.page_size).map(Arc::new).collect();
         Ok(Page { records, next })
     }
 }

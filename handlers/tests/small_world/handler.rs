@@ -299,7 +299,7 @@ impl Replay<'_> {
 }
 
 fn conflict(stored: Option<&Arc<Item>>) -> Put {
-    Put::Conflict(stored.map(|item| Box::new(item.record.clone())))
+    Put::Conflict(stored.map(|item| Arc::new(item.record.clone())))
 }
 
 fn strayed(call: &str, answer: &Answer) -> ! {
@@ -311,7 +311,7 @@ impl Ecs for Replay<'_> {
         Ok(vec![match self.answer(|| Call::Describe).await {
             Answer::Missing => Look::Missing,
             Answer::Blocked => Look::Blocked(HeldReason::RoleMissing),
-            Answer::Found(ecs) => Look::Found(Box::new(self.model.observation(ecs))),
+            Answer::Found(ecs) => Look::found(self.model.observation(ecs)),
             other => strayed("DescribeServices", other),
         }])
     }
@@ -329,18 +329,18 @@ impl Ecs for Replay<'_> {
 }
 
 impl StateStore for Replay<'_> {
-    async fn get(&self, _: &ServiceId) -> Result<Option<Record>, StoreError> {
-        Ok(self.read().await)
+    async fn get(&self, _: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
+        Ok(self.read().await.map(Arc::new))
     }
 
-    async fn put(&self, record: &Record, replaces: u64) -> Result<Put, StoreError> {
-        let call = || Call::Put { item: Item::new(record.clone()), replaces, reason: record.reason.clone() };
+    async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
+        let call = || Call::Put { item: Item::new((**record).clone()), replaces, reason: record.reason.clone() };
         Ok(match self.answer(call).await {
-            Answer::Written(item) | Answer::Same(item) if item.record != *record => {
+            Answer::Written(item) | Answer::Same(item) if item.record != **record => {
                 panic!("a replay writes what was written before, not {record:?} for {:?}", item.record)
             }
             Answer::Written(_) => Put::Written,
-            Answer::Same(_) => Put::Conflict(Some(Box::new(record.clone()))),
+            Answer::Same(_) => Put::Conflict(Some(Arc::clone(record))),
             Answer::Conflict(item) => conflict(item.as_ref()),
             other => strayed("put", other),
         })
@@ -379,7 +379,7 @@ impl StateStore for Replay<'_> {
         if shard > 0 {
             return Ok(Page::default());
         }
-        Ok(Page { records: self.read().await.into_iter().collect(), next: None })
+        Ok(Page { records: self.read().await.into_iter().map(Arc::new).collect(), next: None })
     }
 }
 
