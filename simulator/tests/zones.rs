@@ -117,3 +117,11 @@ fn a_restore_holds_in_the_zones_that_have_capacity_though_rebalancing_fails_duri
     assert_eq!((episodes.len(), episodes[0].failed_restores), (1, 0));
     assert_eq!(happened(&outcome, updated), 2, "there and back");
 }
+
+#[test]
+fn services_with_one_task_are_not_all_in_the_same_zone() {
+    let mut spec = spec(&[3, 3, 3], [(10, zone(0, true, Loss::Interrupt))]);
+    spec.services.iter_mut().for_each(|service| service.desired = 1);
+    let outcome = run(spec, Facts::default(), mins(11)).expect("the product's patterns are valid");
+    assert_eq!(happened(&outcome, |h| matches!(h, Happening::Interrupted { .. })), 1);
+}

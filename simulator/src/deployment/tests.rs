@@ -131,7 +131,23 @@ fn a_replaced_deployment_stays_listed_for_a_while_after_its_tasks_are_gone() {
     });
     let completed = bench.times(|h| matches!(h, Happening::DeploymentCompleted { .. }));
     assert!(completed[0].since(begun) < listed, "longer than the deployment took");
-    assert_eq!(bench.counts(), (3, 0), "it gets no task back");
+    assert_eq!(bench.counts(), (3, 0));
+}
+
+#[test]
+fn a_replaced_deployment_that_is_only_still_listed_gets_no_task_back() {
+    let mut bench = Bench::new(3, &spot());
+    bench.set_spot(NONE, Loss::Interrupt);
+    bench.run(mins(5));
+    bench.switch(&on_demand());
+    while !bench.is_completed() {
+        bench.run(Duration::from_secs(1));
+    }
+    assert_eq!(bench.service().deployments.len(), 2);
+    bench.set_on_demand(NONE);
+    bench.set_spot(Capacity::Unlimited, Loss::Keep);
+    bench.scale(5);
+    bench.run_watched(mins(10), |b| assert_eq!(b.counts(), (3, 0)));
 }
 
 #[test]
