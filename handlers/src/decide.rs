@@ -100,8 +100,8 @@ pub fn refused(claimed: Record, reason: HeldReason, ctx: &Context) -> (Record, R
     (on_hold(claimed, reason.clone(), ctx), Reason::Held(reason))
 }
 
-/// What the record becomes when the update of a claimed transition was throttled and so did not happen: the lease is given
-/// back, the retried message need not wait for it.
+/// What the record becomes when the update of a claimed transition certainly did not happen, because it was throttled or never
+/// sent: the lease is given back.
 pub fn postponed(mut claimed: Record, ctx: &Context) -> Record {
     claimed.lease = None;
     claimed.next_check_at = ctx.now + ctx.policy.active_interval;

@@ -110,6 +110,8 @@ pub struct Reconciler<'a, P> {
     settled: Cell<u32>,
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
+    /// Markets of the cell's region as this invocation last read or wrote them: what they say is advice, and a minute old at most.
+    markets: RefCell<BTreeMap<AccountId, Market>>,
     /// What decides in the place of [`decide()`].
     #[cfg(feature = "planted")]
     planted: Decide,
@@ -129,6 +131,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             owner: owner.into(),
             settled: Cell::new(0),
             updates: RefCell::default(),
+            markets: RefCell::default(),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
         }
@@ -153,6 +156,10 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     pub async fn on_event(&self, event: &Event) -> Result<Reason, ReconcileError> {
         // The record first: a claim then proves that nobody of ours acted since before the look.
         let record = self.read(&event.service).await?;
+        // Whoever has claimed it looks at it: a crowd of events about one loss must not use up the account's reads.
+        if record.as_ref().is_some_and(|record| record.is_leased(self.ports.now())) {
+            return Ok(Reason::Leased);
+        }
         let look = self.look(&event.service).await?;
         self.settle(&event.service, Trigger::Event(event), record, look, None).await
     }
@@ -228,7 +235,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     async fn settle_due(&self, record: &Arc<Record>, look: Look) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.market(&service.account, &service.region).await?) } else { None };
+        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
         self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), look, market.as_ref()).await
     }
 
@@ -278,11 +285,20 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_deref(), *next, &reason, findings).await? {
+                    let claimed = self.write(record.as_deref(), *next, &reason, findings).await?;
+                    look = match self.look(service).await {
+                        Ok(look) => look,
+                        Err(error) => {
+                            if let Write::Done(claimed) = claimed {
+                                self.give_back(&claimed, &ctx).await?;
+                            }
+                            return Err(error);
+                        }
+                    };
+                    record = match claimed {
                         Write::Done(claimed) => Some(claimed),
                         Write::Lost(stored) => stored,
                     };
-                    look = self.look(service).await?;
                 }
                 Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
                     Ok(seen) => look = Look::found(seen),
@@ -293,7 +309,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
-                        self.put(decide::postponed(*claimed, &ctx)).await?;
+                        self.give_back(&claimed, &ctx).await?;
                         return Err(ReconcileError::Update { service: service.clone(), error });
                     }
                     // It may have happened, or may yet: read back, never send it again. If it does not show, the lease
@@ -329,6 +345,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         Err(ReconcileError::Unsettled(service.clone()))
     }
 
+    /// Nothing was done under this claim: the message that comes back need not wait for its lease to run out.
+    async fn give_back(&self, claimed: &Record, ctx: &Context<'_>) -> Result<(), ReconcileError> {
+        self.put(decide::postponed(claimed.clone(), ctx)).await.map(|_| ())
+    }
+
     /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
     async fn update(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let so_far = {
@@ -341,6 +362,16 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             self.ports.sleep(self.policy.update_pause).await;
         }
         self.ports.update_strategy(service, strategy).await
+    }
+
+    /// The market, read once.
+    async fn known_market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
+        if let Some(market) = self.markets.borrow().get(account) {
+            return Ok(market.clone());
+        }
+        let market = self.market(account, region).await?;
+        self.markets.borrow_mut().insert(account.clone(), market.clone());
+        Ok(market)
     }
 
     async fn market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
@@ -357,7 +388,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                 Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
             };
             match self.ports.put_market(&market).await {
-                Ok(true) => return,
+                Ok(true) => {
+                    let written = Market { version: market.version + 1, ..market };
+                    self.markets.borrow_mut().insert(service.account.clone(), written);
+                    return;
+                }
                 Ok(false) => {}
                 Err(error) => return tracing::warn!(%service, ?finding, %error, "market not told"),
             }

@@ -194,9 +194,14 @@ impl Record {
         }
     }
 
+    /// Whether anybody holds a lease that still runs.
+    pub fn is_leased(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|l| now < l.until)
+    }
+
     /// Whether someone other than `owner` holds a lease that still runs.
     pub fn leased_by_other(&self, owner: &str, now: Timestamp) -> bool {
-        self.lease.as_ref().is_some_and(|l| l.owner != owner && now < l.until)
+        self.is_leased(now) && !self.leased_by(owner, now)
     }
 
     /// Whether `owner` holds a lease that still runs.

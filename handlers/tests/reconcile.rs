@@ -105,6 +105,21 @@ fn a_restore_reads_claims_looks_again_acts_once_and_confirms() {
 }
 
 #[test]
+fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_told_it() {
+    let account = service().account;
+    let mut fake = Fake::new();
+    for n in 0..5 {
+        let id = service_named(account.as_str(), "shop", &format!("due-{n}"));
+        let seen = full_on(fallback());
+        fake = fake.with_service(id.clone(), seen).with_record(Record { service: id, ..on_demand(NOW) });
+    }
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 0 });
+    // Each restore here runs in full at once, so each admits more. It is told as it begins and as it holds, and each time read anew.
+    let restored = fake.updates.borrow().len();
+    assert_eq!((restored, fake.calls_of("market")), (5, 1 + 2 * restored));
+}
+
+#[test]
 fn every_transition_is_announced_with_what_people_ask_for() {
     let fake = short();
     on_failure(&fake, ME).unwrap();
@@ -271,11 +286,22 @@ fn without_a_record_or_a_look_nothing_is_done_and_the_message_comes_back() {
         let fake = short().with_faults("describe", [fault.clone()]);
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!(fake.record(&service()), Some(watching()));
-        // The look after the claim: the claim stands, nothing was changed.
+        // The look after the claim: nothing was changed, and nobody has to wait for the lease of a claim that did nothing.
         let fake = short().with_faults("describe", [Fault::None, fault.clone()]);
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!((phase(&fake), fake.calls_of("update")), (Phase::FailingOver, 0));
+        assert_eq!(on_failure(&fake, "the retry"), Ok(Reason::FallbackLive), "{fault:?}");
+        assert_eq!(fake.updates.borrow().len(), 1);
     }
+}
+
+#[test]
+fn an_event_about_a_claimed_service_costs_one_read_of_the_table() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    on_failure(&fake, ME).unwrap_err();
+    let before = (fake.calls_of("get"), fake.calls_of("describe"));
+    assert_eq!(on_failure(&fake, "a duplicate"), Ok(Reason::Leased));
+    assert_eq!((fake.calls_of("get"), fake.calls_of("describe")), (before.0 + 1, before.1));
 }
 
 #[test]

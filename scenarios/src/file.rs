@@ -8,6 +8,7 @@ mod event;
 mod event_path;
 mod expect;
 mod faults;
+mod fleet;
 mod market;
 mod policy;
 mod quotas;
@@ -32,9 +33,10 @@ use toml::de::DeTable;
 use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
 use cursor::{Result as Step, Table, Value};
+use fleet::Fleet;
 pub use write::write;
 
-/// Largest file that is read, 1 MiB: ten thousand services.
+/// Largest file that is read, 1 MiB: some thousand services, each written out; a `[[fleet]]` of any size takes a few lines.
 pub const MAX_BYTES: usize = 1 << 20;
 /// Most accounts of a scenario.
 const MAX_ACCOUNTS: usize = 1000;
@@ -57,6 +59,7 @@ const KEYS: &[&str] = &[
     "faults",
     "quotas",
     "service",
+    "fleet",
     "at",
     "expect",
 ];
@@ -130,11 +133,23 @@ pub fn load(path: &Path) -> Result<Scenario, Problem> {
     parse(&name, &read(&name, path)?)
 }
 
+/// Reads the scenario at `path` with its fleets scaled to about `services` generated services in all, each fleet and the number of
+/// its accounts by the same share, at least one of either. Services and accounts that the file names stay. A file without a fleet is
+/// refused.
+pub fn load_scaled(path: &Path, services: u32) -> Result<Scenario, Problem> {
+    let name = path.display().to_string();
+    parse_with(&name, &read(&name, path)?, Some(services))
+}
+
 /// Reads the scenario in `text`; `name` stands for the file in what is printed.
 pub fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
+    parse_with(name, text, None)
+}
+
+fn parse_with(name: &str, text: &str, generated: Option<u32>) -> Result<Scenario, Problem> {
     // Some editors begin a file with a byte order mark. It is not part of the first line, nor of its columns.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    scenario(text).map_err(|fault| Problem::new(name, text, fault))
+    scenario(text, generated).map_err(|fault| Problem::new(name, text, fault))
 }
 
 /// Title and first line of `about` of the file at `path`. Never fails, so that one broken file cannot hide the others: of a file
@@ -181,7 +196,7 @@ fn not_utf8(at: usize) -> Fault {
     Fault::new(at..at + 1, "the file is not UTF-8 text", "this is not a character").help("save the file as UTF-8")
 }
 
-fn scenario(text: &str) -> Step<Scenario> {
+fn scenario(text: &str, generated: Option<u32>) -> Step<Scenario> {
     if text.len() > MAX_BYTES {
         return Err(too_large());
     }
@@ -195,14 +210,19 @@ fn scenario(text: &str) -> Step<Scenario> {
     let about = root.get("about").map_or(Ok(""), Value::text)?.trim().replace("\r\n", "\n");
     let end = root.need("duration", "\"3h\"")?;
     let duration = end.duration(SECOND..=LONGEST)?;
-    let world = world(&root, end, duration)?;
-    let expectations = expect::read_all(&root, &world.services, duration)?;
+    let (world, fleets) = world(&root, end, duration, generated)?;
+    let expectations = expect::read_all(&root, &world.services, &fleets, duration)?;
     let mut facts = faults::read(root.get("faults"))?;
     quotas::read(root.get("quotas"), &mut facts)?;
     Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 
-fn world(root: &Table<'_>, end: Value<'_>, duration: Duration) -> Step<WorldSpec> {
+fn world(
+    root: &Table<'_>,
+    end: Value<'_>,
+    duration: Duration,
+    generated: Option<u32>,
+) -> Step<(WorldSpec, Vec<Fleet>)> {
     let seed = root.get("seed").map_or(Ok(1), |seed| seed.integer(0..=i64::MAX as u64))?;
     let region = name_or(root.get("region"), "eu-west-1")?;
     let central = name_or(root.get("central"), "999999999999")?;
@@ -212,25 +232,27 @@ fn world(root: &Table<'_>, end: Value<'_>, duration: Duration) -> Step<WorldSpec
 
     let list = root.get("accounts");
     let mut listed = list.map_or(Ok(Vec::new()), accounts)?;
-    let services = service::read_all(root, &region, list, &listed)?;
-    if list.is_none() {
-        let mut seen = BTreeSet::new();
-        listed = services
-            .iter()
-            .map(|service| &service.id.account)
-            .filter(|account| seen.insert(*account))
-            .cloned()
-            .collect();
-        if listed.len() > MAX_ACCOUNTS {
-            return Err(root.fault(
-                format!("the services are of {} accounts; at most {MAX_ACCOUNTS} are allowed", listed.len()),
-                "",
-            ));
-        }
+    let mut places = service::Places::new();
+    let mut services = service::read_all(root, &region, list, &listed, &mut places)?;
+    let ground = fleet::Ground { region: &region, seed, accounts: list, listed: &listed, generated };
+    let fleets = fleet::read_all(root, &ground, &mut places, &mut services)?;
+    if services.is_empty() {
+        return Err(root
+            .fault("the scenario has no service", "`[[service]]` is missing")
+            .help("add a [[service]] with account, cluster, name, desired and strategy, or a [[fleet]] of many"));
     }
-    let stage = event::Stage { accounts: &listed, services: &services, duration, end };
+    // With a list, what is not in it yet are the accounts that fleets made for themselves.
+    let mut seen: BTreeSet<AccountId> = listed.iter().cloned().collect();
+    let of_fleets = fleets.iter().flat_map(|fleet| &fleet.accounts);
+    let further = services.iter().map(|service| &service.id.account).chain(of_fleets);
+    listed.extend(further.filter(|account| seen.insert((*account).clone())).cloned());
+    if listed.len() > MAX_ACCOUNTS {
+        let message = format!("the services are of {} accounts; at most {MAX_ACCOUNTS} are allowed", listed.len());
+        return Err(root.fault(message, ""));
+    }
+    let stage = event::Stage { accounts: &listed, services: &services, fleets: &fleets, each: None, duration, end };
     let events = event::read_all(root, &stage)?;
-    Ok(WorldSpec {
+    let world = WorldSpec {
         seed,
         region,
         central,
@@ -240,7 +262,8 @@ fn world(root: &Table<'_>, end: Value<'_>, duration: Duration) -> Step<WorldSpec
         policy,
         services,
         events,
-    })
+    };
+    Ok((world, fleets))
 }
 
 fn name_or<T: FromStr<Err = NameError>>(value: Option<Value<'_>>, default: &str) -> Step<T> {
@@ -249,17 +272,26 @@ fn name_or<T: FromStr<Err = NameError>>(value: Option<Value<'_>>, default: &str)
 
 /// A list of accounts, none of them twice.
 fn accounts(list: Value<'_>) -> Step<Vec<AccountId>> {
+    accounts_by(list, |item| Ok(vec![item.name()?]))
+}
+
+/// The accounts that the items of a list mean by `meaning`, none of them twice.
+fn accounts_by<'d>(list: Value<'d>, meaning: impl Fn(Value<'d>) -> Step<Vec<AccountId>>) -> Step<Vec<AccountId>> {
     let items = list.list()?;
     if items.len() > MAX_ACCOUNTS {
         return Err(list.fault("is too long", format!("at most {MAX_ACCOUNTS} accounts are allowed")));
     }
+    let mut all = Vec::new();
     let mut seen = BTreeMap::new();
-    for item in &items {
-        if let Some(first) = seen.insert(item.name::<AccountId>()?, item) {
-            return Err(item.fault("is listed twice", "the second one").also(first.span(), "the first one"));
+    for item in items {
+        for account in meaning(item)? {
+            if let Some(first) = seen.insert(account.clone(), item) {
+                return Err(item.fault("is listed twice", "the second one").also(first.span(), "the first one"));
+            }
+            all.push(account);
         }
     }
-    items.iter().map(|item| item.name()).collect()
+    Ok(all)
 }
 
 /// The TOML parser's complaint in our words, where we have some.

@@ -8,6 +8,10 @@
 //! | what does a person read of a run? | [`timeline`], [`report`] |
 //! | what happens in worlds that nobody wrote? | [`swarm`] |
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod diagnostic;
 pub mod file;
 pub mod library;

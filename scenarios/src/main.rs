@@ -18,12 +18,16 @@ struct Arguments {
     scenario: Option<String>,
 
     /// Name the scenarios of the library with their titles
-    #[arg(long, conflicts_with_all = ["scenario", "seed", "json"])]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json"])]
     list: bool,
 
     /// Play with this seed instead of the file's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    /// Play with about N generated services in all, instead of as many as the fleets of the file have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    services: Option<u32>,
 
     /// Print the whole run as JSON
     #[arg(long)]
@@ -65,7 +69,11 @@ fn list() -> String {
 /// What to print, and whether everything holds; or what is wrong with the request.
 fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
     let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
-    let mut scenario = file::load(&path).map_err(|problem| problem.coloured())?;
+    let loaded = match arguments.services {
+        Some(services) => file::load_scaled(&path, services),
+        None => file::load(&path),
+    };
+    let mut scenario = loaded.map_err(|problem| problem.coloured())?;
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }

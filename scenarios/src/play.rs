@@ -13,7 +13,7 @@ pub struct Play {
     pub scenario: Scenario,
     /// What happened.
     pub outcome: Outcome,
-    /// Each expectation with what was found, in the file's order.
+    /// Each expectation with what was found, in the file's order; of many services those that are alike in one.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -30,6 +30,6 @@ impl Play {
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
     let outcome = run(scenario.world.clone(), scenario.facts.clone(), scenario.duration)?;
-    let verdicts = scenario.expectations.iter().map(|e| verdict::judge(e, &outcome)).collect();
+    let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
     Ok(Play { scenario, outcome, verdicts })
 }

@@ -1,5 +1,9 @@
 //! The timeline: the trace with the noise taken out, to be read as prose and reviewed as a snapshot.
 
+mod each;
+mod fleet;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,15 +12,17 @@ use handlers::service::ServiceId;
 use serde::Serialize;
 use simulator::trace::{Clock, Entry, Happening};
 
-/// Tasks taken within this time of each other are one line, and so are events that end in one DLQ for one reason.
-const TOGETHER: Duration = Duration::from_secs(30);
+use crate::verdict::FEW;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
     /// Milliseconds since the start.
     pub at_ms: u64,
-    /// `ACCOUNT/CLUSTER/SERVICE`; absent for what concerns the world.
+    /// Milliseconds since the start of the last of several happenings that are one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// `ACCOUNT/CLUSTER/SERVICE`, or `7,412 services`; absent for what concerns the world.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// What happened.
@@ -37,76 +43,21 @@ pub struct Line {
 #[serde(transparent)]
 pub struct Timeline(pub Vec<Line>);
 
-/// Spot tasks of one service that go at about the same time.
-struct Taken<'a> {
-    service: &'a ServiceId,
-    warned: bool,
-    last: Duration,
-    count: u32,
-    line: usize,
-}
-
-/// Events that end in the DLQ of a rule for the same reason at about the same time.
-struct Dead<'a> {
-    event: &'a Happening,
-    last: Duration,
-    count: u32,
-    line: usize,
-}
-
 impl Timeline {
-    /// The timeline of a trace.
+    /// The timeline of a trace: of few services line by line, of more in lines that each speak of many.
     pub fn of(trace: &[Entry]) -> Self {
-        let mut lines: Vec<Line> = Vec::new();
-        let mut taken: Vec<Taken> = Vec::new();
-        let mut dead: Vec<Dead> = Vec::new();
-        for entry in trace {
-            let warned = matches!(entry.what, Happening::Interrupted { .. });
-            if let (true, Some(service)) = (warned || matches!(entry.what, Happening::Vanished { .. }), &entry.service)
-            {
-                taken.retain(|t| entry.at.saturating_sub(t.last) <= TOGETHER);
-                match taken.iter_mut().find(|t| t.service == service && t.warned == warned) {
-                    Some(group) => {
-                        group.count += 1;
-                        group.last = entry.at;
-                        lines[group.line].what = taken_together(group);
-                    }
-                    None => {
-                        let group = Taken { service, warned, last: entry.at, count: 1, line: lines.len() };
-                        lines.push(line(entry, taken_together(&group)));
-                        taken.push(group);
-                    }
-                }
-            } else if matches!(entry.what, Happening::EventDead { .. }) {
-                dead.retain(|d| entry.at.saturating_sub(d.last) <= TOGETHER);
-                match dead.iter_mut().find(|d| *d.event == entry.what) {
-                    Some(group) => {
-                        group.count += 1;
-                        group.last = entry.at;
-                        lines[group.line].what = format!("{} times: {}", group.count, entry.what);
-                    }
-                    None => {
-                        dead.push(Dead { event: &entry.what, last: entry.at, count: 1, line: lines.len() });
-                        lines.push(line(entry, entry.what.to_string()));
-                    }
-                }
-            } else if !entry.what.is_detail() {
-                lines.push(line(entry, entry.what.to_string()));
-            }
-        }
-        Self(lines)
+        Self(if are_few(trace) { each::lines(trace) } else { fleet::lines(trace) })
     }
 }
 
-fn taken_together(group: &Taken) -> String {
-    let tasks = if group.count == 1 { "task" } else { "tasks" };
-    let verb = match (group.warned, group.count) {
-        (true, 1) => "gets the two-minute warning",
-        (true, _) => "get the two-minute warning",
-        (false, 1) => "vanishes",
-        (false, _) => "vanish",
-    };
-    format!("{} Spot {tasks} {verb}", group.count)
+/// Whether a trace is about so few services that each can be told of.
+fn are_few(trace: &[Entry]) -> bool {
+    let mut seen = BTreeSet::new();
+    // Ends early on a long trace: services appear in its first moments.
+    trace.iter().filter_map(|entry| entry.service.as_ref()).all(|service| {
+        seen.insert(service);
+        seen.len() <= FEW
+    })
 }
 
 fn line(entry: &Entry, what: String) -> Line {
@@ -115,13 +66,19 @@ fn line(entry: &Entry, what: String) -> Line {
         _ => (None, None, what, false),
     };
     let service = entry.service.as_ref().map(ServiceId::to_string);
-    Line { at_ms: entry.at.as_millis() as u64, service, what, from, to, transition }
+    Line { at_ms: entry.at.as_millis() as u64, until_ms: None, service, what, from, to, transition }
 }
 
 impl Line {
-    /// When, as `0:10:02.133`.
-    pub fn clock(&self) -> Clock {
-        Clock(Duration::from_millis(self.at_ms))
+    /// When, as `0:10:02.133`, or as `0:10:02–0:14:31` of several happenings.
+    pub fn when(&self) -> String {
+        let clock = |ms| Clock(Duration::from_millis(ms)).to_string();
+        let seconds = |ms| clock(ms - ms % 1000).trim_end_matches(".000").to_owned();
+        match self.until_ms {
+            None => clock(self.at_ms),
+            Some(until) if until / 1000 == self.at_ms / 1000 => seconds(until),
+            Some(until) => format!("{}–{}", seconds(self.at_ms), seconds(until)),
+        }
     }
 
     /// `Watching → FailingOver`, for a line that tells of a transition.
@@ -136,8 +93,11 @@ impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = |line: &Line| line.service.clone().unwrap_or_else(|| "*".into());
         let width = self.0.iter().map(|l| who(l).chars().count()).max().unwrap_or(0);
-        for line in &self.0 {
-            write!(f, "{:>11}  {:width$}  ", line.clock(), who(line))?;
+        let times: Vec<String> = self.0.iter().map(Line::when).collect();
+        let spans = self.0.iter().zip(&times).filter(|(line, _)| line.until_ms.is_some());
+        let time = spans.map(|(_, time)| time.chars().count()).max().unwrap_or(0).max(11);
+        for (line, when) in self.0.iter().zip(times) {
+            write!(f, "{when:>time$}  {:width$}  ", who(line))?;
             match line.phases() {
                 Some(phases) => writeln!(f, "{:<26}  {}", phases, line.what)?,
                 None => writeln!(f, "{}", line.what)?,

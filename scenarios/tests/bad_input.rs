@@ -105,7 +105,7 @@ fn an_unknown_key_of_the_scenario() {
     2 | replicas = 3
       | ^^^^^^^^ not a key of this table
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, fleet, at, expect
     ");
 }
 
@@ -408,15 +408,15 @@ fn two_services_of_one_name() {
 
 #[test]
 fn no_service() {
-    assert_snapshot!(refused("title = 'x'\nduration = '1h'\n"), @r#"
+    assert_snapshot!(refused("title = 'x'\nduration = '1h'\n"), @"
     error: the scenario has no service
      --> test.toml:1:1
       |
     1 | title = 'x'
       | ^ `[[service]]` is missing
       |
-      = help: add a [[service]] with account, cluster, name, desired and strategy
-    "#);
+      = help: add a [[service]] with account, cluster, name, desired and strategy, or a [[fleet]] of many
+    ");
 }
 
 #[test]
@@ -758,7 +758,7 @@ fn an_alarm_of_a_service_without_alarms() {
     25 | alarm = { service = "web/checkout" }
        |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ nothing would happen
        |
-       = help: write alarms = true in its [[service]]
+       = help: write alarms = true in its [[service]] or [[fleet]]
     "#);
 }
 
@@ -1033,6 +1033,317 @@ fn an_update_of_nothing() {
        |
     25 | update_service = { service = 'web/checkout' }
        |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ give it `strategy`, `desired` or both
+    "#);
+}
+
+// Fleets.
+
+/// What is printed for [`GOOD`] with a fleet, in which the first `from` is replaced by `to`.
+fn in_fleet(from: &str, to: &str) -> String {
+    let fleet = "[[fleet]]\nname = \"shop\"\naccounts = 2\ncluster = \"web\"\nservices = 100\ndesired = [1, 6]\n\
+                 strategy = [{ provider = \"FARGATE_SPOT\", weight = 1 }]\n";
+    file::parse("good.toml", &format!("{GOOD}{fleet}")).unwrap_or_else(|problem| panic!("{problem}"));
+    assert!(fleet.contains(from), "{from} is not in the fleet");
+    and(&fleet.replacen(from, to, 1))
+}
+
+#[test]
+fn an_unknown_key_of_a_fleet() {
+    assert_snapshot!(in_fleet("services = 100", "service = 100"), @"
+    error: unknown key `service` in [[fleet]]
+      --> test.toml:30:1
+       |
+    30 | service = 100
+       | ^^^^^^^ did you mean `services`?
+       |
+       = help: known here: name, accounts, cluster, clusters, services, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+    ");
+}
+
+#[test]
+fn a_fleet_without_a_number_of_services() {
+    assert_snapshot!(in_fleet("services = 100\n", ""), @"
+    error: [[fleet]] has no `services`
+      --> test.toml:26:1
+       |
+    26 | [[fleet]]
+       | ^^^^^^^^^ `services` is missing
+       |
+       = help: write for example: services = 10_000
+    ");
+}
+
+#[test]
+fn a_fleet_of_no_services() {
+    assert_snapshot!(in_fleet("100", "0"), @"
+    error: `services` = 0 is out of range
+      --> test.toml:30:12
+       |
+    30 | services = 0
+       |            ^ allowed is 1 to 1000000
+    ");
+}
+
+#[test]
+fn a_fleet_of_too_many_services() {
+    assert_snapshot!(in_fleet("100", "1_000_001"), @"
+    error: `services` = 1000001 is out of range
+      --> test.toml:30:12
+       |
+    30 | services = 1_000_001
+       |            ^^^^^^^^^ allowed is 1 to 1000000
+    ");
+}
+
+#[test]
+fn more_services_than_a_cluster_holds() {
+    assert_snapshot!(in_fleet("100", "10_001"), @"
+    error: `services` = 10001 puts 5001 into one cluster
+      --> test.toml:30:12
+       |
+    30 | services = 10_001
+       |            ^^^^^^ ECS allows 5000
+       |
+       = help: give the fleet more `accounts` or `clusters`
+    ");
+}
+
+#[test]
+fn a_fleet_without_accounts() {
+    assert_snapshot!(in_fleet("accounts = 2", "accounts = []"), @"
+    error: `accounts` = [...] is empty
+      --> test.toml:28:12
+       |
+    28 | accounts = []
+       |            ^^ a fleet needs at least one account
+    ");
+}
+
+#[test]
+fn a_fleet_of_too_many_accounts() {
+    assert_snapshot!(in_fleet("accounts = 2", "accounts = 1_001"), @"
+    error: `accounts` = 1001 is out of range
+      --> test.toml:28:12
+       |
+    28 | accounts = 1_001
+       |            ^^^^^ allowed is 1 to 1000
+    ");
+}
+
+#[test]
+fn a_fleet_with_an_account_twice() {
+    assert_snapshot!(in_fleet("accounts = 2", "accounts = ['111111111111', '111111111111']"), @r#"
+    error: `accounts` = "111111111111" is listed twice
+      --> test.toml:28:29
+       |
+    28 | accounts = ['111111111111', '111111111111']
+       |             --------------  ^^^^^^^^^^^^^^ the second one
+       |             |
+       |             the first one
+    "#);
+}
+
+#[test]
+fn a_fleet_in_an_account_of_nobody() {
+    assert_snapshot!(in_fleet("accounts = 2", "accounts = ['111111111111', '333333333333']"), @r#"
+    error: account 333333333333 is not known
+      --> test.toml:28:29
+       |
+     3 | accounts = ["111111111111", "222222222222"]
+       |            -------------------------------- the accounts of this scenario
+    ...
+    28 | accounts = ['111111111111', '333333333333']
+       |                             ^^^^^^^^^^^^^^ not an account of this scenario
+       |
+       = help: known are: 111111111111, 222222222222
+    "#);
+}
+
+#[test]
+fn a_fleet_in_no_cluster() {
+    assert_snapshot!(in_fleet("cluster = \"web\"", "clusters = 0\ncluster = \"web\""), @"
+    error: `clusters` = 0 is out of range
+      --> test.toml:29:12
+       |
+    29 | clusters = 0
+       |            ^ allowed is 1 to 10000
+    ");
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins() {
+    assert_snapshot!(in_fleet("[1, 6]", "[6, 1]"), @"
+    error: `desired` ends before it begins
+      --> test.toml:31:11
+       |
+    31 | desired = [6, 1]
+       |           ^^^^^^ write [1, 6]
+    ");
+}
+
+#[test]
+fn a_range_of_three() {
+    assert_snapshot!(in_fleet("[1, 6]", "[1, 2, 6]"), @"
+    error: `desired` = [...] is not a range
+      --> test.toml:31:11
+       |
+    31 | desired = [1, 2, 6]
+       |           ^^^^^^^^^ write the least and the most, as in [1, 8]
+    ");
+}
+
+#[test]
+fn a_range_that_an_auto_scaler_does_not_hold() {
+    assert_snapshot!(in_fleet("[1, 6]", "[1, 6]\nautoscaling = { min = 1, max = 4 }"), @"
+    error: `autoscaling` = {...} does not hold the desired count
+      --> test.toml:32:15
+       |
+    32 | autoscaling = { min = 1, max = 4 }
+       |               ^^^^^^^^^^^^^^^^^^^^ `desired` is 6
+    ");
+}
+
+#[test]
+fn a_fleet_with_the_name_of_an_account() {
+    assert_snapshot!(in_fleet("\"shop\"", "\"123456789012\""), @r#"
+    error: `name` = "123456789012" is an account
+      --> test.toml:27:8
+       |
+    27 | name = "123456789012"
+       |        ^^^^^^^^^^^^^^ a fleet's name has a letter in it
+    "#);
+}
+
+#[test]
+fn a_fleet_with_a_name_too_long_for_its_services() {
+    assert_snapshot!(in_fleet("shop", &"s".repeat(252)), @r#"
+    error: `name` = "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss..." is too long
+      --> test.toml:27:8
+       |
+    27 | name = "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss...
+       |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `-` and 3 digits follow, 255 in all
+    "#);
+}
+
+#[test]
+fn a_fleet_that_takes_the_name_of_a_service() {
+    assert_snapshot!(refused(&format!(
+            "{}[[fleet]]\nname = 'shop'\naccounts = ['111111111111']\ncluster = 'web'\nservices = 9\ndesired = 1\n\
+             strategy = [{{ provider = 'FARGATE_SPOT', weight = 1 }}]\n",
+            GOOD.replace("checkout", "shop-3")
+        )), @r#"
+    error: there are two services 111111111111/web/shop-3
+      --> test.toml:27:8
+       |
+     8 | name     = "shop-3"
+       |            -------- the first one
+    ...
+    27 | name = 'shop'
+       |        ^^^^^^ the second one
+    "#);
+}
+
+#[test]
+fn two_fleets_of_one_name() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[fleet]]\nname = 'shop'\naccounts = 1\ncluster = 'a'\nservices = 1\ndesired = 1\nlaunch_type = 'FARGATE'\n[[fleet]]"), @r#"
+    error: `name` = "shop" names two fleets
+      --> test.toml:34:8
+       |
+    27 | name = 'shop'
+       |        ------ the first one
+    ...
+    34 | name = "shop"
+       |        ^^^^^^ the second one
+    "#);
+}
+
+#[test]
+fn an_event_of_a_fleet_that_does_not_exist() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[at]]\ntime = '1m'\ndeploy = { fleet = 'shp' }\n[[fleet]]"), @r#"
+    error: `fleet` = "shp" is not a [[fleet]] of this scenario
+      --> test.toml:28:20
+       |
+    28 | deploy = { fleet = 'shp' }
+       |                    ^^^^^ did you mean "shop"?
+       |
+       = help: fleets here: shop
+    "#);
+}
+
+#[test]
+fn an_event_of_a_service_and_a_fleet() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[at]]\ntime = '1m'\ndeploy = { fleet = 'shop', service = 'web/checkout' }\n[[fleet]]"), @"
+    error: an action is for a service or for a fleet
+      --> test.toml:28:28
+       |
+    28 | deploy = { fleet = 'shop', service = 'web/checkout' }
+       |            -----           ^^^^^^^ take one of them out
+       |            |
+       |            the other one
+    ");
+}
+
+#[test]
+fn accounts_of_a_fleet_that_does_not_exist() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[at]]\ntime = '1m'\nspot = { capacity = 0, accounts = ['shop', 'back'] }\n[[fleet]]"), @r#"
+    error: `accounts` = "back" is not a [[fleet]] of this scenario
+      --> test.toml:28:44
+       |
+    28 | spot = { capacity = 0, accounts = ['shop', 'back'] }
+       |                                            ^^^^^^ no such fleet
+       |
+       = help: fleets here: shop
+    "#);
+}
+
+#[test]
+fn an_account_and_the_fleet_it_belongs_to() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[at]]\ntime = '1m'\nspot = { capacity = 0, accounts = ['shop', '101000000002'] }\n[[fleet]]"), @r#"
+    error: `accounts` = "101000000002" is listed twice
+      --> test.toml:28:44
+       |
+    28 | spot = { capacity = 0, accounts = ['shop', '101000000002'] }
+       |                                    ------  ^^^^^^^^^^^^^^ the second one
+       |                                    |
+       |                                    the first one
+    "#);
+}
+
+#[test]
+fn an_expectation_of_a_fleet_that_does_not_exist() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[expect.fleet]]\nfleet = 'web'\nfailovers = 1\n[[fleet]]"), @r#"
+    error: `fleet` = "web" is not a [[fleet]] of this scenario
+      --> test.toml:27:9
+       |
+    27 | fleet = 'web'
+       |         ^^^^^ no such fleet
+       |
+       = help: fleets here: shop
+    "#);
+}
+
+#[test]
+fn two_expectations_of_one_fleet() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[expect.fleet]]\nfleet = 'shop'\n[[expect.fleet]]\nfleet = 'shop'\n[[fleet]]"), @r#"
+    error: `fleet` = "shop" has two [[expect.fleet]]
+      --> test.toml:29:9
+       |
+    27 | fleet = 'shop'
+       |         ------ the first one
+    28 | [[expect.fleet]]
+    29 | fleet = 'shop'
+       |         ^^^^^^ put its keys into one table
+    "#);
+}
+
+#[test]
+fn a_fleet_that_waits_for_a_failover_it_must_not_have() {
+    assert_snapshot!(in_fleet("[[fleet]]", "[[expect.fleet]]\nfleet = 'shop'\nfailovers = 0\nrestored_within = '1h'\n[[fleet]]"), @r#"
+    error: `restored_within` = "1h" cannot be checked: `failovers` is 0 for this service
+      --> test.toml:29:19
+       |
+    29 | restored_within = '1h'
+       |                   ^^^^ there will be no failover to wait for
     "#);
 }
 
@@ -1380,7 +1691,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     1 | titel    = "A test"
       | ^^^^^ did you mean `title`?
       |
-      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, at, expect
+      = help: known here: title, about, seed, duration, region, central, accounts, synthetic_from, restore_schedule, policy, faults, quotas, service, fleet, at, expect
     "#);
 }
 

@@ -70,6 +70,21 @@ fn an_unknown_name_exits_2_and_suggests_the_nearest() {
 }
 
 #[test]
+fn a_fleet_is_scaled_by_the_command_line_and_told_in_few_lines() {
+    let output = scenario(&["fleet", "--services", "50", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let run: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(run["expectations"].as_array().map(Vec::len), Some(4));
+    assert_eq!(run["expectations"][0]["service"], "50 services");
+    assert!(run["timeline"].as_array().is_some_and(|lines| lines.len() <= 60), "{}", run["timeline"]);
+
+    let output = scenario(&["spot-outage", "--services", "50"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("the scenario has no [[fleet]] to scale"), "{}", stderr(&output));
+    assert_eq!(scenario(&["fleet", "--services", "0"]).status.code(), Some(2));
+}
+
+#[test]
 fn the_list_names_every_scenario_with_its_title() {
     let output = scenario(&["--list"]);
     assert_eq!(output.status.code(), Some(0));

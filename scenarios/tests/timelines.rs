@@ -2,13 +2,29 @@
 //!
 //! The snapshots are the product's behaviour in prose: a transition that changes shows up as a diff. `cargo insta review`
 //! accepts a new story.
+//!
+//! A fleet is played here with [`SCALED`] services instead of its thousands: all of them, in a build that is not optimised and with a
+//! dozen seeds, would take an hour. `cargo xtask scenario fleet` plays it in full.
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use scenarios::file::Scenario;
 use scenarios::report::Report;
 use scenarios::{file, library, play};
+
+/// Services of a fleet in these tests, whatever its file says. Enough for a timeline that speaks of many at once.
+const SCALED: u32 = 60;
+
+/// The scenario, and whether it is a fleet that was scaled.
+fn load(named: &library::Named) -> (Scenario, bool) {
+    let scenario = file::load(&named.path).unwrap_or_else(|problem| panic!("{problem}"));
+    if scenario.world.services.len() <= SCALED as usize {
+        return (scenario, false);
+    }
+    (file::load_scaled(&named.path, SCALED).unwrap_or_else(|problem| panic!("{problem}")), true)
+}
 
 #[test]
 fn every_scenario_holds_and_tells_its_reviewed_story() {
@@ -21,8 +37,9 @@ fn every_scenario_holds_and_tells_its_reviewed_story() {
 }
 
 fn review(named: &library::Named) {
-    let scenario = file::load(&named.path).unwrap_or_else(|problem| panic!("{problem}"));
-    let about = scenario.about.clone();
+    let (scenario, scaled) = load(named);
+    let note = if scaled { format!("\n\nPlayed with --services {SCALED}.") } else { String::new() };
+    let about = scenario.about.clone() + &note;
     let played = play::play(scenario).expect("the product's event patterns are valid");
     let story = anstream::adapter::strip_str(&Report::of(&played).text()).to_string();
     insta::with_settings!({ description => about, omit_expression => true, prepend_module_to_snapshot => false }, {
@@ -59,7 +76,7 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another() {
 fn every_scenario_holds_with_other_seeds_too() {
     for named in library::all() {
         for seed in 1..=12 {
-            let mut scenario = file::load(&named.path).expect("it is valid");
+            let (mut scenario, _) = load(&named);
             scenario.world.seed = seed;
             let played = play::play(scenario).expect("the patterns are valid");
             assert!(played.holds(), "{} with seed {seed}:\n{}", named.name, Report::of(&played).text());

@@ -37,7 +37,7 @@ pub(crate) struct Ecs {
     /// In the order of creation, each at its [`ServiceKey`].
     pub(crate) services: Vec<Service>,
     by_id: IndexMap<ServiceId, ServiceKey, FxBuildHasher>,
-    pub(crate) markets: BTreeMap<AccountId, Markets>,
+    pub(crate) markets: IndexMap<AccountId, Markets, FxBuildHasher>,
 }
 
 #[derive(Debug)]
@@ -150,7 +150,7 @@ pub fn fargate_alone() -> Strategy {
 }
 
 impl Ecs {
-    pub(crate) fn new(markets: BTreeMap<AccountId, Markets>) -> Self {
+    pub(crate) fn new(markets: IndexMap<AccountId, Markets, FxBuildHasher>) -> Self {
         Self { services: Vec::new(), by_id: IndexMap::default(), markets }
     }
 

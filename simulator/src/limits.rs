@@ -1,7 +1,6 @@
 //! What stands between a caller and ECS: token buckets per account, the role, replies that get lost, reads that are stale, and
 //! the end of the caller itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,15 @@ use handlers::held::HeldReason;
 use handlers::observation::Observation;
 use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::ecs::ServiceKey;
 use crate::spec::Role;
 use crate::world::World;
 
 /// An API action class with a bucket of its own (aws-facts.md §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bucket {
     Describe,
     Update,
@@ -28,9 +29,9 @@ struct Level {
     milli_tokens: u64,
 }
 
-/// The buckets of every account.
+/// The buckets of every account, by [`Bucket`]; one that is missing is full.
 #[derive(Debug, Default)]
-pub(crate) struct Buckets(BTreeMap<(AccountId, Bucket), Level>);
+pub(crate) struct Buckets(IndexMap<AccountId, [Option<Level>; 2], FxBuildHasher>);
 
 /// What will become of one call.
 #[derive(Debug)]
@@ -67,7 +68,12 @@ impl World {
         };
         let full = u64::from(burst) * 1000;
         let now = self.now;
-        let level = self.buckets.0.entry((account.clone(), bucket)).or_insert(Level { at: now, milli_tokens: full });
+        let buckets = &mut self.buckets.0;
+        let of_account = match buckets.get_index_of(account) {
+            Some(known) => &mut buckets[known],
+            None => buckets.entry(account.clone()).or_default(),
+        };
+        let level = of_account[bucket as usize].get_or_insert(Level { at: now, milli_tokens: full });
         let refilled = now.since(level.at).as_millis() as u64 * u64::from(refill);
         level.milli_tokens = (level.milli_tokens + refilled).min(full);
         level.at = now;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
@@ -10,7 +10,8 @@ use std::time::Instant;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  scenario NAME|PATH [--seed N] [--json]   play a scenario on the embedded simulator
+  scenario NAME|PATH [--seed N] [--services N] [--json]
+                                           play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
@@ -56,15 +57,32 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
     let mut run = cargo(&["run", "--package", "scenarios", "--bin", "scenario"]);
     run.arg("--manifest-path").arg(manifest);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
-    if target.join("debug/scenario").exists() {
+    let fleet = arguments.iter().any(has_fleet);
+    if fleet {
+        run.arg("--release");
+    }
+    if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
         run.arg("--quiet");
+    } else if fleet {
+        eprintln!("thousands of services: the player is built with optimisations, once");
     }
     exit(run.arg("--").args(arguments).status())
 }
 
+/// Whether the scenario `name`, of the library or at a path, generates services. Thousands of them are played ten times faster by an
+/// optimised build, which for a handful takes longer to make than it saves.
+fn has_fleet(name: &OsString) -> bool {
+    let in_library = workspace().join("scenarios").join(name).with_extension("toml");
+    let file = if in_library.is_file() { in_library } else { name.into() };
+    // A file that cannot be read is the player's to complain about. It reads no more than 1 MiB either.
+    let mut text = String::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
+    read.is_ok() && text.lines().any(|line| line.trim_start().starts_with("[[fleet]]"))
+}
+
 /// Builds the swarm, optimised, and becomes it.
 fn swarm(arguments: &[OsString]) -> ExitCode {
-    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--bin", "swarm"]);
+    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--features", "mimalloc", "--bin", "swarm"]);
     run.arg("--manifest-path").arg(workspace().join("Cargo.toml"));
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
     if target.join("release/swarm").exists() {

@@ -94,6 +94,12 @@ impl<'d> Value<'d> {
         self.value.get_ref()
     }
 
+    /// The value of `key` in this one, if it is a table that has it.
+    pub(super) fn entry(self, key: &str) -> Option<Self> {
+        let DeValue::Table(entries) = self.raw() else { return None };
+        entries.get_key_value(key).map(|(key, value)| Value { key, value })
+    }
+
     /// A mistake in the value: `problem` follows key and value, `allowed` stands under the caret.
     pub(super) fn fault(self, problem: impl Display, allowed: impl Into<String>) -> Fault {
         Fault::new(self.span(), format!("`{}` = {} {problem}", self.key(), self.shown()), allowed)

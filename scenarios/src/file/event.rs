@@ -9,11 +9,14 @@ use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value, span_of_time};
 use super::event_path::{bus_policy, forwarding, function, organization, queue, redrive};
+use super::fleet::{self, Fleet};
 use super::{market, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most `[[at]]` of a scenario; each may name every account.
 const MAX_EVENTS: usize = 1000;
+/// Most events that they are once those of a fleet are one for each service.
+const MAX_SINGLE: usize = 1_000_000;
 
 type Read = fn(Value<'_>, &Stage<'_>) -> Result<WorldEvent>;
 
@@ -46,6 +49,9 @@ const ACTIONS: &[(&str, Read)] = &[
 pub(super) struct Stage<'a> {
     pub(super) accounts: &'a [AccountId],
     pub(super) services: &'a [ServiceSpec],
+    pub(super) fleets: &'a [Fleet],
+    /// The service of a fleet that an action is read for; without it the action names its service.
+    pub(super) each: Option<&'a ServiceSpec>,
     pub(super) duration: Duration,
     /// Where the duration is written.
     pub(super) end: Value<'a>,
@@ -60,10 +66,19 @@ pub(super) fn read_all(root: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedE
     if let Some(table) = tables.get(MAX_EVENTS) {
         return Err(table.fault(format!("a scenario has at most {MAX_EVENTS} [[at]]"), "one too many"));
     }
-    tables.iter().map(|table| read(table, stage)).collect()
+    let mut events = Vec::new();
+    for table in &tables {
+        events.extend(read(table, stage)?);
+        if events.len() > MAX_SINGLE {
+            let message = format!("with this [[at]] there are {} events of single services", events.len());
+            return Err(table.fault(message, format!("at most {MAX_SINGLE} are allowed")));
+        }
+    }
+    Ok(events)
 }
 
-fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<TimedEvent> {
+/// What one `[[at]]` does: one event, or one for each service of a fleet.
+fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedEvent>> {
     let time = table.need("time", "\"10m\"")?;
     let at = time.duration(Duration::ZERO..=Duration::MAX)?;
     if at > stage.duration {
@@ -82,10 +97,21 @@ fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<TimedEvent> {
             .also(action.key_span(), "the first one")
             .help(known()));
     }
-    match ACTIONS.iter().find(|(key, _)| *key == action.key()) {
-        Some((_, read)) => Ok(TimedEvent { at, event: read(action, stage)? }),
-        None => Err(action.fault("is not an action", known())),
+    let Some((_, read)) = ACTIONS.iter().find(|(key, _)| *key == action.key()) else {
+        return Err(action.fault("is not an action", known()));
+    };
+    let timed = |stage: &Stage<'_>| Ok(TimedEvent { at, event: read(action, stage)? });
+    let Some(name) = action.entry("fleet") else { return Ok(vec![timed(stage)?]) };
+    if let Some(service) = action.entry("service") {
+        return Err(Fault::new(
+            service.key_span(),
+            "an action is for a service or for a fleet",
+            "take one of them out",
+        )
+        .also(name.key_span(), "the other one"));
     }
+    let fleet = fleet::find(name, stage.fleets)?;
+    stage.services[fleet.services.clone()].iter().map(|each| timed(&Stage { each: Some(each), ..*stage })).collect()
 }
 
 fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
@@ -94,7 +120,7 @@ fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn interrupt(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`interrupt`", &["service", "tasks"])?;
+    let table = value.table("`interrupt`", &["service", "fleet", "tasks"])?;
     let tasks = table.get("tasks").map_or(Ok(None), |tasks| tasks.integer_or("all"))?;
     Ok(WorldEvent::Interrupt { service: service_of(&table, stage)?.id.clone(), tasks: tasks.unwrap_or(u32::MAX) })
 }
@@ -119,7 +145,7 @@ fn put_events(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`update_service`", &["service", "strategy", "desired"])?;
+    let table = value.table("`update_service`", &["service", "fleet", "strategy", "desired"])?;
     let service = service_of(&table, stage)?.id.clone();
     let strategy = table.get("strategy").map(strategy::read).transpose()?;
     let desired = table.get("desired").map(|desired| desired.integer(0..=service::MAX_DESIRED)).transpose()?;
@@ -138,14 +164,14 @@ fn roll_back(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn alarm(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`alarm`", &["service"])?;
+    let table = value.table("`alarm`", &["service", "fleet"])?;
     let service = service_of(&table, stage)?;
     if service.alarms {
         return Ok(WorldEvent::Alarm { service: service.id.clone() });
     }
     Err(table
         .fault(format!("{} has no deployment alarms", service.id), "nothing would happen")
-        .help("write alarms = true in its [[service]]"))
+        .help("write alarms = true in its [[service]] or [[fleet]]"))
 }
 
 fn delete_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
@@ -161,18 +187,18 @@ fn rebalancing_failure(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent
 }
 
 fn only_service(what: &'static str, value: Value<'_>, stage: &Stage<'_>) -> Result<ServiceId> {
-    let table = value.table(what, &["service"])?;
+    let table = value.table(what, &["service", "fleet"])?;
     Ok(service_of(&table, stage)?.id.clone())
 }
 
 fn opt_out(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`opt_out`", &["service", "off"])?;
+    let table = value.table("`opt_out`", &["service", "fleet", "off"])?;
     let off = table.get("off").map_or(Ok(true), Value::boolean)?;
     Ok(WorldEvent::OptOut { service: service_of(&table, stage)?.id.clone(), off })
 }
 
 fn application(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`application`", &["service", "fails"])?;
+    let table = value.table("`application`", &["service", "fleet", "fails"])?;
     let fails = table.need("fails", "true")?.boolean()?;
     Ok(WorldEvent::Application { service: service_of(&table, stage)?.id.clone(), fails })
 }
@@ -189,7 +215,10 @@ fn role(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn service_of<'s>(table: &Table<'_>, stage: &Stage<'s>) -> Result<&'s ServiceSpec> {
-    service::find(table.need("service", "\"web/checkout\"")?, stage.services)
+    match stage.each {
+        Some(service) => Ok(service),
+        None => service::find(table.need("service", "\"web/checkout\"")?, stage.services),
+    }
 }
 
 /// The accounts named, or all of them.
@@ -198,13 +227,19 @@ pub(super) fn accounts(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<Accou
     known_accounts(value, stage)
 }
 
-/// A list of accounts of this scenario.
+/// A list of accounts of this scenario. The name of a fleet stands for all of its accounts.
 pub(super) fn known_accounts(value: Value<'_>, stage: &Stage<'_>) -> Result<Vec<AccountId>> {
-    let accounts = super::accounts(value)?;
-    match accounts.iter().zip(value.list()?).find(|(account, _)| !stage.accounts.contains(account)) {
-        Some((_, item)) => Err(service::unlisted(item, stage.accounts)),
-        None => Ok(accounts),
-    }
+    super::accounts_by(value, |item| match item.name() {
+        Ok(account) if stage.accounts.contains(&account) => Ok(vec![account]),
+        Ok(_) => Err(service::unlisted(item, stage.accounts)),
+        Err(no_account) if stage.fleets.is_empty() || digits(item) => Err(no_account),
+        Err(_) => fleet::find(item, stage.fleets).map(|fleet| fleet.accounts.clone()),
+    })
+}
+
+/// Whether a text was meant to be an account.
+fn digits(item: Value<'_>) -> bool {
+    item.text().is_ok_and(|text| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// An event's detail: an object, as JSON text or as a TOML table.

@@ -1,7 +1,7 @@
-//! The table `[expect]` and the tables `[[expect.service]]`: from what people write to one flat list of checks.
+//! The table `[expect]` and the tables `[[expect.fleet]]` and `[[expect.service]]`: from what people write to one flat list of checks.
 //!
-//! `[expect]` speaks of every service that uses Spot. A service's own table overrides it key by key, and is all there is for a
-//! service that does not use Spot: such a service has no failover to wait for.
+//! `[expect]` speaks of every service that uses Spot. The table of a service's fleet overrides it key by key, the service's own table
+//! both, and these are all there is for a service that does not use Spot: such a service has no failover to wait for.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,14 +11,14 @@ use handlers::service::ServiceId;
 use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
+use super::fleet::{self, Fleet};
 use super::{Check, Expectation, FinalStrategy, service, strategy};
 use crate::diagnostic::Fault;
 
 /// No scenario is long enough for more failovers or deployments than this.
 const MAX_COUNT: RangeInclusive<u32> = 0..=10_000;
 
-const KEYS: &[&str] = &[
-    "service",
+const CHECKS: &[&str] = &[
     "failover_within",
     "restored_within",
     "min_availability",
@@ -39,20 +39,34 @@ struct Keys<'d> {
 }
 
 /// Reads what is expected: services in the order of the file, the checks of each in the order of [`Check`].
-pub(super) fn read_all(root: &Table<'_>, services: &[ServiceSpec], duration: Duration) -> Result<Vec<Expectation>> {
+pub(super) fn read_all(
+    root: &Table<'_>,
+    services: &[ServiceSpec],
+    fleets: &[Fleet],
+    duration: Duration,
+) -> Result<Vec<Expectation>> {
     let Some(expect) = root.get("expect") else {
         return Err(root
             .fault("the scenario expects nothing, so it cannot fail", "`[expect]` is missing")
             .help("add for example: [expect] with final_strategy = \"original\""));
     };
-    let table = expect.table("[expect]", KEYS)?;
+    let table = expect.table("[expect]", &[&["service", "fleet"], CHECKS].concat())?;
     let general = Keys::read(&table, duration)?;
-    let own = own_keys(&table, services, duration)?;
+    let tables =
+        table.get("service").map(|tables| tables.tables("[[expect.service]]", &[&["service"], CHECKS].concat()));
+    let own = keys_of(tables, "service", "\"web/checkout\"", duration, |name| Ok(&service::find(name, services)?.id))?;
+    let tables = table.get("fleet").map(|tables| tables.tables("[[expect.fleet]]", &[&["fleet"], CHECKS].concat()));
+    let of_fleets = keys_of(tables, "fleet", "\"batch\"", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
 
     let mut expectations = Vec::new();
-    for ServiceSpec { id, strategy, .. } in services {
+    for (n, ServiceSpec { id, strategy, .. }) in services.iter().enumerate() {
         let own = own.get(id).cloned().unwrap_or_default();
-        let keys = if strategy.uses_spot() { own.over(&general)? } else { own.without_spot(id)? };
+        let fleet = fleets.iter().find(|fleet| fleet.services.contains(&n));
+        let of_fleet = fleet.and_then(|fleet| of_fleets.get(&fleet.name)).cloned().unwrap_or_default();
+        let keys = match strategy.uses_spot() {
+            true => own.over(&of_fleet.over(&general)?)?,
+            false => own.over(&of_fleet)?.without_spot(id)?,
+        };
         expectations.extend(keys.checks().map(|check| Expectation { service: id.clone(), check }));
     }
     if expectations.is_empty() {
@@ -66,25 +80,27 @@ pub(super) fn read_all(root: &Table<'_>, services: &[ServiceSpec], duration: Dur
     Ok(expectations)
 }
 
-fn own_keys<'d>(
-    expect: &Table<'d>,
-    services: &[ServiceSpec],
+/// The keys of each of `tables`, by what its `key` names.
+fn keys_of<'d, 'n, N: Ord>(
+    tables: Option<Result<Vec<Table<'d>>>>,
+    key: &str,
+    example: &str,
     duration: Duration,
-) -> Result<BTreeMap<ServiceId, Keys<'d>>> {
-    let Some(tables) = expect.get("service") else { return Ok(BTreeMap::new()) };
-    let mut places: BTreeMap<&ServiceId, Value<'_>> = BTreeMap::new();
-    let mut own = BTreeMap::new();
-    for table in tables.tables("[[expect.service]]", KEYS)? {
-        let name = table.need("service", "\"web/checkout\"")?;
-        let id = &service::find(name, services)?.id;
-        if let Some(first) = places.insert(id, name) {
+    find: impl Fn(Value<'d>) -> Result<&'n N>,
+) -> Result<BTreeMap<&'n N, Keys<'d>>> {
+    let mut places: BTreeMap<&N, Value<'_>> = BTreeMap::new();
+    let mut all = BTreeMap::new();
+    for table in tables.transpose()?.unwrap_or_default() {
+        let name = table.need(key, example)?;
+        let named = find(name)?;
+        if let Some(first) = places.insert(named, name) {
             return Err(name
-                .fault("has two [[expect.service]]", "put its keys into one table")
+                .fault(format_args!("has two [[expect.{key}]]"), "put its keys into one table")
                 .also(first.span(), "the first one"));
         }
-        own.insert(id.clone(), Keys::read(&table, duration)?);
+        all.insert(named, Keys::read(&table, duration)?);
     }
-    Ok(own)
+    Ok(all)
 }
 
 impl<'d> Keys<'d> {

@@ -19,10 +19,10 @@ const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const BOTH: [CapacityProvider; 2] = [CapacityProvider::Fargate, CapacityProvider::FargateSpot];
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-const KEYS: &[&str] = &[
-    "account",
-    "cluster",
-    "name",
+const NAMES: &[&str] = &["account", "cluster", "name"];
+
+/// What a service may be given besides its name; a `[[fleet]]` gives it to all of its services.
+pub(super) const TRAITS: &[&str] = &[
     "desired",
     "cpu",
     "strategy",
@@ -39,21 +39,20 @@ const KEYS: &[&str] = &[
     "cluster_providers",
 ];
 
+/// Where each service is named, so that no two have one name.
+pub(super) type Places<'d> = BTreeMap<ServiceId, Value<'d>>;
+
 /// Reads every `[[service]]`. Each must be of an account that `accounts` lists, where the file has such a list.
-pub(super) fn read_all(
-    root: &Table<'_>,
+pub(super) fn read_all<'d>(
+    root: &Table<'d>,
     region: &Region,
     accounts: Option<Value<'_>>,
     listed: &[AccountId],
+    places: &mut Places<'d>,
 ) -> Result<Vec<ServiceSpec>> {
-    let Some(tables) = root.get("service") else {
-        return Err(root
-            .fault("the scenario has no service", "`[[service]]` is missing")
-            .help("add a [[service]] with account, cluster, name, desired and strategy"));
-    };
+    let Some(tables) = root.get("service") else { return Ok(Vec::new()) };
     let mut services = Vec::new();
-    let mut names: BTreeMap<ServiceId, Value<'_>> = BTreeMap::new();
-    for table in tables.tables("[[service]]", KEYS)? {
+    for table in tables.tables("[[service]]", &[NAMES, TRAITS].concat())? {
         let account = table.need("account", "\"111111111111\"")?;
         let name = table.need("name", "\"checkout\"")?;
         let id = ServiceId {
@@ -65,11 +64,9 @@ pub(super) fn read_all(
         if let Some(accounts) = accounts.filter(|_| !listed.contains(&id.account)) {
             return Err(unlisted(account, listed).also(accounts.span(), "the accounts of this scenario"));
         }
-        if let Some(first) = names.insert(id.clone(), name) {
-            return Err(Fault::new(name.span(), format!("there are two services {id}"), "the second one")
-                .also(first.span(), "the first one"));
-        }
-        services.push(read(&table, id)?);
+        take_place(places, &id, name)?;
+        let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
+        services.push(read(&table, id, desired)?);
     }
     if services.is_empty() {
         return Err(tables.fault("is empty", "a scenario needs at least one service"));
@@ -77,9 +74,18 @@ pub(super) fn read_all(
     Ok(services)
 }
 
-fn read(table: &Table<'_>, id: ServiceId) -> Result<ServiceSpec> {
+/// Notes that `name` names `id`, which nothing else may.
+pub(super) fn take_place<'d>(places: &mut Places<'d>, id: &ServiceId, name: Value<'d>) -> Result<()> {
+    match places.insert(id.clone(), name) {
+        Some(first) => Err(Fault::new(name.span(), format!("there are two services {id}"), "the second one")
+            .also(first.span(), "the first one")),
+        None => Ok(()),
+    }
+}
+
+/// The service `id` of `desired` tasks, with what else `table` gives it.
+pub(super) fn read(table: &Table<'_>, id: ServiceId, desired: u32) -> Result<ServiceSpec> {
     let stop_timeout = |value: Value<'_>| value.duration(Duration::ZERO..=MAX_STOP_TIMEOUT);
-    let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
     if let Some(scheduling) = table.get("scheduling") {
         replica(scheduling)?;
     }
