@@ -8,7 +8,7 @@ use handlers::timestamp::Timestamp;
 use serde_json::Value;
 
 use crate::ecs::{ServiceKey, TaskKey};
-use crate::eventbridge::Delivery;
+use crate::eventbridge::{Delivery, Reforward};
 use crate::spec::WorldEvent;
 
 /// A planned happening.
@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Schedule(ServiceKey),
     /// The forwarding rule of an account hands an event to the central bus.
     Forward(AccountId, Box<Value>),
+    /// It tries again.
+    Reforward(Box<Reforward>),
     /// An event reaches the central bus.
     CentralBus(Box<Value>),
     /// A rule of the central bus hands an event to a queue.

@@ -9,6 +9,7 @@ use crate::agenda::Action;
 use crate::ecs::{Service, ServiceKey};
 use crate::spec::BLUE_GREEN;
 use crate::task::{Status, Task};
+use crate::throttle::Starts;
 use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
 
@@ -32,7 +33,8 @@ pub(crate) struct Deployment {
     pub(crate) lost: u32,
     /// Its healthy tasks when the scheduler last looked.
     pub(crate) healthy: usize,
-    /// A blue/green deployment stops the old tasks then: set once all of its own are healthy.
+    /// A blue/green deployment stops the old tasks then: set once all of its own are healthy. One with alarms is completed then:
+    /// set once the old tasks are gone.
     pub(crate) baked_at: Option<Timestamp>,
 }
 
@@ -120,6 +122,7 @@ impl World {
         service.deployments.insert(0, deployment);
         // A service update resets the scheduler's patience (aws-facts.md §3).
         service.placement.clear();
+        service.starts = Starts::default();
         service.steady = false;
         service.stuck_told_at = None;
         id
@@ -192,6 +195,10 @@ impl World {
             primary.failed_tasks = 0;
         }
         primary.healthy = healthy;
+        let unlisted = service.primary().created_at + self.facts.replaced_listed;
+        if service.primary().completed && service.deployments.len() > 1 && now >= unlisted {
+            service.deployments.truncate(1);
+        }
         let primary = service.primary();
         if primary.completed || primary.failed || now < primary.earliest_completion {
             return;
@@ -200,7 +207,20 @@ impl World {
         if healthy < service.desired as usize || replaced {
             return;
         }
-        service.deployments.truncate(1);
+        if service.alarms && !service.is_blue_green() {
+            let until = *service.deployments[0].baked_at.get_or_insert(now + self.facts.alarm_bake_time);
+            if now < until {
+                self.agenda.plan(until, Action::Schedule(key));
+                return;
+            }
+        }
+        // Nothing was moved, or the replaced ones have been listed for long enough.
+        if service.desired == 0 || now >= unlisted {
+            service.deployments.truncate(1);
+        } else {
+            service.deployments.iter_mut().skip(1).for_each(|replaced| replaced.lost = 0);
+            self.agenda.plan(unlisted, Action::Schedule(key));
+        }
         service.deployments[0].completed = true;
         service.deployments[0].failed_tasks = 0;
         let (strategy, launch_type) = (service.deployments[0].strategy.clone(), service.deployments[0].launch_type);

@@ -19,8 +19,10 @@ use crate::market::Markets;
 use crate::ports::observe;
 use crate::spec::ServiceSpec;
 use crate::task::Task;
+use crate::throttle::{Application, Starts};
 use crate::trace::{Caller, Happening};
 use crate::world::World;
+use crate::zones::{MAX_ZONES, Rebalancing};
 
 /// A service's place in [`Ecs::services`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +53,12 @@ pub(crate) struct Service {
     pub(crate) minimum_healthy_percent: u32,
     pub(crate) maximum_percent: u32,
     pub(crate) stop_timeout: Duration,
+    pub(crate) deregistration_delay: Duration,
+    /// Availability Zones it spans, the first ones of the Region.
+    pub(crate) zones: u8,
+    pub(crate) zone_rebalancing: bool,
+    /// Set while its zones are uneven and that is to be mended.
+    pub(crate) rebalancing: Option<Rebalancing>,
     pub(crate) circuit_breaker: bool,
     /// Whether deployment alarms are on, with rollback.
     pub(crate) alarms: bool,
@@ -59,8 +67,9 @@ pub(crate) struct Service {
     pub(crate) active: bool,
     /// Whether the service carries the opt-out tag.
     pub(crate) opted_out: bool,
-    /// Whether new tasks fail soon after they run.
-    pub(crate) application_fails: bool,
+    pub(crate) application: Application,
+    /// Tasks that failed to start since the last one that ran, and what the scheduler makes of it.
+    pub(crate) starts: Starts,
     /// The strategy of the last deployment that was completed, where a rollback goes, and whether that is the launch type
     /// (aws-facts.md §1.6).
     pub(crate) last_completed: Option<(Strategy, bool)>,
@@ -86,6 +95,8 @@ pub(crate) struct Service {
     /// Until when it launches nothing, because the account launches too fast.
     pub(crate) throttled_until: Option<Timestamp>,
     pub(crate) throttled_told_at: Option<Timestamp>,
+    /// Begin of the running minute and tasks launched in it.
+    pub(crate) launched: (Timestamp, u32),
     /// Size of a task in CPU units, 1024 to a vCPU.
     pub(crate) cpu: u32,
     /// What `DescribeServices` shows, made when somebody looks and kept until something changes.
@@ -199,12 +210,17 @@ impl World {
             minimum_healthy_percent: spec.minimum_healthy_percent,
             maximum_percent: spec.maximum_percent,
             stop_timeout: spec.stop_timeout,
+            deregistration_delay: spec.deregistration_delay,
+            zones: spec.zones.clamp(1, MAX_ZONES as u8),
+            zone_rebalancing: spec.zone_rebalancing,
+            rebalancing: None,
             circuit_breaker: spec.circuit_breaker,
             alarms: spec.alarms,
             controller: spec.controller.clone(),
             active: true,
             opted_out: false,
-            application_fails: false,
+            application: Application::Sound,
+            starts: Starts::default(),
             last_completed: Some((spec.strategy.clone(), spec.launch_type)),
             before_update: None,
             associated: spec.associated.clone(),
@@ -219,6 +235,7 @@ impl World {
             stuck_told_at: None,
             throttled_until: None,
             throttled_told_at: None,
+            launched: (self.now, 0),
             cpu: spec.cpu,
             shown: OnceCell::new(),
         });
@@ -258,6 +275,9 @@ impl World {
         let service = self.ecs.service(key);
         if !service.active {
             return Err(ApiError { code: "ServiceNotActiveException", message: "Service was not ACTIVE.".into() });
+        }
+        if update.desired.is_some_and(|desired| desired > self.facts.tasks_per_service) {
+            return Err(invalid(TOO_MANY_TASKS));
         }
         if let Controller::Other(name) = &service.controller
             && !service.is_blue_green()
@@ -356,6 +376,9 @@ const CODE_DEPLOY: &str = "Cannot force a new deployment on services with a CODE
 
 /// Our words; users have quoted none (aws-facts.md §1.5).
 const OTHER_CONTROLLER: &str = "This operation is not supported for the service's deployment controller.";
+
+/// Our words and our choice of the code; users have quoted none (aws-facts.md §4).
+const TOO_MANY_TASKS: &str = "The desired count exceeds the quota of tasks per service.";
 
 /// aws-facts.md §1.4.
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \

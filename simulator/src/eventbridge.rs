@@ -21,6 +21,7 @@ mod hop;
 pub(crate) use delivery::Delivery;
 use delivery::Targets;
 use hop::Hop;
+pub(crate) use hop::Reforward;
 
 /// The product's event patterns, by the name of their file in `handlers/event-patterns`.
 mod patterns {
@@ -80,6 +81,11 @@ impl EventBridge {
     #[cfg(test)]
     pub(crate) fn forward(&mut self, pattern: Pattern) {
         self.hop.forward(pattern);
+    }
+
+    /// Whether anybody could hear of a steady state.
+    pub(crate) fn hears_of_steady_states(&self) -> bool {
+        self.hop.hears_of_steady_states()
     }
 
     /// Whether anybody could hear of a task that is now in this status.

@@ -25,6 +25,30 @@ pub struct Facts {
     /// Longest pause after failed placements; documented are 27 min for start failures, for placements 5 min were seen
     /// (aws-facts.md §3).
     pub placement_retry_cap: Duration,
+    /// First pause of a service whose tasks repeatedly fail to start; each further one is twice as long. AWS says that it grows,
+    /// not from what (aws-facts.md §3).
+    pub start_throttle: Duration,
+    /// Longest of these pauses (aws-facts.md §3).
+    pub start_throttle_cap: Duration,
+    /// Tasks that fail to start in a row before the pauses begin; "repeatedly", AWS says (aws-facts.md §3).
+    pub start_throttle_after: u32,
+    /// Tasks that the scheduler launches for one service within a minute (aws-facts.md §4).
+    pub service_launches_per_minute: u32,
+    /// Tasks that one service may have (aws-facts.md §4).
+    pub tasks_per_service: u32,
+    /// From an interruption to the end of the task at the latest: two minutes (aws-facts.md §3).
+    pub spot_warning: Duration,
+    /// Whether an interrupted task is taken out of its load balancer before SIGTERM: announced in 2023, in 2025 users saw
+    /// interruptions without it (aws-facts.md §3).
+    pub spot_deregisters: bool,
+    /// From the steady state of a service with uneven zones to the begin of AZ rebalancing. Not in the fact sheet.
+    pub rebalancing_delay: Duration,
+    /// How long a replaced deployment stays listed at least, counted from the update, also when its tasks are gone; 2 to 3 minutes
+    /// were seen (aws-facts.md §10).
+    pub replaced_listed: Duration,
+    /// How long a deployment with alarms goes on after the old tasks are gone; ECS computes it from the alarms (aws-facts.md §1.6;
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>).
+    pub alarm_bake_time: Duration,
     /// Whether a task that cannot be placed counts as failed for the circuit breaker (aws-facts.md §1.6).
     pub breaker_counts_placement: bool,
     /// Whether a lost task of a revision that is being replaced comes back with that revision; the guide says so for unhealthy
@@ -169,6 +193,16 @@ impl Default for Facts {
             reclaim_spread: Span::secs(0, 10),
             placement_retry: Duration::from_secs(30),
             placement_retry_cap: Duration::from_secs(300),
+            start_throttle: Duration::from_secs(30),
+            start_throttle_cap: Duration::from_secs(27 * 60),
+            start_throttle_after: 3,
+            service_launches_per_minute: 500,
+            tasks_per_service: 5000,
+            spot_warning: Duration::from_secs(120),
+            spot_deregisters: true,
+            rebalancing_delay: Duration::from_secs(300),
+            replaced_listed: Duration::from_secs(150),
+            alarm_bake_time: Duration::from_secs(300),
             breaker_counts_placement: true,
             old_revision_replaces: true,
             on_demand_vcpu_quota: None,

@@ -11,6 +11,7 @@
 //! | how are tasks placed and deployments rolled? | `scheduler.rs` |
 //! | what does `UpdateService` accept? | `ecs.rs` |
 //! | how does a deployment begin and end? | `deployment.rs` |
+//! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
@@ -42,9 +43,11 @@ pub mod spec;
 mod sqs;
 mod table;
 mod task;
+mod throttle;
 mod timers;
 pub mod trace;
 mod world;
+mod zones;
 
 pub use ecs::{ApiError, UpdateService, fargate_alone};
 pub use run::{Outcome, ServiceOutcome, Simulation, run};

@@ -17,6 +17,8 @@ pub(crate) struct Markets {
     pub(crate) on_demand: Market,
     /// Whether failed Spot placements are told (aws-facts.md §2.6).
     pub(crate) spot_is_silent: bool,
+    /// Availability Zones without Spot capacity, a bit each.
+    pub(crate) short_zones: u8,
     /// When Spot last got more capacity.
     pub(crate) spot_back_at: Option<Timestamp>,
     /// The account's services.
@@ -89,6 +91,7 @@ impl Markets {
             spot: Market::unlimited(),
             on_demand: Market::unlimited(),
             spot_is_silent: false,
+            short_zones: 0,
             spot_back_at: None,
             services: Vec::new(),
         }
@@ -146,7 +149,7 @@ impl World {
         }
     }
 
-    fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
+    pub(crate) fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
         let mut tasks = Vec::new();
         for key in self.ecs.markets.get(account).into_iter().flat_map(|markets| &markets.services) {
             let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());

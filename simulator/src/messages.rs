@@ -37,11 +37,15 @@ impl World {
             self.ledgers[key.0].steady();
             self.record(Some(&id), Happening::SteadyState);
             self.emit_steady_state(key);
+            self.watch_zones(key);
         } else if steady && service.active && now.since(service.steady_told_at) >= again {
-            // Its event is left out: no rule of the product looks at it.
             service.say(now, STEADY);
             service.steady_told_at = now;
             self.agenda.plan(now + again, Action::Schedule(key));
+            // A fleet says it all the time, and no rule of the product looks at it.
+            if self.bus.hears_of_steady_states() {
+                self.emit_steady_state(key);
+            }
         }
         self.ecs.service_mut(key).steady = steady;
     }

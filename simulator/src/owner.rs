@@ -9,10 +9,11 @@ use crate::deployment::ServiceDeploymentState;
 use crate::dice::Span;
 use crate::ecs::{ServiceKey, TaskKey, UpdateService};
 use crate::task::{SCHEDULER, Stop};
+use crate::throttle::{Application, Starts};
 use crate::trace::{Caller, Happening, RollbackCause};
 use crate::world::World;
 
-/// How long a failing application runs: not long enough to count as healthy (aws-facts.md §3).
+/// How long an application that crashes runs: not long enough to count as healthy (aws-facts.md §3).
 const FAILS_AFTER: Span = Span::secs(5, 30);
 /// Over how long the tasks of a suddenly failing application fail.
 const FAILING: Span = Span::secs(0, 60);
@@ -69,7 +70,9 @@ impl World {
         let service = self.ecs.service_mut(key);
         service.active = true;
         service.opted_out = false;
-        service.application_fails = false;
+        service.application = Application::Sound;
+        service.starts = Starts::default();
+        service.rebalancing = None;
         service.created_at = now;
         service.desired = spec.desired;
         service.strategy = spec.strategy;
@@ -82,12 +85,16 @@ impl World {
         self.agenda.plan(now, Action::Schedule(key));
     }
 
-    pub(crate) fn application_changes(&mut self, id: &ServiceId, fails: bool) {
+    pub(crate) fn application_changes(&mut self, id: &ServiceId, application: Application) {
         let Some(key) = self.ecs.find(id) else { return };
-        let what = if fails { "ships an application that fails" } else { "mends the application" };
+        let what = match application {
+            Application::Sound => "mends the application",
+            Application::FailsToStart => "ships an application that fails",
+            Application::Crashes => "ships an application that crashes soon after it runs",
+        };
         self.record(Some(id), Happening::Owner { what });
-        self.ecs.service_mut(key).application_fails = fails;
-        if fails {
+        self.ecs.service_mut(key).application = application;
+        if application != Application::Sound {
             let running: Vec<TaskKey> =
                 self.ecs.service(key).tasks.iter().filter(|(_, t)| t.is_running()).map(|(task, _)| *task).collect();
             for task in running {
@@ -97,9 +104,19 @@ impl World {
         }
     }
 
+    /// `UpdateTaskProtection`.
+    pub(crate) fn owner_protects(&mut self, id: &ServiceId, tasks: u32, time: Duration) {
+        let Some(key) = self.ecs.find(id) else { return };
+        self.record(Some(id), Happening::Owner { what: "protects running tasks from scale-in and deployments" });
+        let until = self.now + time;
+        let running = self.ecs.service_mut(key).tasks.values_mut().filter(|t| t.is_running());
+        running.take(tasks as usize).for_each(|task| task.protected_until = Some(until));
+        self.agenda.plan(until, Action::Schedule(key));
+    }
+
     /// A task that has just begun to run may be one of a failing application.
     pub(crate) fn plan_failure(&mut self, key: ServiceKey, task: TaskKey) {
-        if self.ecs.service(key).application_fails {
+        if self.ecs.service(key).application == Application::Crashes {
             let at = self.now + self.dice.ecs.within(FAILS_AFTER);
             self.agenda.plan(at, Action::Fail(key, task));
         }
@@ -108,7 +125,7 @@ impl World {
     /// A task's essential container exits.
     pub(crate) fn fail_task(&mut self, key: ServiceKey, task: TaskKey) {
         let service = self.ecs.service_mut(key);
-        if !service.application_fails || !service.tasks.get(&task).is_some_and(|t| t.is_running()) {
+        if service.application == Application::Sound || !service.tasks.get(&task).is_some_and(|t| t.is_running()) {
             return;
         }
         let stop = Stop { code: Some("EssentialContainerExited"), reason: "Essential container in task exited".into() };

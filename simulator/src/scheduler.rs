@@ -9,7 +9,7 @@ use crate::agenda::Action;
 use crate::ecs::{ServiceKey, TaskKey};
 use crate::market::Obstacle;
 use crate::messages::{NO_CAPACITY, OVER_QUOTA};
-use crate::task::{SCHEDULER, Stop};
+use crate::task::{SCHEDULER, Stop, Task};
 use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
 
@@ -21,6 +21,7 @@ impl World {
         self.stop_surplus(key);
         self.stop_replaced(key);
         self.complete_deployment(key);
+        self.rebalance_zones(key);
         self.note_steady_state(key);
         self.note_stuck(key);
     }
@@ -136,17 +137,13 @@ impl World {
         if placement.retry_at.is_some_and(|at| now < at) {
             return false;
         }
-        if service.throttled_until.is_some_and(|until| now < until) {
+        if service.throttled_until.max(service.starts.throttled_until).is_some_and(|until| now < until) {
             return false;
         }
-        let (account, cpu) = (service.id.account.clone(), service.cpu);
-        let quota = match provider {
-            CapacityProvider::FargateSpot => self.facts.spot_vcpu_quota,
-            _ => self.facts.on_demand_vcpu_quota,
-        };
-        let rate = self.facts.launch_bucket;
-        let markets = self.ecs.markets.get_mut(&account);
-        let launched = markets.map_or(Err(Obstacle::Capacity), |m| m.of(provider).launch(now, cpu, quota, rate));
+        if self.launches_too_fast(key) {
+            return false;
+        }
+        let launched = self.launch(key, provider);
         match launched {
             Ok(()) => {
                 self.ecs.service_mut(key).placement.remove(provider);
@@ -157,11 +154,25 @@ impl World {
         launched.is_ok()
     }
 
-    /// A task of a deployment did not become healthy. Three in a row are said to be the application's fault; the circuit
-    /// breaker judges the primary deployment, its threshold is half the desired count, at least 3 and at most 200
-    /// (aws-facts.md §1.6).
-    pub(crate) fn task_failed(&mut self, key: ServiceKey, deployment: usize) {
+    /// Books the launch of a task of this service with its market, if nothing speaks against it.
+    pub(crate) fn launch(&mut self, key: ServiceKey, provider: &CapacityProvider) -> Result<(), Obstacle> {
         let now = self.now;
+        let service = self.ecs.service(key);
+        let (account, cpu) = (service.id.account.clone(), service.cpu);
+        let quota = match provider {
+            CapacityProvider::FargateSpot => self.facts.spot_vcpu_quota,
+            _ => self.facts.on_demand_vcpu_quota,
+        };
+        let (rate, zones) = (self.facts.launch_bucket, service.zones);
+        let markets = self.ecs.markets.get_mut(&account).filter(|m| m.has_a_zone(provider, zones));
+        markets.map_or(Err(Obstacle::Capacity), |m| m.of(provider).launch(now, cpu, quota, rate))?;
+        self.ecs.service_mut(key).launched.1 += 1;
+        Ok(())
+    }
+
+    /// A task of a deployment did not become healthy. The circuit breaker judges the primary deployment, its threshold is half the
+    /// desired count, at least 3 and at most 200 (aws-facts.md §1.6).
+    pub(crate) fn task_failed(&mut self, key: ServiceKey, deployment: usize) {
         let service = self.ecs.service_mut(key);
         let threshold = service.desired.div_ceil(2).clamp(3, 200);
         let judged = service.circuit_breaker && deployment == 0;
@@ -169,9 +180,6 @@ impl World {
         deployment.failed_tasks += 1;
         let failed_tasks = deployment.failed_tasks;
         let trips = judged && !deployment.completed && !deployment.failed && failed_tasks >= threshold;
-        if service.application_fails && failed_tasks.is_multiple_of(3) {
-            service.say(now, "is unable to consistently start tasks successfully.");
-        }
         if trips {
             self.roll_back(key, RollbackCause::Breaker);
         }
@@ -227,13 +235,19 @@ impl World {
         }
     }
 
-    /// Scale-in. Which tasks go first is not known (aws-facts.md §12d); here the newest.
+    /// Scale-in. Which tasks go first is not known (aws-facts.md §12d); here the newest that are not protected.
     fn stop_surplus(&mut self, key: ServiceKey) {
+        let now = self.now;
         let service = self.ecs.service(key);
-        let (desired, primary) = (service.desired as usize, &service.primary().id);
-        let of_primary = service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment == *primary);
-        let tasks: Vec<TaskKey> = of_primary.map(|(task, _)| *task).collect();
-        for task in tasks.into_iter().skip(desired) {
+        let (most, primary) = (service.desired as usize + service.being_moved(), &service.primary().id);
+        let of_primary = || service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment == *primary);
+        let surplus = of_primary().count().saturating_sub(most);
+        if surplus == 0 {
+            return;
+        }
+        let tasks: Vec<TaskKey> = of_primary().filter(|(_, t)| !t.is_protected(now)).map(|(task, _)| *task).collect();
+        let stay = tasks.len().saturating_sub(surplus);
+        for task in tasks.into_iter().skip(stay) {
             self.stop_by_scheduler(key, task, "Scaling activity initiated by");
         }
     }
@@ -252,7 +266,8 @@ impl World {
         let mut spare = healthy.saturating_sub(least);
         let mut awaited = if self.facts.old_revision_replaces { least.saturating_sub(healthy) } else { 0 };
         let mut going = Vec::new();
-        for (task, state) in service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment != *primary) {
+        let replaced = |t: &Task| t.is_wanted() && t.deployment != *primary && !t.is_protected(now);
+        for (task, state) in service.tasks.iter().filter(|(_, t)| replaced(t)) {
             let left = if state.is_healthy(now, healthy_after) { &mut spare } else { &mut awaited };
             let stays = if state.is_healthy(now, healthy_after) { *left == 0 } else { *left > 0 };
             *left = left.saturating_sub(1);
@@ -269,10 +284,10 @@ impl World {
         self.start_tasks(key);
     }
 
-    fn stop_by_scheduler(&mut self, key: ServiceKey, task: TaskKey, why: &str) {
+    pub(crate) fn stop_by_scheduler(&mut self, key: ServiceKey, task: TaskKey, why: &str) {
         let drain = self.dice.ecs.within(self.facts.scheduler_stop);
         let service = self.ecs.service(key);
-        let drain = drain.min(service.stop_timeout);
+        let drain = service.deregistration_delay + drain.min(service.stop_timeout);
         let reason = format!("{why} (deployment {})", service.primary().id);
         self.stop_task(key, task, Stop { code: Some(SCHEDULER), reason }, drain);
     }

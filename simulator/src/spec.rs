@@ -1,17 +1,19 @@
 //! What a world is made of and what will happen to it: plain data, written by scenario files and by property tests.
 
-use std::fmt;
 use std::time::Duration;
 
-use handlers::observation::Controller;
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region, ServiceId};
-use handlers::strategy::{CapacityProvider, Strategy};
+use handlers::strategy::Strategy;
 use serde_json::Value;
 
 mod event_path;
+mod market;
+mod service;
 
 pub use event_path::{BusPolicy, Forwarding, FunctionName, FunctionState, QueueAccess, QueueName};
+pub use market::{Capacity, Loss, SpotShape};
+pub use service::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
 /// A world before its first moment.
 #[derive(Debug, Clone)]
@@ -34,84 +36,6 @@ pub struct WorldSpec {
     pub services: Vec<ServiceSpec>,
     /// What happens, in any order; equal times happen in the order given.
     pub events: Vec<TimedEvent>,
-}
-
-/// One ECS service.
-#[derive(Debug, Clone)]
-pub struct ServiceSpec {
-    /// Account, region, cluster, name.
-    pub id: ServiceId,
-    /// Tasks the owner wants.
-    pub desired: u32,
-    /// The owner's strategy.
-    pub strategy: Strategy,
-    /// Lower bound of running tasks during a deployment, in percent of desired (aws-facts.md §3); ECS's default is 100.
-    pub minimum_healthy_percent: u32,
-    /// Upper bound of tasks during a deployment, in percent of desired; ECS's default is 200.
-    pub maximum_percent: u32,
-    /// Whether the deployment circuit breaker is on, with rollback.
-    pub circuit_breaker: bool,
-    /// Whether deployment alarms are on, with rollback (aws-facts.md §1.6).
-    pub alarms: bool,
-    /// Size of a task in CPU units, 1024 to a vCPU; counts against the account's vCPU quota (aws-facts.md §4).
-    pub cpu: u32,
-    /// Providers associated with the cluster.
-    pub associated: Vec<CapacityProvider>,
-    /// Who runs deployments.
-    pub controller: Controller,
-    /// Whether it was created with the launch type `FARGATE` instead of `strategy`, which then says just that.
-    pub launch_type: bool,
-    /// The auto scaler that sets the desired count, if there is one.
-    pub autoscaling: Option<Autoscaling>,
-    /// The schedule on which the owner applies Terraform, if there is one.
-    pub terraform: Option<Terraform>,
-    /// Time between SIGTERM and SIGKILL, 120 s at most on Fargate (aws-facts.md §3).
-    pub stop_timeout: Duration,
-}
-
-impl ServiceSpec {
-    /// A service with everything but its name, size and strategy as ECS has it by default.
-    pub fn new(id: ServiceId, desired: u32, strategy: Strategy) -> Self {
-        Self {
-            id,
-            desired,
-            strategy,
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker: false,
-            alarms: false,
-            cpu: 256,
-            associated: vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
-            controller: Controller::Rolling,
-            launch_type: false,
-            autoscaling: None,
-            terraform: None,
-            stop_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-/// How [`Controller::Other`] names ECS's own blue/green deployments (aws-facts.md §1.5).
-pub const BLUE_GREEN: &str = "ECS with BLUE_GREEN";
-
-/// Application Auto Scaling on a service whose load follows the day: `desiredCount` moves between the bounds, one task at a time
-/// (aws-facts.md §1.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Autoscaling {
-    /// Fewest tasks, at the bottom of the day.
-    pub min: u32,
-    /// Most tasks, at its top, 6 hours after the start of the world.
-    pub max: u32,
-}
-
-/// An owner whose pipeline applies Terraform again and again: it wants the declared strategy back wherever it finds another one
-/// (aws-facts.md §1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terraform {
-    /// Time between two runs; the first is this long after the start of the world.
-    pub every: Duration,
-    /// Whether it sends `forceNewDeployment`, without which AWS refuses the change.
-    pub force: bool,
 }
 
 /// Something that happens at a time counted from the start of the world.
@@ -148,6 +72,17 @@ pub enum WorldEvent {
         accounts: Vec<AccountId>,
         /// How many per account; more than there are means all.
         tasks: u32,
+    },
+    /// One Availability Zone of some accounts runs out of Spot capacity, or has it again; the other zones are as they were.
+    SpotZone {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// Which: 0 is `a`. A zone that no service spans changes nothing.
+        zone: u8,
+        /// Whether it has no Spot capacity from now on.
+        short: bool,
+        /// How its running tasks go when it becomes short.
+        loss: Loss,
     },
     /// The On-Demand market of some accounts changes; running tasks stay.
     OnDemand {
@@ -252,12 +187,31 @@ pub enum WorldEvent {
         /// Which service.
         service: ServiceId,
     },
-    /// From now on the application's new tasks fail shortly after they run, or run well again.
+    /// From now on the application cannot start: what runs exits within a minute, and new tasks never reach RUNNING, which
+    /// ECS says and throttles (aws-facts.md §3). Or it runs well again.
     Application {
         /// Whose tasks.
         service: ServiceId,
         /// Whether they fail.
         fails: bool,
+    },
+    /// From now on the application's tasks exit shortly after they run, which ECS neither says nor throttles (aws-facts.md §3).
+    /// Or it runs well again.
+    CrashLoop {
+        /// Whose tasks.
+        service: ServiceId,
+        /// Whether they exit.
+        crashes: bool,
+    },
+    /// The owner sets task scale-in protection on running tasks (`UpdateTaskProtection`): neither scale-in nor a deployment
+    /// stops them meanwhile (aws-facts.md §1.6).
+    Protect {
+        /// Whose tasks.
+        service: ServiceId,
+        /// How many, the oldest first; more than there are means all.
+        tasks: u32,
+        /// For how long: AWS takes 1 minute to 48 hours, by default 2 hours.
+        time: Duration,
     },
     /// AZ rebalancing cannot place a task in its zone: the same event as a shortage, at full count (aws-facts.md §2.2).
     RebalancingFailure {
@@ -284,72 +238,4 @@ pub enum Role {
     Missing,
     /// It lacks `ecs:UpdateService`.
     ReadOnly,
-}
-
-/// How much a market has, in tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Capacity {
-    /// At most this many tasks at once.
-    Tasks(u32),
-    /// As much as anyone asks for.
-    Unlimited,
-}
-
-impl Capacity {
-    /// Whether one more task fits when `running` are there.
-    pub fn has_room(self, running: u32) -> bool {
-        match self {
-            Self::Tasks(most) => running < most,
-            Self::Unlimited => true,
-        }
-    }
-}
-
-impl fmt::Display for Capacity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tasks(n) => write!(f, "{n}"),
-            Self::Unlimited => f.write_str("unlimited"),
-        }
-    }
-}
-
-/// How a Spot market goes on. AWS publishes nothing about lengths and rates of shortages (aws-facts.md §3, §10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpotShape {
-    /// Gone, back, gone again; begins with a gap.
-    Flapping {
-        /// How long it is unlimited.
-        up: Duration,
-        /// How long it has nothing.
-        down: Duration,
-    },
-    /// Nothing, then some tasks more with every minute, from the first one on; unlimited once it has `until` tasks.
-    SlowReturn {
-        /// Tasks more per minute, at least 1.
-        per_minute: u32,
-        /// Tasks at which the shortage is over.
-        until: u32,
-    },
-    /// Outages by chance, with lengths of a heavy tail: bounded Pareto with exponent 1, so that half of the outages are shorter
-    /// than about twice `shortest` and the longest are as long as `longest`.
-    Random {
-        /// Mean time from the end of an outage to the begin of the next; drawn uniformly from 0 to twice that.
-        every: Duration,
-        /// Shortest outage, above zero.
-        shortest: Duration,
-        /// Longest outage.
-        longest: Duration,
-    },
-}
-
-/// How Spot takes tasks away when its capacity falls below what runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// Two-minute warning, then the task stops; failed placements are announced (aws-facts.md §2.2, §2.3).
-    Interrupt,
-    /// The tasks go without an interruption, and failed placements are not announced (aws-facts.md §2.6).
-    Silent,
-    /// Running tasks stay; only new ones find no room.
-    Keep,
 }

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use handlers::timestamp::Timestamp;
 
+/// Messages of a standard queue that are received and not yet deleted; a receive beyond that gets nothing: "about 120 000", `OverLimit`
+/// (aws-facts.md §6).
+const MOST_IN_FLIGHT: usize = 120_000;
+
 /// A queue and its DLQ.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -57,7 +61,7 @@ impl Queue {
     /// Up to `most` messages; each must be hidden or deleted.
     pub(crate) fn receive(&mut self, most: usize, max_receive_count: u32) -> Received {
         let mut received = Received::default();
-        while received.messages.len() < most {
+        while received.messages.len() < most && self.in_flight.len() < MOST_IN_FLIGHT {
             let Some(mut message) = self.waiting.pop_front() else { break };
             if message.receive_count >= max_receive_count {
                 received.dead += 1;
@@ -225,6 +229,18 @@ mod tests {
         assert_eq!(queue.expires_at(kept, kept_dead), Some(day(14)));
         assert_eq!(queue.expire(day(14), kept, kept_dead), (0, 1));
         assert_eq!(queue.expires_at(kept, kept_dead), None);
+    }
+
+    #[test]
+    fn with_120_000_messages_in_flight_a_receive_gets_nothing_until_one_is_handled() {
+        let mut queue = Queue::default();
+        (0..=MOST_IN_FLIGHT).for_each(|n| queue.send(n.to_string(), String::new(), START));
+        let received = queue.receive(usize::MAX, 5);
+        assert_eq!((received.messages.len(), received.dead), (120_000, 0));
+        assert!(queue.receive(10, 5).messages.is_empty());
+        assert_eq!(queue.left(), 120_001, "the one that waits is not lost");
+        queue.delete(received.messages[0].0);
+        assert_eq!(queue.receive(10, 5).messages.len(), 1);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use handlers::timestamp::Timestamp;
 
 use crate::agenda::{Action, Reclaim};
 use crate::ecs::{ServiceKey, TaskKey};
+use crate::throttle::{Application, Starts};
 use crate::trace::Happening;
 use crate::world::World;
 
@@ -32,6 +33,10 @@ pub(crate) struct Task {
     pub(crate) stop: Option<Stop>,
     /// Counts the changes, as `detail.version` does.
     pub(crate) version: u32,
+    /// Its Availability Zone: 0 is `a`.
+    pub(crate) zone: u8,
+    /// Until when neither scale-in nor a deployment stops it.
+    pub(crate) protected_until: Option<Timestamp>,
     /// When it takes its next step; a step planned for another time is void.
     step_at: Option<Timestamp>,
     /// When it runs, or is STOPPED, after the steps on the way there.
@@ -98,6 +103,10 @@ impl Task {
         self.provider == CapacityProvider::FargateSpot
     }
 
+    pub(crate) fn is_protected(&self, now: Timestamp) -> bool {
+        self.protected_until.is_some_and(|until| now < until)
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.status == Status::Running && self.stop.is_none()
     }
@@ -120,6 +129,17 @@ impl World {
 
     /// A task in PROVISIONING; the caller has made sure that its market has room.
     pub(crate) fn add_task(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> TaskKey {
+        let zone = self.next_zone(key, deployment, provider);
+        self.add_task_in(zone, key, deployment, provider)
+    }
+
+    pub(crate) fn add_task_in(
+        &mut self,
+        zone: u8,
+        key: ServiceKey,
+        deployment: usize,
+        provider: &CapacityProvider,
+    ) -> TaskKey {
         let step_at = self.now + self.dice.ecs.within(self.facts.provisioning);
         let id = self.dice.ecs.hex(32);
         let now = self.now;
@@ -137,6 +157,8 @@ impl World {
                 running_since: None,
                 stop: None,
                 version: 0,
+                zone,
+                protected_until: None,
                 step_at: Some(step_at),
                 arrives_at: step_at,
             },
@@ -154,7 +176,8 @@ impl World {
     /// The step a task planned for now.
     pub(crate) fn step_task(&mut self, key: ServiceKey, task: TaskKey) {
         let now = self.now;
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        let service = self.ecs.service_mut(key);
+        let Some(state) = service.tasks.get_mut(&task) else { return };
         if state.step_at != Some(now) {
             return;
         }
@@ -166,7 +189,9 @@ impl World {
                 self.emit_task(key, task);
             }
             Status::Pending => self.pass(key, task, Status::Activating),
+            Status::Activating if service.application == Application::FailsToStart => self.start_failed(key, task),
             Status::Activating => {
+                service.starts = Starts::default();
                 self.set_running(key, task, now);
                 self.plan_failure(key, task);
                 self.schedule(key);
@@ -282,7 +307,8 @@ impl World {
     /// Spot takes one task back. The scheduler hears of it at once and tries to replace it (aws-facts.md §3).
     pub(crate) fn reclaim_task(&mut self, key: ServiceKey, task: TaskKey, how: Reclaim) {
         let service = self.ecs.service(key);
-        let (id, stop_timeout) = (service.id.clone(), service.stop_timeout);
+        let deregistration = if self.facts.spot_deregisters { service.deregistration_delay } else { Duration::ZERO };
+        let (id, drain) = (service.id.clone(), (deregistration + service.stop_timeout).min(self.facts.spot_warning));
         let Some(state) = service.tasks.get(&task).filter(|t| t.is_wanted()) else { return };
         let name = state.id.clone();
         self.ledgers[key.0].loss(self.now);
@@ -290,7 +316,7 @@ impl World {
             Reclaim::Warned => {
                 self.record(Some(&id), Happening::Interrupted { task: name });
                 let reason = "Your Spot Task was interrupted.".to_owned();
-                self.stop_task(key, task, Stop { code: Some("SpotInterruption"), reason }, stop_timeout);
+                self.stop_task(key, task, Stop { code: Some("SpotInterruption"), reason }, drain);
             }
             Reclaim::Silently => {
                 self.record(Some(&id), Happening::Vanished { task: name });

@@ -70,6 +70,22 @@ pub enum Happening {
         /// How many per account at most.
         tasks: u32,
     },
+    /// One zone's Spot market changed.
+    SpotZone {
+        /// Whose.
+        accounts: Vec<AccountId>,
+        /// Which zone: 0 is `a`.
+        zone: u8,
+        /// Whether it has no capacity now.
+        short: bool,
+        /// How its tasks go.
+        loss: Loss,
+    },
+    /// AZ rebalancing of a service began, ended, or could not start a task.
+    Rebalancing {
+        /// `eventName` of the event that says so.
+        what: &'static str,
+    },
     /// An On-Demand market changed.
     OnDemandCapacity {
         /// Whose.
@@ -369,6 +385,17 @@ impl fmt::Display for Happening {
                 write!(f, "event put on the central bus by {account}: {source}, {detail_type}")
             }
             Self::EventRefused { account, code } => write!(f, "event of {account} refused by the central bus: {code}"),
+            Self::SpotZone { accounts, zone, short, loss } => {
+                let zone = char::from(b'a' + zone);
+                let capacity = match (short, loss) {
+                    (false, _) => "there again",
+                    (true, Loss::Interrupt) => "gone",
+                    (true, Loss::Silent) => "gone, its tasks vanish in silence",
+                    (true, Loss::Keep) => "gone, running tasks stay",
+                };
+                write!(f, "Spot capacity of zone {zone} in {} is {capacity}", list(accounts))
+            }
+            Self::Rebalancing { what } => write!(f, "AZ rebalancing: {what}"),
             Self::Interrupted { task } => write!(f, "Spot task {task} gets the two-minute warning"),
             Self::Vanished { task } => write!(f, "Spot task {task} vanishes"),
             Self::Task { task, provider, status } => write!(f, "task {task} on {provider} is {status}"),
@@ -422,6 +449,7 @@ impl fmt::Display for Happening {
                     Forwarding::Present => "rule and role are as onboarding made them",
                     Forwarding::Missing => "its role is missing",
                     Forwarding::Denied => "its role may not put events on the central bus",
+                    Forwarding::Unreachable => "the central bus cannot be reached",
                     Forwarding::Disabled => "its rule is disabled",
                 };
                 write!(f, "forwarding of events: {forwarding} in {}", list(accounts))

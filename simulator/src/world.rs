@@ -26,6 +26,7 @@ use crate::shape::Shape;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
 use crate::table::Table;
+use crate::throttle::Application;
 use crate::trace::{Caller, Entry, Happening};
 
 /// One stream of chance per part.
@@ -144,6 +145,7 @@ impl World {
             Action::Schedule(service) => self.schedule(service),
             Action::CentralBus(event) => self.on_central_bus(&event),
             Action::Forward(account, event) => self.forward(&account, &event),
+            Action::Reforward(forward) => self.reforward(*forward),
             Action::Deliver(delivery) => self.deliver(*delivery),
             Action::Poll(queue) => self.poll(queue),
             Action::Reappear(queue, receipt) => self.reappear(queue, receipt),
@@ -175,10 +177,17 @@ impl World {
             WorldEvent::Deploy { service } => self.owner_deploys(&service),
             WorldEvent::DeleteService { service } => self.owner_deletes(&service),
             WorldEvent::CreateService { service } => self.owner_creates(&service),
-            WorldEvent::Application { service, fails } => self.application_changes(&service, fails),
+            WorldEvent::Application { service, fails } => {
+                self.application_changes(&service, if fails { Application::FailsToStart } else { Application::Sound });
+            }
+            WorldEvent::CrashLoop { service, crashes } => {
+                self.application_changes(&service, if crashes { Application::Crashes } else { Application::Sound });
+            }
+            WorldEvent::Protect { service, tasks, time } => self.owner_protects(&service, tasks, time),
+            WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
                 if let Some(key) = self.ecs.find(&service) {
-                    self.emit_placement_failure(key, &CapacityProvider::FargateSpot);
+                    self.rebalancing_failed(key, &CapacityProvider::FargateSpot);
                 }
             }
             WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),

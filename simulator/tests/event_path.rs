@@ -108,6 +108,43 @@ fn without_the_forwarding_role_every_event_goes_to_the_dead_letter_queue_of_the_
 }
 
 #[test]
+fn a_central_bus_that_does_not_answer_for_a_while_costs_time_and_no_event() {
+    let outcome = |broken: bool| {
+        let down = broken.then(|| (5, forwarding(0, Forwarding::Unreachable)));
+        let up = broken.then(|| (40, forwarding(0, Forwarding::Present)));
+        let facts = Facts { event_retry_cap: mins(5), ..Facts::default() };
+        play(spec(1, down.into_iter().chain(up).chain([(10, outage(0))])), facts, HOUR)
+    };
+    let (clean, late) = (outcome(false), outcome(true));
+    assert_eq!((late.events_dead, late.messages_dead, late.messages_left), (0, 0, 0));
+    assert!(when(&late, queued).iter().all(|at| !(mins(5)..mins(40)).contains(at)));
+    let told = when(&clean, queued).iter().filter(|at| (mins(10)..mins(13)).contains(*at)).count();
+    assert!(told > 0 && when(&late, queued).iter().filter(|at| **at >= mins(40)).count() >= told);
+}
+
+#[test]
+fn retries_of_the_hop_to_the_central_bus_end_in_the_dead_letter_queue_of_the_accounts_own_rule() {
+    let facts = Facts { event_retry_cap: mins(1), ..Facts::default() };
+    let events = [(5, forwarding(0, Forwarding::Unreachable)), (10, outage(0))];
+    let outcome = play(spec(1, events), facts, 6 * HOUR);
+    assert_eq!(errors(&outcome), [(account(0).to_string(), "CONNECTION_FAILURE", 185)]);
+    let facts = Facts { event_max_age: mins(30), ..Facts::default() };
+    let events = [(5, forwarding(0, Forwarding::Unreachable)), (10, outage(0))];
+    let outcome = play(spec(1, events), facts, 6 * HOUR);
+    let first = when(&outcome, event_dead)[0] - mins(10);
+    assert!(first > mins(15) && first <= mins(31), "{first:?}");
+}
+
+#[test]
+fn a_hop_that_is_denied_while_it_is_retried_ends_at_once() {
+    let broken = [(5, forwarding(0, Forwarding::Unreachable)), (12, forwarding(0, Forwarding::Denied))];
+    let outcome = play(spec(1, broken.into_iter().chain([(10, outage(0))])), Facts::default(), HOUR);
+    let errors = errors(&outcome);
+    assert!(errors.iter().all(|(_, code, _)| *code == "NO_PERMISSIONS"), "{errors:?}");
+    assert!(errors.iter().any(|(_, _, retries)| *retries > 3), "{errors:?}");
+}
+
+#[test]
 fn a_disabled_forwarding_rule_loses_the_events_and_keeps_none() {
     let events = [(5, forwarding(0, Forwarding::Disabled)), (10, outage(0))];
     let outcome = play(spec(1, events), Facts::default(), mins(12));
@@ -438,8 +475,14 @@ fn breakage(dice: &mut Dice) -> WorldEvent {
     let queue = BOTH_QUEUES[dice.below(2) as usize];
     match dice.below(5) {
         0 => {
-            let ways = [Forwarding::Present, Forwarding::Missing, Forwarding::Denied, Forwarding::Disabled];
-            forwarding(n, ways[dice.below(4) as usize])
+            let ways = [
+                Forwarding::Present,
+                Forwarding::Missing,
+                Forwarding::Denied,
+                Forwarding::Unreachable,
+                Forwarding::Disabled,
+            ];
+            forwarding(n, ways[dice.below(5) as usize])
         }
         1 => {
             let policies = [BusPolicy::Accounts(vec![account(n)]), BusPolicy::Organization, BusPolicy::Onboarded];

@@ -222,11 +222,7 @@ fn action(event: &WorldEvent) -> String {
     let on = |key: &str, service: &ServiceId, more: String| format!("{key} = {{ service = \"{service}\"{more} }}");
     match event {
         WorldEvent::Spot { accounts, capacity: c, loss } => {
-            let loss = match loss {
-                Loss::Interrupt => "interrupt",
-                Loss::Silent => "silent",
-                Loss::Keep => "keep",
-            };
+            let loss = loss_name(*loss);
             format!("spot = {{ capacity = {}, loss = \"{loss}\", accounts = {} }}", capacity(c), list(accounts))
         }
         WorldEvent::SpotShape { accounts, shape } => {
@@ -277,6 +273,7 @@ fn action(event: &WorldEvent) -> String {
                 Forwarding::Present => "present",
                 Forwarding::Missing => "missing",
                 Forwarding::Denied => "denied",
+                Forwarding::Unreachable => "unreachable",
                 Forwarding::Disabled => "disabled",
             };
             format!("forwarding = {{ is = \"{forwarding}\", accounts = {} }}", list(accounts))
@@ -323,11 +320,29 @@ fn action(event: &WorldEvent) -> String {
         WorldEvent::DeleteService { service } => on("delete_service", service, String::new()),
         WorldEvent::CreateService { service } => on("create_service", service, String::new()),
         WorldEvent::Application { service, fails } => on("application", service, format!(", fails = {fails}")),
+        WorldEvent::CrashLoop { service, crashes } => on("crash_loop", service, format!(", crashes = {crashes}")),
+        WorldEvent::Protect { service, tasks, time: t } => {
+            on("protect", service, format!(", tasks = {tasks}, time = {}", time(*t)))
+        }
+        WorldEvent::SpotZone { accounts, zone, short, loss } => format!(
+            "spot_zone = {{ zone = \"{}\", short = {short}, loss = \"{}\", accounts = {} }}",
+            char::from(b'a' + zone),
+            loss_name(*loss),
+            list(accounts)
+        ),
         WorldEvent::RebalancingFailure { service } => on("rebalancing_failure", service, String::new()),
         WorldEvent::UpdateService { service, strategy, desired } => {
             let strategy = strategy.as_ref().map_or_else(String::new, |s| format!(", strategy = {}", items(s)));
             let desired = desired.map_or_else(String::new, |n| format!(", desired = {n}"));
             on("update_service", service, strategy + &desired)
         }
+    }
+}
+
+fn loss_name(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Interrupt => "interrupt",
+        Loss::Silent => "silent",
+        Loss::Keep => "keep",
     }
 }

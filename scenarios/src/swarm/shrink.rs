@@ -262,6 +262,8 @@ fn service_of(event: &WorldEvent) -> Option<&ServiceId> {
         | WorldEvent::DeleteService { service }
         | WorldEvent::CreateService { service }
         | WorldEvent::Application { service, .. }
+        | WorldEvent::CrashLoop { service, .. }
+        | WorldEvent::Protect { service, .. }
         | WorldEvent::RebalancingFailure { service }
         | WorldEvent::UpdateService { service, .. } => Some(service),
         _ => None,
@@ -318,6 +320,14 @@ fn happening(event: &WorldEvent) -> String {
         WorldEvent::CreateService { service } => of(&service, "owner creates it anew".into()),
         WorldEvent::Application { service, fails: true } => of(&service, "its application fails".into()),
         WorldEvent::Application { service, fails: false } => of(&service, "its application runs well".into()),
+        WorldEvent::CrashLoop { service, crashes: true } => {
+            of(&service, "its application crashes soon after it runs".into())
+        }
+        WorldEvent::CrashLoop { service, crashes: false } => of(&service, "its application runs well".into()),
+        WorldEvent::Protect { service, tasks, .. } => of(&service, format!("{tasks} tasks are protected")),
+        WorldEvent::SpotZone { accounts, zone, short, loss } => {
+            Happening::SpotZone { accounts, zone, short, loss }.to_string()
+        }
         WorldEvent::RebalancingFailure { service } => of(&service, "AZ rebalancing cannot place a task".into()),
         WorldEvent::UpdateService { service, strategy, desired } => {
             let strategy = strategy.map(|strategy| strategy.to_string());

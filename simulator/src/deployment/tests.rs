@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DeploymentStatus, ServiceDeploymentState};
 use crate::ecs::ServiceKey;
-use crate::scheduler::tests::bench::{Bench, mixed, on_demand, spot};
+use crate::scheduler::tests::bench::{Bench, FargateSpot, mixed, on_demand, spot};
 use crate::spec::{Capacity, Loss};
 use crate::trace::{Happening, RollbackCause};
 
@@ -117,6 +117,37 @@ fn a_replaced_deployment_is_active_while_its_tasks_are_wanted_and_draining_until
     });
     assert_eq!(seen, [DeploymentStatus::Active, DeploymentStatus::Draining]);
     assert_eq!(bench.service().deployments.len(), 1);
+}
+
+#[test]
+fn a_replaced_deployment_stays_listed_for_a_while_after_its_tasks_are_gone() {
+    let mut bench = Bench::new(3, &spot());
+    bench.set_spot(NONE, Loss::Interrupt);
+    bench.run(mins(5));
+    let (begun, listed) = (bench.world.now, bench.world.facts.replaced_listed);
+    bench.switch(&on_demand());
+    bench.run_watched(mins(10), |b| {
+        assert_eq!(b.service().deployments.len(), if b.since(begun) < listed { 2 } else { 1 });
+    });
+    let completed = bench.times(|h| matches!(h, Happening::DeploymentCompleted { .. }));
+    assert!(completed[0].since(begun) < listed, "longer than the deployment took");
+    assert_eq!(bench.counts(), (3, 0));
+}
+
+#[test]
+fn a_replaced_deployment_that_is_only_still_listed_gets_no_task_back() {
+    let mut bench = Bench::new(3, &spot());
+    bench.set_spot(NONE, Loss::Interrupt);
+    bench.run(mins(5));
+    bench.switch(&on_demand());
+    while !bench.is_completed() {
+        bench.run(Duration::from_secs(1));
+    }
+    assert_eq!(bench.service().deployments.len(), 2);
+    bench.set_on_demand(NONE);
+    bench.set_spot(Capacity::Unlimited, Loss::Keep);
+    bench.scale(5);
+    bench.run_watched(mins(10), |b| assert_eq!(b.counts(), (3, 0)));
 }
 
 #[test]
@@ -258,6 +289,28 @@ fn a_failed_deployment_gets_no_lost_task_back() {
     bench.run(Duration::ZERO);
     bench.run_watched(mins(10), |b| assert!(b.wanted().all(|t| t.deployment != failed)));
     assert_eq!(bench.running(), 4);
+}
+
+#[test]
+fn a_deployment_with_alarms_bakes_after_the_old_tasks_are_gone_and_an_alarm_then_still_rolls_it_back() {
+    let mut bench = Bench::new(4, &on_demand());
+    bench.service_mut().alarms = true;
+    let bake = bench.world.facts.alarm_bake_time;
+    bench.switch(&spot());
+    let mut alone_at = None;
+    bench.run_watched(mins(20), |b| {
+        let primary = &b.service().primary().id;
+        if b.service().tasks.values().all(|t| t.deployment == *primary) {
+            alone_at.get_or_insert(b.world.now);
+        }
+        assert_eq!(b.is_completed(), alone_at.is_some_and(|at| b.since(at) >= bake));
+    });
+    bench.switch(&on_demand());
+    bench.run(mins(5));
+    assert!(!bench.is_completed() && bench.wanted_on(&FargateSpot) == 0, "it bakes");
+    set_alarm(&mut bench);
+    bench.run(mins(20));
+    assert_eq!((rollbacks(&bench, RollbackCause::Alarm), bench.counts()), (1, (0, 4)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use handlers::timestamp::Timestamp;
 
 use super::Failure;
 use crate::agenda::Action;
-use crate::dice::Span;
+use crate::dice::{Dice, Span};
 use crate::facts::Facts;
 use crate::lambda::QUEUES;
 use crate::spec::{QueueAccess, QueueName};
@@ -30,14 +30,36 @@ pub(crate) struct Delivery {
     rule: &'static str,
     queue: usize,
     body: String,
+    tries: Tries,
+}
+
+/// What the retry policy of a target counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tries {
     first_at: Timestamp,
     /// Retries so far.
-    retries: u32,
+    pub(super) retries: u32,
 }
 
 impl Delivery {
     pub(super) fn first(rule: &'static str, queue: usize, body: String, at: Timestamp) -> Action {
-        Action::Deliver(Box::new(Self { rule, queue, body, first_at: at, retries: 0 }))
+        Action::Deliver(Box::new(Self { rule, queue, body, tries: Tries::first(at) }))
+    }
+}
+
+impl Tries {
+    pub(super) fn first(at: Timestamp) -> Self {
+        Self { first_at: at, retries: 0 }
+    }
+
+    /// When the next one is, after a failure now; or which limit forbids it.
+    pub(super) fn again(&mut self, now: Timestamp, dice: &mut Dice, facts: &Facts) -> Result<Timestamp, &'static str> {
+        let at = now + dice.within(pause(self.retries, facts));
+        if let Some(limit) = self.exhausted(at, facts) {
+            return Err(limit);
+        }
+        self.retries += 1;
+        Ok(at)
     }
 
     /// Which limit of the retry policy forbids another try at `at`, in the words of the DLQ's attribute.
@@ -59,23 +81,20 @@ fn pause(retries: u32, facts: &Facts) -> Span {
 impl World {
     /// A rule hands an event to its queue.
     pub(crate) fn deliver(&mut self, mut delivery: Delivery) {
-        let (rule, retries) = (delivery.rule, delivery.retries);
+        let (rule, retries) = (delivery.rule, delivery.tries.retries);
         match self.bus.targets.0[delivery.queue] {
             QueueAccess::Reachable => self.enqueue(delivery.queue, delivery.body),
             QueueAccess::Denied => {
                 let failure = Failure { code: "NO_PERMISSIONS", retries, exhausted: None };
                 self.rule_gives_up(self.spec.central.clone(), rule, failure);
             }
-            QueueAccess::Unreachable => {
-                let again = self.now + self.dice.retries.within(pause(retries, &self.facts));
-                if let Some(limit) = delivery.exhausted(again, &self.facts) {
+            QueueAccess::Unreachable => match delivery.tries.again(self.now, &mut self.dice.retries, &self.facts) {
+                Ok(again) => self.agenda.plan(again, Action::Deliver(Box::new(delivery))),
+                Err(limit) => {
                     let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
                     self.rule_gives_up(self.spec.central.clone(), rule, failure);
-                    return;
                 }
-                delivery.retries += 1;
-                self.agenda.plan(again, Action::Deliver(Box::new(delivery)));
-            }
+            },
         }
     }
 

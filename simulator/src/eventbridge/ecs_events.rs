@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::ecs::{ServiceKey, TaskKey};
 use crate::trace::Happening;
 use crate::world::World;
+use crate::zones::zone_name;
 
 pub(super) const TASK_STATE_CHANGE: &str = "ECS Task State Change";
+pub(super) const SERVICE_ACTION: &str = "ECS Service Action";
 
 impl World {
     /// An ECS event on the default bus of the service's account, stamped by EventBridge.
@@ -55,6 +57,7 @@ impl World {
             "startedBy": task.deployment,
             "capacityProviderName": task.provider,
             "launchType": "FARGATE",
+            "availabilityZone": zone_name(&id.region, task.zone),
             "lastStatus": task.status.name(),
             "desiredStatus": if task.stop.is_some() { "STOPPED" } else { "RUNNING" },
             "version": task.version,
@@ -98,6 +101,16 @@ impl World {
         self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", json!({}));
     }
 
+    /// `SERVICE_TASK_START_IMPAIRED` (aws-facts.md §2.2).
+    pub(crate) fn emit_start_impaired(&mut self, key: ServiceKey) {
+        self.emit_service_action(key, "WARN", "SERVICE_TASK_START_IMPAIRED", json!({}));
+    }
+
+    /// `SERVICE_REBALANCING_STARTED`, `_COMPLETED` or `_STOPPED` (aws-facts.md §2.2).
+    pub(crate) fn emit_rebalancing(&mut self, key: ServiceKey, event_name: &str) {
+        self.emit_service_action(key, "INFO", event_name, json!({}));
+    }
+
     fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {
         let id = &self.ecs.service(key).id;
         let arn = id.arn();
@@ -110,7 +123,7 @@ impl World {
         if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
             detail.extend(more);
         }
-        self.emit(key, "ECS Service Action", &arn, detail);
+        self.emit(key, SERVICE_ACTION, &arn, detail);
     }
 
     /// `ECS Deployment State Change` (aws-facts.md §2.4).

@@ -10,7 +10,8 @@ use handlers::strategy::CapacityProvider;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::ecs_events::TASK_STATE_CHANGE;
+use super::delivery::Tries;
+use super::ecs_events::{SERVICE_ACTION, TASK_STATE_CHANGE};
 use crate::agenda::Action;
 use crate::pattern::Pattern;
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
@@ -21,12 +22,22 @@ use crate::world::World;
 /// The rule's name.
 const RULE: &str = "workload-forwarding";
 
+/// An event that the forwarding rule of an account could not hand to the central bus yet.
+#[derive(Debug)]
+pub(crate) struct Reforward {
+    account: AccountId,
+    event: Value,
+    tries: Tries,
+}
+
 #[derive(Debug)]
 pub(super) struct Hop {
     /// Pattern of the rule on the default bus of every onboarded account; its target is the central bus.
     pattern: Pattern,
     /// Changes of tasks that the rule could let pass, by status and whether the task is on Spot.
     passing: BTreeSet<(Status, bool)>,
+    /// Whether it could let a steady state pass.
+    steady_state_passes: bool,
     /// Accounts whose rule or role is not as onboarding made it.
     broken: BTreeMap<AccountId, Forwarding>,
     central: AccountId,
@@ -45,6 +56,7 @@ impl Hop {
         let known: BTreeSet<AccountId> = spec.accounts.iter().chain(&spec.synthetic_from).cloned().collect();
         Self {
             passing: passing(&pattern),
+            steady_state_passes: steady_state_passes(&pattern),
             pattern,
             broken: BTreeMap::new(),
             central: spec.central.clone(),
@@ -58,11 +70,16 @@ impl Hop {
     #[cfg(test)]
     pub(super) fn forward(&mut self, pattern: Pattern) {
         self.passing = passing(&pattern);
+        self.steady_state_passes = steady_state_passes(&pattern);
         self.pattern = pattern;
     }
 
     pub(super) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
         self.passing.contains(&(status, *provider == CapacityProvider::FargateSpot))
+    }
+
+    pub(super) fn hears_of_steady_states(&self) -> bool {
+        self.steady_state_passes
     }
 
     /// Whether the policy of the central bus lets `account` put events; its own account needs no leave.
@@ -92,6 +109,11 @@ fn passing(pattern: &Pattern) -> BTreeSet<(Status, bool)> {
     kinds.filter(could_pass).collect()
 }
 
+fn steady_state_passes(pattern: &Pattern) -> bool {
+    let detail = json!({ "eventName": "SERVICE_STEADY_STATE" });
+    pattern.could_match(&json!({ "source": ECS_SOURCE, "detail-type": SERVICE_ACTION, "detail": detail }))
+}
+
 impl World {
     /// An event on the default bus of a workload account.
     pub(super) fn on_default_bus(&mut self, account: AccountId, event: Value) {
@@ -110,10 +132,33 @@ impl World {
 
     /// The forwarding rule of `account` hands an event to the central bus.
     pub(crate) fn forward(&mut self, account: &AccountId, event: &Value) {
-        match self.bus.hop.refuses(account) {
-            Some(code) => {
-                self.rule_gives_up(account.clone(), RULE, Failure { code, retries: 0, exhausted: None });
+        if self.bus.hop.broken.get(account) == Some(&Forwarding::Unreachable) {
+            let (account, event, tries) = (account.clone(), event.clone(), Tries::first(self.now));
+            self.reforward(Reforward { account, event, tries });
+            return;
+        }
+        self.hand_over(account, event, 0);
+    }
+
+    /// It tries once more, by the same retry policy as any target (aws-facts.md §5).
+    pub(crate) fn reforward(&mut self, mut forward: Reforward) {
+        let retries = forward.tries.retries;
+        if self.bus.hop.broken.get(&forward.account) != Some(&Forwarding::Unreachable) {
+            self.hand_over(&forward.account, &forward.event, retries);
+            return;
+        }
+        match forward.tries.again(self.now, &mut self.dice.retries, &self.facts) {
+            Ok(again) => self.agenda.plan(again, Action::Reforward(Box::new(forward))),
+            Err(limit) => {
+                let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
+                self.rule_gives_up(forward.account, RULE, failure);
             }
+        }
+    }
+
+    fn hand_over(&mut self, account: &AccountId, event: &Value, retries: u32) {
+        match self.bus.hop.refuses(account) {
+            Some(code) => self.rule_gives_up(account.clone(), RULE, Failure { code, retries, exhausted: None }),
             None => self.on_central_bus(event),
         }
     }

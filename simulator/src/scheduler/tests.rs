@@ -11,6 +11,7 @@ use crate::spec::{Capacity, Loss};
 use crate::trace::Happening;
 
 pub(crate) mod bench;
+mod draining;
 
 const NONE: Capacity = Capacity::Tasks(0);
 
@@ -518,6 +519,19 @@ fn a_service_says_periodically_that_it_is_in_a_steady_state() {
     bench.run(mins(25 * 60));
     let steady = bench.service().messages.iter().filter(|(_, text)| text.ends_with("has reached a steady state."));
     assert_eq!(steady.count(), 4, "every six hours");
+}
+
+#[test]
+fn the_event_of_a_steady_state_is_repeated_with_the_message_for_whoever_listens() {
+    let steady =
+        |bench: &Bench| bench.events.iter().filter(|e| e["detail"]["eventName"] == "SERVICE_STEADY_STATE").count();
+    let mut bench = Bench::new(3, &mixed());
+    bench.forward_everything();
+    bench.run(mins(25 * 60));
+    assert_eq!(steady(&bench), 4);
+    let mut bench = Bench::new(3, &mixed());
+    bench.run(mins(25 * 60));
+    assert_eq!(steady(&bench), 0, "no rule of the product lets it pass");
 }
 
 #[test]

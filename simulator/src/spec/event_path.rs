@@ -11,6 +11,8 @@ pub enum Forwarding {
     Missing,
     /// The role lacks `events:PutEvents` on the central bus: likewise.
     Denied,
+    /// The central bus does not answer: events are tried again with growing pauses.
+    Unreachable,
     /// The rule is disabled or gone: no event leaves the account, and nothing keeps it (aws-facts.md §2.6).
     Disabled,
 }

@@ -1,0 +1,88 @@
+//! What holds launches back besides capacity: tasks that repeatedly fail to start, and the scheduler's own pace
+//! (aws-facts.md §3, §4).
+
+use std::time::Duration;
+
+use handlers::timestamp::Timestamp;
+
+use crate::agenda::Action;
+use crate::ecs::{ServiceKey, TaskKey};
+use crate::task::Stop;
+use crate::world::World;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How the tasks of a service's application fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Application {
+    Sound,
+    /// They go from PENDING to STOPPED.
+    FailsToStart,
+    /// They exit soon after they run.
+    Crashes,
+}
+
+/// Tasks that failed to start since the last one that ran, and the pauses for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Starts {
+    failed: u32,
+    pauses: u32,
+    /// Until when the service launches nothing.
+    pub(crate) throttled_until: Option<Timestamp>,
+}
+
+impl World {
+    /// A task goes from PENDING to STOPPED. Once this has happened repeatedly, the pause before the next launches grows; a task that
+    /// runs, or a service update, ends that. Tasks that stop after they have run do neither (aws-facts.md §3).
+    pub(crate) fn start_failed(&mut self, key: ServiceKey, task: TaskKey) {
+        let now = self.now;
+        let stop = Stop {
+            code: Some("TaskFailedToStart"),
+            reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s)".into(),
+        };
+        let service = self.ecs.service_mut(key);
+        service.steady = false;
+        service.starts.failed += 1;
+        let Starts { failed, pauses, throttled_until } = service.starts;
+        // Tasks of one round fail one after the other and make one pause.
+        let paused = throttled_until.is_some_and(|until| now < until);
+        if failed >= self.facts.start_throttle_after && !paused {
+            let pause =
+                self.facts.start_throttle.saturating_mul(1 << pauses.min(10)).min(self.facts.start_throttle_cap);
+            service.starts.pauses += 1;
+            service.starts.throttled_until = Some(now + pause);
+            // Said with every pause: a try lies between, so it is no repeat of the message before.
+            service.say(now, "is unable to consistently start tasks successfully.");
+            self.agenda.plan(now + pause, Action::Schedule(key));
+            self.emit_start_impaired(key);
+        }
+        let service = self.ecs.service(key);
+        let of = service.tasks.get(&task).map(|t| &t.deployment);
+        let deployment = service.deployments.iter().position(|d| Some(&d.id) == of);
+        self.stop_task(key, task, stop, Duration::ZERO);
+        if let Some(deployment) = deployment {
+            self.task_failed(key, deployment);
+        }
+        self.schedule(key);
+    }
+
+    /// Whether the scheduler has launched as many tasks of the service as it does within a minute (aws-facts.md §4). It goes on when
+    /// the minute is over.
+    pub(crate) fn launches_too_fast(&mut self, key: ServiceKey) -> bool {
+        let (now, most) = (self.now, self.facts.service_launches_per_minute);
+        let service = self.ecs.service_mut(key);
+        if now.since(service.launched.0) >= MINUTE || service.launched.1 == 0 {
+            service.launched = (now, 0);
+        }
+        let too_fast = service.launched.1 >= most;
+        if too_fast {
+            let until = service.launched.0 + MINUTE;
+            service.throttled_until = Some(until);
+            self.agenda.plan(until, Action::Schedule(key));
+        }
+        too_fast
+    }
+}
+
+#[cfg(test)]
+mod tests;
