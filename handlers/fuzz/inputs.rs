@@ -66,6 +66,7 @@ pub(super) fn seen_on(strategy: Option<Strategy>, running: u32) -> Observation {
         minimum_healthy_percent: 100,
         desired: 4,
         running,
+        pending: 0,
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             primary: true,
@@ -252,6 +253,7 @@ pub(super) fn any_seen(script: &mut Script<'_>, original: &Strategy) -> Observat
         minimum_healthy_percent: script.word() % 201,
         desired: if script.chance(7) { script.below(6) as u32 } else { script.word() },
         running: if script.chance(7) { script.below(6) as u32 } else { script.word() },
+        pending: if script.chance(7) { script.below(3) as u32 } else { script.word() },
         deployments,
         messages: (0..script.below(3))
             .map(|_| Message { at: script.time(), text: script.pick(&texts).into() })

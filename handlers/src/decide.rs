@@ -172,7 +172,8 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         },
         Trigger::Sweep => {
             let since = record.short_since.unwrap_or(ctx.now);
-            if !seen.is_short() || ctx.now.since(since) < ctx.policy.shortfall_grace || record.short_since.is_none() {
+            let waits = record.short_since.is_none() || ctx.now.since(since) < ctx.policy.shortfall_grace;
+            if waits || !seen.lacks_capacity() {
                 keep_watching(record, seen, Reason::Healthy, ctx)
             } else if seen.application_fails() {
                 keep_watching(record, seen, Reason::ApplicationFails, ctx)
@@ -210,7 +211,8 @@ fn may_be_rolled_back(seen: &Observation) -> bool {
 fn keep_watching(record: Record, seen: &Observation, reason: Reason, ctx: &Context) -> Decision {
     let reason = match reason {
         _ if record.version == 0 => Reason::FirstSeen,
-        Reason::Healthy if seen.is_short() => Reason::Short,
+        Reason::Healthy if seen.lacks_capacity() => Reason::Short,
+        Reason::Healthy if seen.is_short() => Reason::Replacing,
         reason => reason,
     };
     let next = watch_again(record.clone(), seen, ctx);
@@ -224,7 +226,7 @@ fn keep_watching(record: Record, seen: &Observation, reason: Reason, ctx: &Conte
 
 fn watch_again(mut record: Record, seen: &Observation, ctx: &Context) -> Record {
     record.service_created_at = Some(seen.created_at);
-    record.short_since = seen.is_short().then(|| record.short_since.unwrap_or(ctx.now));
+    record.short_since = seen.lacks_capacity().then(|| record.short_since.unwrap_or(ctx.now));
     let interval = if seen.is_short() { ctx.policy.active_interval } else { ctx.policy.watch_interval };
     record.next_check_at = ctx.now + interval;
     record
@@ -363,7 +365,7 @@ fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     match (waited, due) {
         (true, true) => restore(record, original, seen, ctx),
         (true, false) if seen.application_fails() => postpone(record, Reason::ApplicationFails, ctx),
-        (true, false) if seen.is_short() => hold(record, HeldReason::OnDemandShort, ctx),
+        (true, false) if seen.lacks_capacity() => hold(record, HeldReason::OnDemandShort, ctx),
         _ => postpone(record, Reason::NotDue, ctx),
     }
 }

@@ -42,6 +42,8 @@ pub struct Observation {
     pub desired: u32,
     /// Tasks that run, over all deployments.
     pub running: u32,
+    /// Tasks on their way there, `pendingCount`.
+    pub pending: u32,
     /// Deployments, the primary first.
     pub deployments: Vec<Deployment>,
     /// Service event messages, newest first, at most 100 (aws-facts.md §2.6).
@@ -110,6 +112,12 @@ impl Observation {
     /// Whether tasks are missing.
     pub fn is_short(&self) -> bool {
         self.running < self.desired
+    }
+
+    /// Whether tasks are missing for which ECS finds no place: they are not even on their way. An application that crashes again
+    /// and again is short too, but its tasks always have a place.
+    pub fn lacks_capacity(&self) -> bool {
+        self.running.saturating_add(self.pending) < self.desired
     }
 
     /// The strategy of the deployment that the primary one replaced, as long as it is still listed.

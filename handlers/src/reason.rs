@@ -13,6 +13,8 @@ pub enum Reason {
     Healthy,
     /// Tasks are missing, not for long enough yet.
     Short,
+    /// Tasks are missing, and others are on their way in their place.
+    Replacing,
     /// Tasks are missing and the application itself fails.
     ApplicationFails,
     /// Tasks are missing and a deployment explains it.
@@ -85,6 +87,7 @@ impl fmt::Display for Reason {
             Self::FirstSeen => "a Spot service, seen for the first time",
             Self::Healthy => "runs in full",
             Self::Short => "tasks are missing, not for long enough to act",
+            Self::Replacing => "tasks are missing, others are on their way",
             Self::ApplicationFails => "tasks are missing because the application fails to start",
             Self::Deploying => "tasks are missing because a deployment is under way",
             Self::AtFullCount => "a placement failure at full count is no loss",

@@ -106,7 +106,7 @@ pub struct Record {
     pub restores: Vec<Timestamp>,
     /// Whether the change has been seen live since it was claimed.
     pub confirmed: bool,
-    /// Since when tasks are missing, while watching or on probation.
+    /// Since when tasks are missing: while watching those for which ECS finds no place, on probation any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_since: Option<Timestamp>,
     /// Since when the restored service runs in full.

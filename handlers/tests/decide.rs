@@ -687,6 +687,26 @@ fn a_loss_that_ecs_replaced_within_the_grace_time_starts_again_from_nothing() {
 }
 
 #[test]
+fn tasks_that_crash_and_find_a_place_each_time_are_no_loss_of_capacity() {
+    // One runs, the three others are on their way once more.
+    let crashing = Observation { running: 1, pending: 3, ..short_on(original()) };
+    let (record, reason) = written(on_sweep(&watching(), &crashing, NOW));
+    assert_eq!((record.short_since, reason), (None, Reason::Replacing));
+    assert_eq!(record.next_check_at, NOW + secs(50), "it is looked at at the fast pace all the same");
+    // Nor does it count what was missing before they found one.
+    let missing = Record { short_since: Some(NOW - mins(5)), ..watching() };
+    let (record, reason) = written(on_sweep(&missing, &crashing, NOW));
+    assert_eq!((record.phase, record.short_since, reason), (Phase::Watching, None, Reason::Replacing));
+    // With one of them nowhere it is a loss, as ever.
+    let (_, reason) = claimed(on_sweep(&missing, &Observation { pending: 2, ..crashing.clone() }, NOW));
+    assert_eq!(reason, Reason::SilentLoss);
+    // On the fallback it is no shortage of On-Demand.
+    let (next, reason) =
+        written(on_sweep(&on_demand(NOW + hours(3)), &Observation { strategy: Some(fallback()), ..crashing }, NOW));
+    assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::NotDue));
+}
+
+#[test]
 fn a_young_deployment_explains_a_shortfall() {
     let record = Record { short_since: Some(NOW - mins(9)), ..watching() };
     let (_, reason) = written(on_sweep(&record, &deploying_short(original(), NOW - mins(9)), NOW));

@@ -115,6 +115,7 @@ fn any_seen(original: Spread) -> BoxedStrategy<Observation> {
                 minimum_healthy_percent: if running % 2 == 0 { 100 } else { 0 },
                 desired,
                 running,
+                pending: running / 3,
                 deployments: primary
                     .map(|(strategy, rollout, running, created_at)| Deployment {
                         id: "ecs-svc/1".into(),

@@ -48,6 +48,7 @@ fn full() -> Observation {
         minimum_healthy_percent: 100,
         desired: 4,
         running: 4,
+        pending: 0,
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             primary: true,

@@ -92,7 +92,7 @@ fn an_unknown_key() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, deregistration_delay, zones, zone_rebalancing, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -562,7 +562,7 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -774,7 +774,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -787,7 +787,7 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
     ");
 }
 
@@ -798,7 +798,7 @@ fn a_state_of_forwarding_that_does_not_exist() {
       --> test.toml:25:21
        |
     25 | forwarding = { is = 'mising' }
-       |                     ^^^^^^^^ allowed: "present", "missing", "denied", "disabled"
+       |                     ^^^^^^^^ allowed: "present", "missing", "denied", "unreachable", "disabled"
        |
        = help: did you mean "missing"?
     "#);
@@ -1616,7 +1616,7 @@ fn a_key_of_500_kilobytes() {
     9 | ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd...
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not a key of this table
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, deregistration_delay, zones, zone_rebalancing, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
@@ -1682,7 +1682,7 @@ fn a_byte_order_mark_and_carriage_returns_are_accepted() {
     9 | desird  = 6
       | ^^^^^^ did you mean `desired`?
       |
-      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+      = help: known here: account, cluster, name, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, deregistration_delay, zones, zone_rebalancing, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
     assert_snapshot!(refused(&windows.replacen("title ", "titel ", 1)), @r#"
     error: unknown key `titel` in the scenario
@@ -1813,6 +1813,15 @@ redrive = { queue = "placement-failure" }
 [[at]]
 time = "13m"
 function = { name = "restore", is = "stopped" }
+[[at]]
+time = "14m"
+spot_zone = { zone = "b", loss = "silent", accounts = ["111111111111"] }
+[[at]]
+time = "15m"
+protect = { service = "back/ledger", tasks = 2 }
+[[at]]
+time = "16m"
+crash_loop = { service = "back/ledger", crashes = true }
 "#;
     let scenario = file::parse("good.toml", &GOOD.replace("[expect]", &format!("{actions}[expect]"))).unwrap();
     let events: Vec<String> = scenario.world.events.iter().map(|e| format!("{:?} {:?}", e.at, e.event)).collect();
@@ -1830,6 +1839,9 @@ function = { name = "restore", is = "stopped" }
     660s QueueAccess { queue: Interruption, access: Unreachable }
     720s Redrive { queue: PlacementFailure }
     780s Function { function: Restore, state: Reserved(0) }
+    840s SpotZone { accounts: ["111111111111"], zone: 1, short: true, loss: Silent }
+    900s Protect { service: ServiceId { account: "222222222222", region: "eu-west-1", cluster: "back", service: "ledger" }, tasks: 2, time: 7200s }
+    960s CrashLoop { service: ServiceId { account: "222222222222", region: "eu-west-1", cluster: "back", service: "ledger" }, crashes: true }
     "#);
 }
 

@@ -205,20 +205,22 @@ impl World {
         }
     }
 
-    /// A failover begins: only on a service that is short or was so just now, that lost a Spot task as lately as an event may
-    /// still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
+    /// A failover begins: only on a service whose tasks find no place or did not just now, that lost a Spot task as lately as
+    /// an event may still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
     /// old one, or one about no loss asks for.
     pub(crate) fn judge_cause(&mut self, key: ServiceKey) {
         let now = self.now;
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let short = service.shown().is_short();
+        let seen = service.shown();
+        let no_place = seen.lacks_capacity() && !service.placement.is_empty();
         let was_short = service.tasks.values().any(|task| recently(task.running_since, UNKNOWABLE));
         let told = self.spec.policy.event_max_age + LAST_WORD;
         let synthetic = recently(self.oracle.synthetic_at, told);
         let life = self.oracle.life(&id);
-        if !(short || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE)) {
+        if !(no_place || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE))
+        {
             self.violation(&id, "failover of a service that lost nothing".into());
         }
     }

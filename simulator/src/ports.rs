@@ -171,6 +171,7 @@ pub(crate) fn observe(service: &Service) -> Observation {
         minimum_healthy_percent: service.minimum_healthy_percent,
         desired: service.desired,
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
+        pending: service.tasks.values().filter(|t| t.is_pending()).count() as u32,
         deployments: deployments.collect(),
         messages: service.messages.iter().map(|(at, text)| Message { at: *at, text: text.clone() }).collect(),
     }

@@ -107,6 +107,12 @@ impl Task {
         self.protected_until.is_some_and(|until| now < until)
     }
 
+    /// Counted in `pendingCount`. That PROVISIONING counts too is not documented; a service that has just begun to start tasks is
+    /// seen to have them pending.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.is_wanted() && self.status < Status::Running
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.status == Status::Running && self.stop.is_none()
     }

@@ -90,6 +90,7 @@ pub(crate) fn full_on(strategy: Spread) -> Observation {
         minimum_healthy_percent: 100,
         desired: 4,
         running: 4,
+        pending: 0,
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             primary: true,

@@ -255,6 +255,7 @@ impl SmallWorld {
             minimum_healthy_percent: if self.setup.stops_first { 0 } else { 100 },
             desired: DESIRED,
             running: if ecs.short { 0 } else { DESIRED },
+            pending: 0,
             deployments: [primary].into_iter().chain(replaced).collect(),
             messages: vec![],
         }

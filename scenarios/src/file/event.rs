@@ -1,5 +1,6 @@
 //! The tables `[[at]]`: what happens to the world, and when.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use handlers::service::{AccountId, ServiceId};
@@ -18,6 +19,10 @@ const MAX_EVENTS: usize = 1000;
 /// Most events that they are once those of a fleet are one for each service.
 const MAX_SINGLE: usize = 1_000_000;
 
+/// How long `UpdateTaskProtection` protects, and by default (aws-facts.md §1.6).
+const PROTECTION: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(48 * 3600);
+const DEFAULT_PROTECTION: Duration = Duration::from_secs(2 * 3600);
+
 type Read = fn(Value<'_>, &Stage<'_>) -> Result<WorldEvent>;
 
 /// What can happen, by its key.
@@ -34,6 +39,9 @@ const ACTIONS: &[(&str, Read)] = &[
     ("create_service", create_service),
     ("opt_out", opt_out),
     ("application", application),
+    ("crash_loop", crash_loop),
+    ("protect", protect),
+    ("spot_zone", market::spot_zone),
     ("rebalancing_failure", rebalancing_failure),
     ("role", role),
     ("forwarding", forwarding),
@@ -201,6 +209,20 @@ fn application(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     let table = value.table("`application`", &["service", "fleet", "fails"])?;
     let fails = table.need("fails", "true")?.boolean()?;
     Ok(WorldEvent::Application { service: service_of(&table, stage)?.id.clone(), fails })
+}
+
+fn crash_loop(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`crash_loop`", &["service", "crashes"])?;
+    let crashes = table.need("crashes", "true")?.boolean()?;
+    Ok(WorldEvent::CrashLoop { service: service_of(&table, stage)?.id.clone(), crashes })
+}
+
+fn protect(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`protect`", &["service", "tasks", "time"])?;
+    let tasks = table.get("tasks").map_or(Ok(None), |tasks| tasks.integer_or("all"))?;
+    let time = table.get("time").map_or(Ok(DEFAULT_PROTECTION), |time| time.duration(PROTECTION))?;
+    let service = service_of(&table, stage)?.id.clone();
+    Ok(WorldEvent::Protect { service, tasks: tasks.unwrap_or(u32::MAX), time })
 }
 
 fn calm(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {

@@ -14,6 +14,7 @@ pub(super) fn forwarding(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEve
         ("present", Forwarding::Present),
         ("missing", Forwarding::Missing),
         ("denied", Forwarding::Denied),
+        ("unreachable", Forwarding::Unreachable),
         ("disabled", Forwarding::Disabled),
     ])?;
     Ok(WorldEvent::Forwarding { accounts: accounts(&table, stage)?, forwarding })

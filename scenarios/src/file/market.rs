@@ -46,17 +46,28 @@ pub(super) fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     }
 }
 
+pub(super) fn spot_zone(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table("`spot_zone`", &["zone", "short", "loss", "accounts"])?;
+    let zones = [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4), ("f", 5)];
+    Ok(WorldEvent::SpotZone {
+        accounts: accounts(&table, stage)?,
+        zone: table.need("zone", "\"c\"")?.choice(&zones)?,
+        short: table.get("short").map_or(Ok(true), Value::boolean)?,
+        loss: loss(&table)?,
+    })
+}
+
+fn loss(table: &Table<'_>) -> Result<Loss> {
+    let losses = [("interrupt", Loss::Interrupt), ("silent", Loss::Silent), ("keep", Loss::Keep)];
+    table.get("loss").map_or(Ok(Loss::Interrupt), |loss| loss.choice(&losses))
+}
+
 fn unknown(value: Value<'_>) -> Fault {
     value.fault("says nothing of the market", "write for example: { capacity = 0 }")
 }
 
 fn once(_: Value<'_>, table: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let losses = [("interrupt", Loss::Interrupt), ("silent", Loss::Silent), ("keep", Loss::Keep)];
-    Ok(WorldEvent::Spot {
-        accounts: accounts(table, stage)?,
-        capacity: capacity(table)?,
-        loss: table.get("loss").map_or(Ok(Loss::Interrupt), |loss| loss.choice(&losses))?,
-    })
+    Ok(WorldEvent::Spot { accounts: accounts(table, stage)?, capacity: capacity(table)?, loss: loss(table)? })
 }
 
 fn flapping(value: Value<'_>, spot: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {

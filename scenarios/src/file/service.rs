@@ -16,6 +16,8 @@ use crate::diagnostic::Fault;
 pub(super) const MAX_DESIRED: u32 = 5000;
 /// Longest stop timeout on Fargate (aws-facts.md §3).
 const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest deregistration delay of a target group.
+const MAX_DEREGISTRATION_DELAY: Duration = Duration::from_secs(3600);
 const BOTH: [CapacityProvider; 2] = [CapacityProvider::Fargate, CapacityProvider::FargateSpot];
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -31,6 +33,9 @@ pub(super) const TRAITS: &[&str] = &[
     "minimum_healthy_percent",
     "maximum_percent",
     "stop_timeout",
+    "deregistration_delay",
+    "zones",
+    "zone_rebalancing",
     "circuit_breaker",
     "alarms",
     "autoscaling",
@@ -100,6 +105,11 @@ pub(super) fn read(table: &Table<'_>, id: ServiceId, desired: u32) -> Result<Ser
             .map_or(Ok(100), |value| value.integer(0..=100))?,
         maximum_percent: table.get("maximum_percent").map_or(Ok(200), |value| value.integer(100..=400))?,
         stop_timeout: table.get("stop_timeout").map_or(Ok(DEFAULT_STOP_TIMEOUT), stop_timeout)?,
+        deregistration_delay: table
+            .get("deregistration_delay")
+            .map_or(Ok(Duration::ZERO), |value| value.duration(Duration::ZERO..=MAX_DEREGISTRATION_DELAY))?,
+        zones: table.get("zones").map_or(Ok(3), |value| value.integer(1..=6))?,
+        zone_rebalancing: table.get("zone_rebalancing").map_or(Ok(true), Value::boolean)?,
         launch_type: launch_type.is_some(),
         cpu: table.get("cpu").map_or(Ok(256), cpu)?,
         autoscaling: table.get("autoscaling").map(|value| autoscaling(value, desired)).transpose()?,

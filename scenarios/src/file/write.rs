@@ -135,6 +135,15 @@ fn write_service(out: &mut String, service: &ServiceSpec) -> fmt::Result {
     if service.stop_timeout != plain.stop_timeout {
         writeln!(out, "stop_timeout = {}", time(service.stop_timeout))?;
     }
+    if service.deregistration_delay != plain.deregistration_delay {
+        writeln!(out, "deregistration_delay = {}", time(service.deregistration_delay))?;
+    }
+    if service.zones != plain.zones {
+        writeln!(out, "zones = {}", service.zones)?;
+    }
+    if !service.zone_rebalancing {
+        writeln!(out, "zone_rebalancing = false")?;
+    }
     if service.circuit_breaker {
         writeln!(out, "circuit_breaker = true")?;
     }
@@ -322,6 +331,7 @@ fn action(event: &WorldEvent) -> String {
         WorldEvent::Application { service, fails } => on("application", service, format!(", fails = {fails}")),
         WorldEvent::CrashLoop { service, crashes } => on("crash_loop", service, format!(", crashes = {crashes}")),
         WorldEvent::Protect { service, tasks, time: t } => {
+            let tasks = if *tasks == u32::MAX { "\"all\"".to_owned() } else { tasks.to_string() };
             on("protect", service, format!(", tasks = {tasks}, time = {}", time(*t)))
         }
         WorldEvent::SpotZone { accounts, zone, short, loss } => format!(
