@@ -416,8 +416,11 @@ fn restore(mut record: Record, original: Strategy, seen: &Observation, ctx: &Con
     }
     record.restores.push(ctx.now);
     let from = record.change.as_ref().map_or_else(|| original.fallback(), |change| change.to.clone());
-    // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first.
-    let probe = ctx.policy.probe_restores && seen.stoppable() > 1 && from != original.probe();
+    // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first. Not where the
+    // fallback never came up: a probe wants all other tasks on On-Demand, which is short, and could not hold however much Spot
+    // there is.
+    let came_up = record.healthy_since.is_some();
+    let probe = ctx.policy.probe_restores && came_up && seen.stoppable() > 1 && from != original.probe();
     let to = if probe { original.probe() } else { original };
     claim(record, Phase::Restoring, Change { from, to }, Reason::RestoreDue, ctx)
 }

@@ -43,6 +43,17 @@ fn where_ecs_may_stop_several_tasks_first_a_restore_begins_with_one_task_on_spot
 }
 
 #[test]
+fn where_on_demand_is_short_a_restore_does_not_begin_with_a_probe_that_needs_it() {
+    let short_for_long = Record { phase_since: NOW - mins(11), healthy_since: None, ..on_demand(NOW) };
+    let next = claimed(sweep(&short_for_long, with_minimum(0, short_on(fallback())), &Policy::default()));
+    assert_eq!(next.change, Some(Change { from: fallback(), to: original() }));
+    // Tasks that went missing later, or were just asked for, are no such shortage.
+    let came_up = Record { healthy_since: Some(NOW - mins(9)), ..short_for_long };
+    let next = claimed(sweep(&came_up, with_minimum(0, short_on(fallback())), &Policy::default()));
+    assert_eq!(next.change, Some(Change { from: fallback(), to: original().probe() }));
+}
+
+#[test]
 fn the_original_follows_only_when_the_probe_runs_in_full() {
     let policy = Policy::default();
     let probing = Record { change: Some(Change { from: fallback(), to: original().probe() }), ..restoring() };
