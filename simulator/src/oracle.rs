@@ -96,7 +96,8 @@ impl Oracle {
     /// ECS rolled a deployment back. Which of several choices of its owner the service then stands for, nobody can tell: two of
     /// them may have the same fallback. From now on any of them is credible.
     pub(crate) fn rolled_back(&mut self, service: &ServiceId) {
-        if self.owners.get(service).is_some_and(|chosen| chosen.len() > 1) {
+        let differ = |chosen: &Vec<(Timestamp, Strategy)>| chosen.iter().any(|(_, s)| s.items() != chosen[0].1.items());
+        if self.owners.get(service).is_some_and(differ) {
             self.unknowable.insert(service.clone());
         }
     }
