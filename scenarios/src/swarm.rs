@@ -6,6 +6,7 @@
 //! | what must hold at its end? | [`check`] |
 //! | what is the least that shows a violation? | [`shrink`] |
 //! | did anything interesting happen? | [`sometimes`] |
+//! | what is a world in words? | [`words`] |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -15,6 +16,7 @@ pub mod check;
 pub mod draw;
 pub mod shrink;
 pub mod sometimes;
+pub mod words;
 
 use check::Played;
 use draw::Plan;
