@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use handlers::policy::Policy;
 use handlers::service::ServiceId;
-use handlers::strategy::{Strategy, StrategyItem};
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use scenarios::file::{self, Check, Expectation, FinalStrategy, Scenario};
 use scenarios::play;
 use scenarios::swarm::draw::faults::numbers;
@@ -210,8 +210,8 @@ fn noise_taken_for_a_loss_is_found_shrunk_and_replayed() {
 fn quiet(service: impl Fn(&mut ServiceSpec), events: Vec<WorldEvent>) -> Plan {
     let mut plan = draw::plan(0);
     let ServiceSpec { id, .. } = plan.world.services.remove(0);
-    let on_spot = "FARGATE_SPOT".parse().expect("a provider");
-    let strategy = Strategy::new(vec![StrategyItem { capacity_provider: on_spot, base: 0, weight: 1 }]).expect("valid");
+    let on_spot = StrategyItem { capacity_provider: CapacityProvider::FargateSpot, base: 0, weight: 1 };
+    let strategy = Strategy::new(vec![on_spot]).expect("one item with a weight is valid");
     let mut spec = ServiceSpec::new(id, 4, strategy);
     service(&mut spec);
     let minutes = |n: usize| Duration::from_secs(600 + 60 * n as u64);
@@ -229,7 +229,7 @@ fn shapes_and_traits_that_a_violation_does_not_need_are_shrunk_away() {
     let minutes = |n: u64| Duration::from_secs(60 * n);
     let everything = |service: &mut ServiceSpec| {
         (service.circuit_breaker, service.alarms, service.cpu) = (true, true, 1024);
-        service.autoscaling = Some(Autoscaling { min: 2, max: 8 });
+        service.autoscaling = Some(Autoscaling { min: 4, max: 4 });
         service.terraform = Some(Terraform { every: minutes(20), force: true });
     };
     let flaps = SpotShape::Flapping { up: minutes(10), down: minutes(2) };

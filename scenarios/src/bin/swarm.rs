@@ -111,10 +111,11 @@ impl Progress {
 }
 
 fn end(tally: &Tally, seconds: f64, jobs: usize) -> ExitCode {
-    let Tally { worlds, on, reached } = tally;
+    let Tally { worlds, free, on, reached } = tally;
     let rate = *worlds as f64 / seconds;
     println!(
-        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n\nwas on, in worlds",
+        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n{free} of them have an account whose owners ask for \
+         more than its quota allows: its services' end is not judged\n\nwas on, in worlds",
         rate / jobs as f64
     );
     let names = numbers().map(|fault| fault.name).chain(TRAITS.iter().map(|one| one.name));

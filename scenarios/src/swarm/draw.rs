@@ -127,7 +127,7 @@ impl Draw {
                     true => self.one(&earlier) + self.dice.within(SOON),
                     false => self.dice.within(Span { min: FIRST, max: CHAOS }),
                 };
-                let event = (trouble.draw)(self);
+                let Some(event) = (trouble.draw)(self) else { continue };
                 events.extend(self.return_of(&event, at));
                 events.push(TimedEvent { at, event });
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handlers::policy::Policy;
 use handlers::service::ServiceId;
 use simulator::dice::{Dice, Span};
-use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
+use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent, WorldSpec};
 
 use super::check::{Played, play};
 use super::draw::faults::numbers;
@@ -157,13 +157,16 @@ impl Search {
                 let service = &mut plan.world.services[n];
                 let plain = ServiceSpec::new(service.id.clone(), service.desired, service.strategy.clone());
                 let before = std::mem::replace(service, plain);
-                format!("{before:?}") != format!("{service:?}")
+                let changes = format!("{before:?}") != format!("{service:?}");
+                drop_vain_alarms(plan);
+                changes
             });
             for one in TRAITS {
                 smaller |= self.attempt(|plan| {
                     let service = &mut plan.world.services[n];
                     let has = one.is_of(service);
                     (one.plain)(service);
+                    drop_vain_alarms(plan);
                     has
                 });
             }
@@ -272,6 +275,13 @@ fn drop_service(plan: &mut Plan, n: usize) -> bool {
     let gone = world.services.remove(n).id;
     world.events.retain(|event| service_of(&event.event) != Some(&gone));
     true
+}
+
+/// A scenario file refuses the alarm of a service without alarms.
+fn drop_vain_alarms(plan: &mut Plan) {
+    let WorldSpec { services, events, .. } = &mut plan.world;
+    let has_alarms = |id: &ServiceId| services.iter().any(|service| service.id == *id && service.alarms);
+    events.retain(|event| !matches!(&event.event, WorldEvent::Alarm { service } if !has_alarms(service)));
 }
 
 /// Whether the number became smaller; 1 is the smallest.

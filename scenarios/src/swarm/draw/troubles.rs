@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::service::ServiceId;
 use serde_json::json;
 use simulator::spec::{
     BusPolicy, Capacity, Forwarding, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role, SpotShape,
@@ -23,70 +24,83 @@ pub struct Trouble {
     pub percent: u32,
     /// How often it happens in a world at most; at least once.
     pub most: u32,
-    pub(super) draw: fn(&mut Draw) -> WorldEvent,
+    /// Nothing, where nobody is there to whom it could happen.
+    pub(super) draw: fn(&mut Draw) -> Option<WorldEvent>,
 }
 
 /// Every trouble there is.
 pub const TROUBLES: &[Trouble] = &[
-    Trouble { name: "Spot markets", percent: 80, most: 5, draw: Draw::spot },
-    trouble("Spot markets with a shape", 2, |draw| WorldEvent::SpotShape {
-        accounts: draw.account(),
-        shape: draw.shape(),
+    Trouble { name: "Spot markets", percent: 80, most: 5, draw: |draw| Some(draw.spot()) },
+    trouble("Spot markets with a shape", 2, |draw| {
+        Some(WorldEvent::SpotShape { accounts: draw.account(), shape: draw.shape() })
     }),
-    trouble("Spot tasks move in silence", 3, |draw| WorldEvent::SpotRebalance {
-        accounts: draw.account(),
-        tasks: draw.from(1, 4),
+    trouble("Spot tasks move in silence", 3, |draw| {
+        Some(WorldEvent::SpotRebalance { accounts: draw.account(), tasks: draw.from(1, 4) })
     }),
-    Trouble { name: "On-Demand markets", percent: 40, most: 2, draw: Draw::on_demand },
-    trouble("interruptions", 3, |draw| WorldEvent::Interrupt { service: draw.service(), tasks: draw.from(1, 3) }),
+    Trouble {
+        name: "On-Demand markets",
+        percent: 40,
+        most: 2,
+        draw: |draw| Some(WorldEvent::OnDemand { accounts: draw.account(), capacity: draw.capacity() }),
+    },
+    trouble("interruptions", 3, |draw| Some(WorldEvent::Interrupt { service: draw.service(), tasks: draw.from(1, 3) })),
     trouble("owners change the strategy", 2, |draw| {
         let strategy = Some(draw.strategy());
-        WorldEvent::UpdateService { service: draw.service(), strategy, desired: None }
+        Some(WorldEvent::UpdateService { service: draw.service(), strategy, desired: None })
     }),
     trouble("owners scale", 2, |draw| {
         let desired = Some(draw.from(0, 8));
-        WorldEvent::UpdateService { service: draw.service(), strategy: None, desired }
+        Some(WorldEvent::UpdateService { service: draw.service(), strategy: None, desired })
     }),
-    trouble("owners deploy", 2, |draw| WorldEvent::Deploy { service: draw.service() }),
-    trouble("owners roll back", 4, |draw| WorldEvent::RollBack { service: draw.service() }),
-    trouble("alarms go off", 6, |draw| WorldEvent::Alarm { service: draw.service() }),
-    trouble("owners delete and create", 3, |draw| match draw.coin() {
-        true => WorldEvent::DeleteService { service: draw.service() },
-        false => WorldEvent::CreateService { service: draw.service() },
+    trouble("owners deploy", 2, |draw| Some(WorldEvent::Deploy { service: draw.service() })),
+    trouble("owners roll back", 4, |draw| Some(WorldEvent::RollBack { service: draw.service() })),
+    trouble("alarms go off, if any", 6, |draw| {
+        let with_alarms: Vec<ServiceId> =
+            draw.services.iter().filter(|service| service.alarms).map(|service| service.id.clone()).collect();
+        (!with_alarms.is_empty()).then(|| {
+            let n = draw.dice.below(with_alarms.len() as u64) as usize;
+            WorldEvent::Alarm { service: with_alarms[n].clone() }
+        })
     }),
-    trouble("owners opt out", 2, |draw| WorldEvent::OptOut { service: draw.service(), off: draw.coin() }),
-    trouble("applications fail", 2, |draw| WorldEvent::Application { service: draw.service(), fails: draw.coin() }),
-    trouble("AZ rebalancing", 2, |draw| WorldEvent::RebalancingFailure { service: draw.service() }),
-    trouble("synthetic events", 2, Draw::synthetic),
+    trouble("owners delete and create", 3, |draw| {
+        let service = draw.service();
+        Some(if draw.coin() { WorldEvent::DeleteService { service } } else { WorldEvent::CreateService { service } })
+    }),
+    trouble("owners opt out", 2, |draw| Some(WorldEvent::OptOut { service: draw.service(), off: draw.coin() })),
+    trouble("applications fail", 2, |draw| {
+        Some(WorldEvent::Application { service: draw.service(), fails: draw.coin() })
+    }),
+    trouble("AZ rebalancing", 2, |draw| Some(WorldEvent::RebalancingFailure { service: draw.service() })),
+    trouble("synthetic events", 2, |draw| Some(draw.synthetic())),
     trouble("roles", 2, |draw| {
         let role = draw.one(&[Role::Missing, Role::ReadOnly, Role::Present, Role::Present]);
-        WorldEvent::Role { accounts: draw.account(), role }
+        Some(WorldEvent::Role { accounts: draw.account(), role })
     }),
     trouble("forwarding", 2, |draw| {
         let ways = [Forwarding::Present, Forwarding::Missing, Forwarding::Denied, Forwarding::Disabled];
-        WorldEvent::Forwarding { forwarding: draw.one(&ways), accounts: draw.account() }
+        Some(WorldEvent::Forwarding { forwarding: draw.one(&ways), accounts: draw.account() })
     }),
     trouble("bus policy", 2, |draw| {
-        WorldEvent::BusPolicy(match draw.from(0, 2) {
+        Some(WorldEvent::BusPolicy(match draw.from(0, 2) {
             0 => BusPolicy::Onboarded,
             1 => BusPolicy::Organization,
             _ => BusPolicy::Accounts(draw.account()),
-        })
+        }))
     }),
-    trouble("organization", 2, |draw| WorldEvent::Membership { member: draw.coin(), accounts: draw.account() }),
+    trouble("organization", 2, |draw| Some(WorldEvent::Membership { member: draw.coin(), accounts: draw.account() })),
     trouble("queues", 2, |draw| {
         let ways = [QueueAccess::Reachable, QueueAccess::Unreachable, QueueAccess::Denied];
-        WorldEvent::QueueAccess { queue: draw.one(&QUEUES), access: draw.one(&ways) }
+        Some(WorldEvent::QueueAccess { queue: draw.one(&QUEUES), access: draw.one(&ways) })
     }),
     trouble("functions", 3, |draw| {
         let ways =
             [FunctionState::Running, FunctionState::Reserved(0), FunctionState::FailsToStart, FunctionState::Detached];
-        WorldEvent::Function { function: draw.one(&FUNCTIONS), state: draw.one(&ways) }
+        Some(WorldEvent::Function { function: draw.one(&FUNCTIONS), state: draw.one(&ways) })
     }),
-    trouble("redrives", 2, |draw| WorldEvent::Redrive { queue: draw.one(&QUEUES) }),
+    trouble("redrives", 2, |draw| Some(WorldEvent::Redrive { queue: draw.one(&QUEUES) })),
 ];
 
-const fn trouble(name: &'static str, most: u32, draw: fn(&mut Draw) -> WorldEvent) -> Trouble {
+const fn trouble(name: &'static str, most: u32, draw: fn(&mut Draw) -> Option<WorldEvent>) -> Trouble {
     Trouble { name, percent: 50, most, draw }
 }
 
@@ -114,10 +128,6 @@ impl Draw {
             1 => SpotShape::SlowReturn { per_minute: self.from(1, 3), until: self.from(2, 24) },
             _ => SpotShape::Random { every, shortest, longest },
         }
-    }
-
-    fn on_demand(&mut self) -> WorldEvent {
-        WorldEvent::OnDemand { accounts: self.account(), capacity: self.capacity() }
     }
 
     fn synthetic(&mut self) -> WorldEvent {
