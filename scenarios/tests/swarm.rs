@@ -12,8 +12,7 @@ use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use scenarios::file::{self, Check, Expectation, FinalStrategy, Scenario};
 use scenarios::play;
-use scenarios::swarm::draw::faults::numbers;
-use scenarios::swarm::draw::{Plan, TRAITS, TROUBLES};
+use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, Plan, TRAITS, TROUBLES};
 use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
 use simulator::facts::Facts;
 use simulator::planted::Bug;
@@ -103,11 +102,12 @@ fn shards_are_a_partition_of_the_seeds() {
 }
 
 #[test]
-fn every_kind_of_trouble_is_off_in_about_half_of_the_worlds() {
+fn every_kind_of_trouble_is_on_in_as_many_worlds_as_it_says() {
     let plans: Vec<Plan> = (0..400).map(draw::plan).collect();
     let share = |name| plans.iter().filter(|plan| plan.on.contains(name)).count() / 4;
-    for fault in numbers() {
-        assert!((40..=60).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
+    let faults = FAULTS.iter().map(|fault| (fault, FAULT_PERCENT as usize));
+    for (fault, wanted) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT as usize))) {
+        assert!((wanted - 10..=wanted + 10).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
         for plan in &plans {
             assert_eq!((fault.get)(&plan.facts) > 0, plan.on.contains(fault.name), "{}", fault.name);
             assert!((fault.get)(&plan.facts) <= fault.most);

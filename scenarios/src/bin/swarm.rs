@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use scenarios::file;
 use scenarios::swarm::draw::faults::{Fault, numbers};
-use scenarios::swarm::draw::{FAULTS, LIMITS, TRAITS, TROUBLES};
+use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, TRAITS, TROUBLES};
 use scenarios::swarm::sometimes::CONDITIONS;
 use scenarios::swarm::{ENOUGH, Failure, Swarm, Tally, check, draw, shrink, words};
 
@@ -71,9 +71,9 @@ fn begin(swarm: &Swarm) {
     let Swarm { from, seeds, shard, shards, jobs } = swarm;
     println!("seeds {from} to {}, shard {shard}/{shards}: {} worlds, {jobs} at once", from + seeds - 1, swarm.len());
     let number = |fault: &Fault| println!("  {:28} 1 to {} {}", fault.name, fault.most, fault.unit);
-    println!("\ngoes wrong by chance, each in half of the worlds, at a rate of");
+    println!("\ngoes wrong by chance, each in {FAULT_PERCENT} % of the worlds, at a rate of");
     FAULTS.iter().for_each(number);
-    println!("\nlimits every account, each in half of the worlds");
+    println!("\nlimits every account, each in {LIMIT_PERCENT} % of the worlds");
     LIMITS.iter().for_each(number);
     println!("\nis so with half of the services, in so many worlds");
     for one in TRAITS {

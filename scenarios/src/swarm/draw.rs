@@ -32,6 +32,10 @@ const FIRST: Duration = Duration::from_secs(60);
 const SOON_PERCENT: u32 = 30;
 /// How soon.
 const SOON: Span = Span::secs(1, 180);
+/// In so many of 100 worlds a fault is on.
+pub const FAULT_PERCENT: u32 = 50;
+/// And a limit: fewer, for where it is less than what the owners ask for, the end of a world says nothing.
+pub const LIMIT_PERCENT: u32 = 25;
 /// Services of a world.
 const SERVICES: u32 = 3;
 /// The simulator's own streams have low numbers.
@@ -63,8 +67,9 @@ pub fn plan(seed: u64) -> Plan {
 
     let mut on: BTreeSet<&str> = traits.iter().map(|one| one.name).collect();
     let mut facts = Facts::default();
-    for fault in faults::numbers() {
-        if draw.coin() {
+    let faults = FAULTS.iter().map(|fault| (fault, FAULT_PERCENT));
+    for (fault, percent) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT))) {
+        if draw.dice.chance(percent) {
             on.insert(fault.name);
             (fault.set)(&mut facts, draw.from(1, fault.most));
         }

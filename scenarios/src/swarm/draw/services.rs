@@ -74,8 +74,8 @@ pub const TRAITS: &[Trait] = &[
     },
     Trait {
         name: "large tasks",
-        percent: 50,
-        give: |draw, service| service.cpu = draw.one(&[512, 1024, 2048, 4096]),
+        percent: 25,
+        give: |draw, service| service.cpu = draw.one(&[512, 1024, 2048]),
         plain: |service| service.cpu = 256,
     },
     Trait {
