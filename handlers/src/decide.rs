@@ -158,12 +158,13 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         Trigger::Event(event) if is_stale(&record, event, ctx) => keep_watching(record, seen, Reason::Stale, ctx),
         Trigger::Event(event) => match event.signal {
             Signal::SyntheticPlacementFailure => start_episode(record, seen, Reason::SyntheticPlacementFailure, ctx),
-            Signal::SpotPlacementFailure if seen.is_short() && seen.application_fails() => {
+            Signal::SpotPlacementFailure if seen.lacks_capacity() && seen.application_fails() => {
                 keep_watching(record, seen, Reason::ApplicationFails, ctx)
             }
-            Signal::SpotPlacementFailure if seen.is_short() => {
+            Signal::SpotPlacementFailure if seen.lacks_capacity() => {
                 start_episode(record, seen, Reason::SpotPlacementFailure, ctx)
             }
+            Signal::SpotPlacementFailure if seen.is_short() => keep_watching(record, seen, Reason::Replacing, ctx),
             Signal::SpotPlacementFailure => keep_watching(record, seen, Reason::AtFullCount, ctx),
             Signal::Interruption if ctx.policy.interruption_policy == InterruptionPolicy::Immediate => {
                 start_episode(record, seen, Reason::Interruption, ctx)
@@ -418,8 +419,12 @@ fn restore(mut record: Record, original: Strategy, seen: &Observation, ctx: &Con
     }
     record.restores.push(ctx.now);
     let from = record.change.as_ref().map_or_else(|| original.fallback(), |change| change.to.clone());
-    // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first.
-    let probe = ctx.policy.probe_restores && seen.stoppable() > 1 && from != original.probe();
+    // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first. Not where the
+    // fallback never came up: a probe wants all other tasks on On-Demand, which is short, and could not hold however much Spot
+    // there is. Nor where ECS rolled the last one back: it failed on what it had on On-Demand, or Spot fails without a word.
+    let came_up = record.healthy_since.is_some();
+    let skipped = std::mem::take(&mut record.probe_rolled_back);
+    let probe = ctx.policy.probe_restores && came_up && !skipped && seen.stoppable() > 1 && from != original.probe();
     let to = if probe { original.probe() } else { original };
     claim(record, Phase::Restoring, Change { from, to }, Reason::RestoreDue, ctx)
 }
@@ -451,6 +456,7 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
     if live == Some(&fallback) {
         // A circuit breaker brought the previous strategy back: a failed restore, and ECS did our work (aws-facts.md §1.6).
         record.failed_restores = record.failed_restores.saturating_add(1);
+        record.probe_rolled_back = change.to == original.probe();
         on_fallback(&mut record, ctx);
         record.change = Some(Change { from: change.to, to: fallback });
         return write(record, Reason::RolledBack);

@@ -153,7 +153,7 @@ impl Observation {
     }
 
     /// Whether ECS blames the application: the newest message since the primary deployment began that judges task
-    /// starts says they fail. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
+    /// starts says they fail, or there is none and the deployment is FAILED, which starts no more tasks. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
     pub fn application_fails(&self) -> bool {
         let since = self.primary().map(|p| p.created_at);
         self.messages
@@ -168,7 +168,7 @@ impl Observation {
                     None
                 }
             })
-            .unwrap_or(false)
+            .unwrap_or_else(|| self.primary().is_some_and(|p| p.rollout == Rollout::Failed))
     }
 
     /// How many healthy tasks ECS may stop in a deployment before new ones run.

@@ -115,6 +115,9 @@ pub struct Record {
     /// How many tasks it ran then: fewer are a loss, more wanted are not.
     #[serde(default)]
     pub healthy_tasks: u32,
+    /// Whether ECS rolled the probe of the last restore back: then the next goes without one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe_rolled_back: bool,
     /// When the next restore is due, while on On-Demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_at: Option<Timestamp>,
@@ -162,6 +165,7 @@ impl Record {
             short_since: None,
             healthy_since: None,
             healthy_tasks: 0,
+            probe_rolled_back: false,
             restore_at: None,
             restored_at: None,
             next_check_at: now,

@@ -619,6 +619,19 @@ fn a_message_of_an_older_deployment_or_below_a_newer_verdict_blames_nobody() {
 }
 
 #[test]
+fn a_deployment_that_ecs_gave_up_lacks_no_capacity_unless_ecs_said_so() {
+    let record = Record { short_since: Some(NOW - hours(1)), ..watching() };
+    let mut seen = short_on(original());
+    seen.deployments[0].rollout = Rollout::Failed;
+    let (next, reason) = written(on_sweep(&record, &seen, NOW));
+    assert_eq!((next.phase, reason), (Phase::Watching, Reason::ApplicationFails));
+    let text = "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time.".into();
+    seen.messages.insert(0, Message { at: NOW - mins(1), text });
+    let (_, reason) = claimed(on_sweep(&record, &seen, NOW));
+    assert_eq!(reason, Reason::SilentLoss);
+}
+
+#[test]
 fn desired_zero_is_never_short() {
     let mut seen = full_on(original());
     (seen.desired, seen.running, seen.deployments[0].running) = (0, 0, 0);
@@ -697,6 +710,8 @@ fn tasks_that_crash_and_find_a_place_each_time_are_no_loss_of_capacity() {
     let missing = Record { short_since: Some(NOW - mins(5)), ..watching() };
     let (record, reason) = written(on_sweep(&missing, &crashing, NOW));
     assert_eq!((record.phase, record.short_since, reason), (Phase::Watching, None, Reason::Replacing));
+    // AZ rebalancing that fails meanwhile changes nothing about that.
+    assert_eq!(left(on_event(Some(&watching()), &crashing, Signal::SpotPlacementFailure)), Reason::Replacing);
     // With one of them nowhere it is a loss, as ever.
     let (_, reason) = claimed(on_sweep(&missing, &Observation { pending: 2, ..crashing.clone() }, NOW));
     assert_eq!(reason, Reason::SilentLoss);

@@ -43,6 +43,30 @@ fn where_ecs_may_stop_several_tasks_first_a_restore_begins_with_one_task_on_spot
 }
 
 #[test]
+fn where_on_demand_is_short_a_restore_does_not_begin_with_a_probe_that_needs_it() {
+    let short_for_long = Record { phase_since: NOW - mins(11), healthy_since: None, ..on_demand(NOW) };
+    let next = claimed(sweep(&short_for_long, with_minimum(0, short_on(fallback())), &Policy::default()));
+    assert_eq!(next.change, Some(Change { from: fallback(), to: original() }));
+    // Tasks that went missing later, or were just asked for, are no such shortage.
+    let came_up = Record { healthy_since: Some(NOW - mins(9)), ..short_for_long };
+    let next = claimed(sweep(&came_up, with_minimum(0, short_on(fallback())), &Policy::default()));
+    assert_eq!(next.change, Some(Change { from: fallback(), to: original().probe() }));
+}
+
+#[test]
+fn a_probe_that_ecs_rolled_back_is_left_out_once() {
+    let probing =
+        Record { change: Some(Change { from: fallback(), to: original().probe() }), confirmed: true, ..restoring() };
+    let Decision::Write(next, Reason::RolledBack) = sweep(&probing, full_on(fallback()), &Policy::default()) else {
+        panic!("a rollback is adopted")
+    };
+    let due = Record { restore_at: Some(NOW), healthy_since: Some(NOW - mins(9)), ..*next };
+    let next = claimed(sweep(&due, with_minimum(0, full_on(fallback())), &Policy::default()));
+    assert_eq!(next.change.as_ref().map(|change| &change.to), Some(&original()));
+    assert!(!next.probe_rolled_back, "the restore after this one begins with a probe again");
+}
+
+#[test]
 fn the_original_follows_only_when_the_probe_runs_in_full() {
     let policy = Policy::default();
     let probing = Record { change: Some(Change { from: fallback(), to: original().probe() }), ..restoring() };

@@ -6,8 +6,9 @@
 //! | what must hold at its end? | [`check`] |
 //! | what is the least that shows a violation? | [`shrink`] |
 //! | did anything interesting happen? | [`sometimes`] |
+//! | what is a world in words? | [`words`] |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,12 +16,13 @@ pub mod check;
 pub mod draw;
 pub mod shrink;
 pub mod sometimes;
+pub mod words;
 
 use check::Played;
 use draw::Plan;
 
-/// With so many worlds every condition must have been reached.
-pub const ENOUGH: u64 = 500;
+/// With so many worlds every condition must have been reached: the rarest is met in about one of two hundred.
+pub const ENOUGH: u64 = 2000;
 
 /// Which worlds are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Swarm {
 pub struct Tally {
     /// Worlds played.
     pub worlds: u64,
+    /// In how many of them the end of some service was not judged.
+    pub free: u64,
     /// In how many worlds each kind of trouble was on.
     pub on: BTreeMap<&'static str, u64>,
     /// In how many worlds each condition was reached.
@@ -98,7 +102,7 @@ impl Swarm {
                             all.lock().expect("no thread panics with it").1.insert(n, Failure { plan, played });
                             break;
                         }
-                        tally.add(&plan, &sometimes::reached(&plan, &played));
+                        tally.add(&plan, &played);
                         done(finished.fetch_add(1, Ordering::Relaxed) + 1);
                     }
                     all.lock().expect("no thread panics with it").0.merge(tally);
@@ -111,14 +115,18 @@ impl Swarm {
 }
 
 impl Tally {
-    fn add(&mut self, plan: &Plan, reached: &BTreeSet<&'static str>) {
+    fn add(&mut self, plan: &Plan, played: &Played) {
         self.worlds += 1;
+        self.free += u64::from(!played.free.is_empty());
         plan.on.iter().for_each(|kind| *self.on.entry(kind).or_default() += 1);
-        reached.iter().for_each(|condition| *self.reached.entry(condition).or_default() += 1);
+        for condition in sometimes::reached(plan, played) {
+            *self.reached.entry(condition).or_default() += 1;
+        }
     }
 
     fn merge(&mut self, other: Tally) {
         self.worlds += other.worlds;
+        self.free += other.free;
         other.on.into_iter().for_each(|(kind, n)| *self.on.entry(kind).or_default() += n);
         other.reached.into_iter().for_each(|(condition, n)| *self.reached.entry(condition).or_default() += n);
     }

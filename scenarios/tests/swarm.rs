@@ -8,13 +8,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use handlers::policy::Policy;
+use handlers::service::ServiceId;
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use scenarios::file::{self, Check, Expectation, FinalStrategy, Scenario};
 use scenarios::play;
-use scenarios::swarm::draw::{FAULTS, Plan, TROUBLES};
-use scenarios::swarm::{Failure, Swarm, check, draw, shrink};
+use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, Plan, TRAITS, TROUBLES};
+use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
+use simulator::facts::Facts;
 use simulator::planted::Bug;
 use simulator::spec::{
-    BusPolicy, FunctionName, FunctionState, QueueAccess, QueueName, Role, TimedEvent, WorldEvent, WorldSpec,
+    Autoscaling, BusPolicy, FunctionName, FunctionState, QueueAccess, QueueName, Role, ServiceSpec, SpotShape,
+    Terraform, TimedEvent, WorldEvent, WorldSpec,
 };
 
 /// A planted bug is found within so many seeds.
@@ -98,11 +102,12 @@ fn shards_are_a_partition_of_the_seeds() {
 }
 
 #[test]
-fn every_kind_of_trouble_is_off_in_about_half_of_the_worlds() {
+fn every_kind_of_trouble_is_on_in_as_many_worlds_as_it_says() {
     let plans: Vec<Plan> = (0..400).map(draw::plan).collect();
     let share = |name| plans.iter().filter(|plan| plan.on.contains(name)).count() / 4;
-    for fault in FAULTS {
-        assert!((40..=60).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
+    let faults = FAULTS.iter().map(|fault| (fault, FAULT_PERCENT as usize));
+    for (fault, wanted) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT as usize))) {
+        assert!((wanted - 10..=wanted + 10).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
         for plan in &plans {
             assert_eq!((fault.get)(&plan.facts) > 0, plan.on.contains(fault.name), "{}", fault.name);
             assert!((fault.get)(&plan.facts) <= fault.most);
@@ -111,6 +116,51 @@ fn every_kind_of_trouble_is_off_in_about_half_of_the_worlds() {
     for trouble in TROUBLES {
         let wanted = trouble.percent as usize;
         assert!((wanted - 10..=wanted + 10).contains(&share(trouble.name)), "{}", trouble.name);
+    }
+    for one in TRAITS {
+        let wanted = one.percent as usize;
+        assert!((wanted - 10..=wanted + 10).contains(&share(one.name)), "{}", one.name);
+        let has = |plan: &&Plan| plan.world.services.iter().any(|service| one.is_of(service));
+        assert!(plans.iter().filter(has).all(|plan| plan.on.contains(one.name)), "{}", one.name);
+        assert!(plans.iter().filter(has).count() > 4 * wanted / 2, "{}", one.name);
+    }
+}
+
+#[test]
+fn nothing_that_a_world_can_do_is_never_drawn() {
+    let plans: Vec<Plan> = (0..400).map(draw::plan).collect();
+    let events = || plans.iter().flat_map(|plan| &plan.world.events).map(|event| format!("{:?}", event.event));
+    // All but the end of the faults, which the mending brings.
+    for kind in [
+        "Spot {",
+        "Flapping",
+        "SlowReturn",
+        "Random",
+        "SpotRebalance",
+        "OnDemand",
+        "Interrupt",
+        "PutEvents",
+        "Role",
+        "Forwarding",
+        "BusPolicy",
+        "Membership",
+        "QueueAccess",
+        "Redrive",
+        "Function",
+        "OptOut",
+        "Alarm",
+        "RollBack",
+        "Deploy",
+        "DeleteService",
+        "CreateService",
+        "Application",
+        "RebalancingFailure",
+        "UpdateService",
+    ] {
+        assert!(events().any(|event| event.contains(kind)), "{kind}");
+    }
+    for Plan { world, chaos, .. } in &plans {
+        assert!(world.events.is_sorted_by_key(|event| event.at) && world.events.iter().all(|event| event.at < *chaos));
     }
 }
 
@@ -132,10 +182,10 @@ fn find(bug: Bug, most_events: usize, words: &str) {
     let violation = shrunk.played.violation.clone().expect("still there");
     assert!(violation.contains(words), "seed {seed}: {violation}");
     let left = &shrunk.plan.world;
-    assert!(left.events.len() <= most_events, "seed {seed}: {events} events\n{}", shrink::words(&shrunk.plan));
+    assert!(left.events.len() <= most_events, "seed {seed}: {events} events\n{}", words::words(&shrunk.plan));
     assert!(left.services.len() <= 2 && shrunk.replays <= REPLAYS, "{} replays", shrunk.replays);
 
-    let text = file::write(&check::scenario(&shrunk.plan, shrunk.played.duration, &violation));
+    let text = file::write(&check::scenario(&shrunk.plan, shrunk.played.duration, &shrunk.played.free, &violation));
     let mut scenario = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
     // A file holds no bug; without it the world holds.
     let healthy = play::play(scenario.clone()).unwrap();
@@ -156,6 +206,81 @@ fn noise_taken_for_a_loss_is_found_shrunk_and_replayed() {
     find(Bug::NoiseIsLoss, 2, "failover of a service that lost nothing");
 }
 
+/// A world of one service in trouble of this kind only.
+fn quiet(service: impl Fn(&mut ServiceSpec), events: Vec<WorldEvent>) -> Plan {
+    let mut plan = draw::plan(0);
+    let ServiceSpec { id, .. } = plan.world.services.remove(0);
+    let on_spot = StrategyItem { capacity_provider: CapacityProvider::FargateSpot, base: 0, weight: 1 };
+    let strategy = Strategy::new(vec![on_spot]).expect("one item with a weight is valid");
+    let mut spec = ServiceSpec::new(id, 4, strategy);
+    service(&mut spec);
+    let minutes = |n: usize| Duration::from_secs(600 + 60 * n as u64);
+    let at = |(n, event)| TimedEvent { at: minutes(n), event };
+    plan.world.events = events.into_iter().enumerate().map(at).collect();
+    plan.world.services = vec![spec];
+    plan.world.policy = Policy::default();
+    Plan { facts: Facts::default(), chaos: Duration::from_secs(3600), on: BTreeSet::new(), ..plan }
+}
+
+#[test]
+fn shapes_and_traits_that_a_violation_does_not_need_are_shrunk_away() {
+    let plan = quiet(|_| (), Vec::new());
+    let (id, accounts) = (plan.world.services[0].id.clone(), vec![plan.world.services[0].id.account.clone()]);
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let everything = |service: &mut ServiceSpec| {
+        (service.circuit_breaker, service.alarms, service.cpu) = (true, true, 1024);
+        service.autoscaling = Some(Autoscaling { min: 4, max: 4 });
+        service.terraform = Some(Terraform { every: minutes(20), force: true });
+    };
+    let flaps = SpotShape::Flapping { up: minutes(10), down: minutes(2) };
+    let events = vec![
+        WorldEvent::RebalancingFailure { service: id.clone() },
+        WorldEvent::SpotShape { accounts: accounts.clone(), shape: flaps },
+        WorldEvent::SpotRebalance { accounts, tasks: 3 },
+        WorldEvent::Alarm { service: id.clone() },
+        WorldEvent::RollBack { service: id },
+    ];
+    let mut plan = quiet(everything, events);
+    plan.facts.planted = Some(Bug::NoiseIsLoss);
+    let played = check::play(&plan);
+    let shrunk = shrink::shrink(&plan, played, REPLAYS);
+    let left = words::words(&shrunk.plan);
+    assert!(said(shrunk.played.violation.as_ref()).contains("lost nothing"), "{left}");
+    assert!(matches!(shrunk.plan.world.events[..], [TimedEvent { event: WorldEvent::RebalancingFailure { .. }, .. }]));
+    assert!(!TRAITS.iter().any(|one| one.is_of(&shrunk.plan.world.services[0])), "{left}");
+}
+
+#[test]
+fn whoever_asks_for_more_than_the_quota_is_not_judged_at_the_end_and_nobody_else() {
+    // Four tasks of a quarter vCPU: twice while they are deployed, and once more on their way out.
+    let free = |on_demand, spot| {
+        let mut plan = quiet(|_| (), Vec::new());
+        (plan.facts.on_demand_vcpu_quota, plan.facts.spot_vcpu_quota) = (on_demand, spot);
+        check::play(&plan).free.len()
+    };
+    assert_eq!((free(None, None), free(None, Some(3)), free(None, Some(2))), (0, 0, 1));
+    // The fallback may find no room; that excuses nothing.
+    assert_eq!(free(Some(1), None), 0);
+}
+
+#[test]
+fn a_service_without_all_of_its_tasks_is_wrong_but_for_the_one_that_an_auto_scaler_asked_for() {
+    let plan = quiet(|_| (), Vec::new());
+    let mut service = check::play(&plan).outcome.services.remove(0);
+    let mut spec = plan.world.services[0].clone();
+    assert_eq!(check::wrong(&spec, &service, false), None);
+    service.running -= 1;
+    assert!(check::wrong(&spec, &service, false).is_some_and(|why| why.contains("runs 3 of 4 tasks")));
+    spec.autoscaling = Some(Autoscaling { min: 1, max: 4 });
+    assert_eq!(check::wrong(&spec, &service, false), None);
+    service.running -= 1;
+    assert!(check::wrong(&spec, &service, false).is_some_and(|why| why.contains("runs 2 of 4 tasks")));
+}
+
+fn none() -> BTreeSet<ServiceId> {
+    BTreeSet::new()
+}
+
 /// Everything a file can say of the world and its facts.
 fn said_of(world: &WorldSpec, scenario: &Scenario) -> String {
     format!("{world:?} {:?} {:?} {:?}", scenario.facts, scenario.duration, scenario.expectations)
@@ -166,7 +291,8 @@ fn what_is_written_reads_back_as_the_same_scenario() {
     let seeds = if deep() { 5000 } else { 300 };
     for seed in 0..seeds {
         let plan = draw::plan(seed);
-        let scenario = check::scenario(&plan, plan.chaos + Duration::from_millis(7_200_001), "why \"so\"\nand\tthen\\");
+        let scenario =
+            check::scenario(&plan, plan.chaos + Duration::from_millis(7_200_001), &none(), "why \"so\"\nand\tthen\\");
         round_trip(&scenario);
     }
 }
@@ -175,7 +301,7 @@ fn what_is_written_reads_back_as_the_same_scenario() {
 fn what_random_worlds_never_say_reads_back_too() {
     let mut plans = (0..).map(draw::plan);
     let plan = plans.find(|plan| plan.world.services[0].strategy.uses_spot()).expect("most are");
-    let mut scenario = check::scenario(&plan, Duration::from_secs(9000), "");
+    let mut scenario = check::scenario(&plan, Duration::from_secs(9000), &none(), "");
     scenario.world.central = "888888888888".parse().unwrap();
     scenario.world.region = "us-east-1".parse().unwrap();
     scenario.world.services.iter_mut().for_each(|service| service.id.region = scenario.world.region.clone());
@@ -224,6 +350,8 @@ fn the_program_says_what_it_plays_and_what_happened() {
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stdout.contains("seeds 3 to 8, shard 2/3: 2 worlds, 1 at once"), "{stdout}");
     assert!(stdout.contains("events come twice            1 to 100 %"), "{stdout}");
+    assert!(stdout.contains("Spot quota                   1 to 24 vCPU"), "{stdout}");
+    assert!(stdout.contains("Terraform on a schedule       50 %"), "{stdout}");
     assert!(stdout.contains("2 worlds hold: "), "{stdout}");
     // Two worlds are not enough to miss anything.
     assert!(stderr.contains("warning: never happened: "), "{stderr}");

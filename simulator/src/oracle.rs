@@ -11,13 +11,17 @@ use handlers::timestamp::Timestamp;
 
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
+use crate::task::Task;
 use crate::trace::{Caller, Happening};
 use crate::world::World;
+use crate::zones::PLACEMENT_FAILED;
 
 /// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
 /// before, it cannot know.
 const UNKNOWABLE: Duration = Duration::from_secs(90);
 
+/// From a look to the write of what was decided from it: two calls on their way, and each takes a fraction of this.
+const FROM_LOOK_TO_WRITE: Duration = Duration::from_secs(2);
 /// The last event about a loss comes this long after it at most: a warned task runs on for two minutes and its end is told
 /// too (aws-facts.md §2.3), and a handler takes its time.
 const LAST_WORD: Duration = Duration::from_secs(300);
@@ -46,6 +50,8 @@ pub(crate) struct Oracle {
 struct Life {
     /// When Spot last took a task or refused one.
     lost_at: Option<Timestamp>,
+    /// When AZ rebalancing last failed to place a task, which looks like a shortage of Spot.
+    zone_refused_at: Option<Timestamp>,
     /// When its owner last did something to it.
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
@@ -77,6 +83,9 @@ impl Oracle {
                 | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
                 Some(service),
             ) => self.life(service).lost_at = Some(now),
+            (Happening::Rebalancing { what: PLACEMENT_FAILED }, Some(service)) => {
+                self.life(service).zone_refused_at = Some(now);
+            }
             (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
                 let life = self.life(service);
                 life.owner_at = Some(now);
@@ -97,7 +106,8 @@ impl Oracle {
     /// ECS rolled a deployment back. Which of several choices of its owner the service then stands for, nobody can tell: two of
     /// them may have the same fallback. From now on any of them is credible.
     pub(crate) fn rolled_back(&mut self, service: &ServiceId) {
-        if self.owners.get(service).is_some_and(|chosen| chosen.len() > 1) {
+        let differ = |chosen: &Vec<(Timestamp, Strategy)>| chosen.iter().any(|(_, s)| s.items() != chosen[0].1.items());
+        if self.owners.get(service).is_some_and(differ) {
             self.unknowable.insert(service.clone());
         }
     }
@@ -154,7 +164,12 @@ impl World {
         self.judge_pace(service);
         self.note_overrun(service);
         let Some(strategy) = changed else {
-            self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
+            // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
+            // cannot be seen in time, and ECS knows no update on a condition.
+            let overtaken = self.oracle.life(service).owner_at.is_some_and(|at| self.now.since(at) < UNKNOWABLE);
+            if !overtaken {
+                self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
+            }
             return;
         };
         let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
@@ -214,11 +229,15 @@ impl World {
         let service = self.ecs.service(key);
         let id = service.id.clone();
         let seen = service.shown();
-        let no_place = seen.lacks_capacity() && !service.placement.is_empty();
-        let was_short = service.tasks.values().any(|task| recently(task.running_since, UNKNOWABLE));
+        // A look may be from before the last update of the service, where such reads occur at all.
+        let look = if self.facts.stale_read_percent > 0 { UNKNOWABLE } else { FROM_LOOK_TO_WRITE };
+        let arrived = |task: &Task| recently(task.running_since, look) || recently(Some(task.created_at), look);
+        let was_short = service.tasks.values().any(arrived);
         let told = self.spec.policy.event_max_age + LAST_WORD;
         let synthetic = recently(self.oracle.synthetic_at, told);
+        let refused = !service.placement.is_empty();
         let life = self.oracle.life(&id);
+        let no_place = seen.lacks_capacity() && (refused || recently(life.zone_refused_at, told));
         if !(no_place || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE))
         {
             self.violation(&id, "failover of a service that lost nothing".into());

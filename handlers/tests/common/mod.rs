@@ -347,6 +347,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 short_since,
                 healthy_since,
                 healthy_tasks: episode % 8,
+                probe_rolled_back: failed_restores % 7 == 1,
                 restore_at,
                 restored_at,
                 next_check_at,

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use clap::Parser;
 use scenarios::file;
-use scenarios::swarm::draw::{FAULTS, TROUBLES};
+use scenarios::swarm::draw::faults::{Fault, numbers};
+use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, TRAITS, TROUBLES};
 use scenarios::swarm::sometimes::CONDITIONS;
-use scenarios::swarm::{ENOUGH, Failure, Swarm, Tally, check, draw, shrink};
+use scenarios::swarm::{ENOUGH, Failure, Swarm, Tally, check, draw, shrink, words};
 
 /// Plays random worlds, each drawn from its seed alone: fleet, market, owners, and what breaks.
 #[derive(Debug, Parser)]
@@ -69,9 +70,14 @@ fn main() -> ExitCode {
 fn begin(swarm: &Swarm) {
     let Swarm { from, seeds, shard, shards, jobs } = swarm;
     println!("seeds {from} to {}, shard {shard}/{shards}: {} worlds, {jobs} at once", from + seeds - 1, swarm.len());
-    println!("\ngoes wrong by chance, each in half of the worlds, at a rate of");
-    for fault in FAULTS {
-        println!("  {:28} 1 to {} {}", fault.name, fault.most, fault.unit);
+    let number = |fault: &Fault| println!("  {:28} 1 to {} {}", fault.name, fault.most, fault.unit);
+    println!("\ngoes wrong by chance, each in {FAULT_PERCENT} % of the worlds, at a rate of");
+    FAULTS.iter().for_each(number);
+    println!("\nlimits every account, each in {LIMIT_PERCENT} % of the worlds");
+    LIMITS.iter().for_each(number);
+    println!("\nis so with half of the services, in so many worlds");
+    for one in TRAITS {
+        println!("  {:28} {:3} %", one.name, one.percent);
     }
     println!("\nhappens, in so many worlds, so often");
     for trouble in TROUBLES {
@@ -105,14 +111,15 @@ impl Progress {
 }
 
 fn end(tally: &Tally, seconds: f64, jobs: usize) -> ExitCode {
-    let Tally { worlds, on, reached } = tally;
+    let Tally { worlds, free, on, reached } = tally;
     let rate = *worlds as f64 / seconds;
     println!(
-        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n\nwas on, in worlds",
+        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n{free} of them have an account whose owners ask for \
+         more than its quota allows: its services' end is not judged\n\nwas on, in worlds",
         rate / jobs as f64
     );
-    let names = FAULTS.iter().map(|fault| fault.name).chain(TROUBLES.iter().map(|trouble| trouble.name));
-    for name in names {
+    let names = numbers().map(|fault| fault.name).chain(TRAITS.iter().map(|one| one.name));
+    for name in names.chain(TROUBLES.iter().map(|trouble| trouble.name)) {
         println!("  {name:36} {:>7}", on.get(name).unwrap_or(&0));
     }
     println!("\nhappened, in worlds");
@@ -139,8 +146,8 @@ fn fail(failure: Failure) -> ExitCode {
     eprintln!("shrinking…");
     let shrunk = shrink::shrink(&plan, played, shrink::REPLAYS);
     let violation = shrunk.played.violation.clone().unwrap_or_default();
-    println!("\nshrunk with {} replays: {violation}\n{}", shrunk.replays, shrink::words(&shrunk.plan));
-    let scenario = check::scenario(&shrunk.plan, shrunk.played.duration, &violation);
+    println!("\nshrunk with {} replays: {violation}\n{}", shrunk.replays, words::words(&shrunk.plan));
+    let scenario = check::scenario(&shrunk.plan, shrunk.played.duration, &shrunk.played.free, &violation);
     match save(seed, &file::write(&scenario)) {
         Ok(path) => println!("replay: cargo xtask scenario {}", path.display()),
         Err(error) => eprintln!("error: cannot write the scenario: {error}"),

@@ -6,11 +6,11 @@ use std::time::Duration;
 use handlers::policy::Policy;
 use handlers::service::ServiceId;
 use simulator::dice::{Dice, Span};
-use simulator::spec::{Capacity, ServiceSpec, TimedEvent, WorldEvent};
-use simulator::trace::Happening;
+use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent, WorldSpec};
 
 use super::check::{Played, play};
-use super::draw::{FAULTS, Plan};
+use super::draw::faults::numbers;
+use super::draw::{Plan, TRAITS};
 
 /// Enough worlds to shrink most: about two seconds.
 pub const REPLAYS: u32 = 300;
@@ -135,7 +135,7 @@ impl Search {
 
     fn turn_faults_off(&mut self) -> bool {
         let mut smaller = self.attempt(all_faults_off);
-        for fault in FAULTS {
+        for fault in numbers() {
             smaller |= self.attempt(|plan| {
                 let on = (fault.get)(&plan.facts) > 0;
                 (fault.set)(&mut plan.facts, 0);
@@ -145,7 +145,7 @@ impl Search {
         smaller
     }
 
-    /// Bounds, circuit breaker, policy and accounts as they are by default.
+    /// Policy, accounts and services as they are by default: all of a service, else trait by trait.
     fn plain_services(&mut self) -> bool {
         let mut smaller = self.attempt(|plan| {
             let plain = Policy::default();
@@ -157,8 +157,19 @@ impl Search {
                 let service = &mut plan.world.services[n];
                 let plain = ServiceSpec::new(service.id.clone(), service.desired, service.strategy.clone());
                 let before = std::mem::replace(service, plain);
-                format!("{before:?}") != format!("{service:?}")
+                let changes = format!("{before:?}") != format!("{service:?}");
+                drop_vain_alarms(plan);
+                changes
             });
+            for one in TRAITS {
+                smaller |= self.attempt(|plan| {
+                    let service = &mut plan.world.services[n];
+                    let has = one.is_of(service);
+                    (one.plain)(service);
+                    drop_vain_alarms(plan);
+                    has
+                });
+            }
         }
         smaller
     }
@@ -195,11 +206,25 @@ impl Search {
     fn smaller_numbers(&mut self) -> bool {
         let mut smaller = false;
         for n in 0..self.best.plan.world.services.len() {
-            smaller |= self.attempt(|plan| halve(&mut plan.world.services[n].desired));
+            smaller |= self.attempt(|plan| {
+                let service = &mut plan.world.services[n];
+                let less = halve(&mut service.desired);
+                if let Some(bounds) = &mut service.autoscaling {
+                    bounds.min = bounds.min.min(service.desired);
+                }
+                less
+            });
+            smaller |= self.attempt(|plan| match &mut plan.world.services[n] {
+                ServiceSpec { desired, autoscaling: Some(bounds), .. } if bounds.max > *desired + 1 => {
+                    bounds.max = *desired + 1;
+                    true
+                }
+                _ => false,
+            });
         }
         for n in 0..self.best.plan.world.events.len() {
             smaller |= self.attempt(|plan| match &mut plan.world.events[n].event {
-                WorldEvent::Interrupt { tasks, .. } => halve(tasks),
+                WorldEvent::Interrupt { tasks, .. } | WorldEvent::SpotRebalance { tasks, .. } => halve(tasks),
                 WorldEvent::UpdateService { desired: Some(desired), .. } => halve(desired),
                 WorldEvent::Spot { capacity, .. } | WorldEvent::OnDemand { capacity, .. } => {
                     let changes = matches!(capacity, Capacity::Tasks(1..));
@@ -208,14 +233,22 @@ impl Search {
                 }
                 _ => false,
             });
+            smaller |= self.attempt(|plan| without_shape(&mut plan.world.events[n].event));
         }
         smaller
     }
 }
 
+/// A market with a shape just goes, if that is enough; whether it had one.
+fn without_shape(event: &mut WorldEvent) -> bool {
+    let WorldEvent::SpotShape { accounts, .. } = event else { return false };
+    *event = WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Interrupt };
+    true
+}
+
 fn all_faults_off(plan: &mut Plan) -> bool {
-    let on = FAULTS.iter().filter(|fault| (fault.get)(&plan.facts) > 0).count();
-    FAULTS.iter().for_each(|fault| (fault.set)(&mut plan.facts, 0));
+    let on = numbers().filter(|fault| (fault.get)(&plan.facts) > 0).count();
+    numbers().for_each(|fault| (fault.set)(&mut plan.facts, 0));
     on > 0
 }
 
@@ -244,6 +277,13 @@ fn drop_service(plan: &mut Plan, n: usize) -> bool {
     true
 }
 
+/// A scenario file refuses the alarm of a service without alarms.
+fn drop_vain_alarms(plan: &mut Plan) {
+    let WorldSpec { services, events, .. } = &mut plan.world;
+    let has_alarms = |id: &ServiceId| services.iter().any(|service| service.id == *id && service.alarms);
+    events.retain(|event| !matches!(&event.event, WorldEvent::Alarm { service } if !has_alarms(service)));
+}
+
 /// Whether the number became smaller; 1 is the smallest.
 fn halve(number: &mut u32) -> bool {
     let before = *number;
@@ -267,73 +307,5 @@ fn service_of(event: &WorldEvent) -> Option<&ServiceId> {
         | WorldEvent::RebalancingFailure { service }
         | WorldEvent::UpdateService { service, .. } => Some(service),
         _ => None,
-    }
-}
-
-/// The plan in words: services, what goes wrong by chance, what happens and when.
-pub fn words(plan: &Plan) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for service in &plan.world.services {
-        lines.push(format!("{} with {} tasks on {}", service.id, service.desired, service.strategy));
-    }
-    for fault in FAULTS.iter().filter(|fault| (fault.get)(&plan.facts) > 0) {
-        lines.push(format!("{}: {} {}", fault.name, (fault.get)(&plan.facts), fault.unit));
-    }
-    for TimedEvent { at, event } in &plan.world.events {
-        lines.push(format!("{}  {}", crate::verdict::seconds(*at), happening(event)));
-    }
-    lines.push(format!("{}  everything is mended", crate::verdict::seconds(plan.chaos)));
-    lines.iter().map(|line| format!("  {line}\n")).collect()
-}
-
-/// An event in the words of the trace.
-fn happening(event: &WorldEvent) -> String {
-    let of = |service: &ServiceId, what: String| format!("{service}: {what}");
-    match event.clone() {
-        WorldEvent::Spot { accounts, capacity, loss } => {
-            Happening::SpotCapacity { accounts, capacity, loss }.to_string()
-        }
-        WorldEvent::SpotShape { accounts, shape } => Happening::SpotShape { accounts, shape }.to_string(),
-        WorldEvent::SpotRebalance { accounts, tasks } => format!("{tasks} Spot tasks move in silence in {accounts:?}"),
-        WorldEvent::OnDemand { accounts, capacity } => Happening::OnDemandCapacity { accounts, capacity }.to_string(),
-        WorldEvent::Role { accounts, role } => Happening::RoleChanged { accounts, role }.to_string(),
-        WorldEvent::Forwarding { accounts, forwarding } => {
-            Happening::ForwardingChanged { accounts, forwarding }.to_string()
-        }
-        WorldEvent::BusPolicy(policy) => Happening::BusPolicyChanged { policy }.to_string(),
-        WorldEvent::Membership { accounts, member } => Happening::MembershipChanged { accounts, member }.to_string(),
-        WorldEvent::QueueAccess { queue, access } => format!("queue {queue:?}: {access:?}"),
-        WorldEvent::Redrive { queue } => format!("queue {queue:?}: its DLQ is redriven"),
-        WorldEvent::Function { function, state } => format!("function {function:?}: {state:?}"),
-        WorldEvent::PutEvents { from, source, detail_type, resources, .. } => {
-            let put = Happening::EventPut { account: from, source, detail_type };
-            format!("{put}, {}", resources.join(", "))
-        }
-        WorldEvent::Calm => Happening::Calm.to_string(),
-        WorldEvent::Interrupt { service, tasks } => of(&service, format!("{tasks} Spot tasks are interrupted")),
-        WorldEvent::OptOut { service, off: true } => of(&service, "owner tags it spot-recovery=off".into()),
-        WorldEvent::OptOut { service, off: false } => of(&service, "owner takes spot-recovery=off away".into()),
-        WorldEvent::Deploy { service } => of(&service, "owner deploys".into()),
-        WorldEvent::RollBack { service } => of(&service, "owner rolls the deployment back".into()),
-        WorldEvent::Alarm { service } => of(&service, "its deployment alarm goes off".into()),
-        WorldEvent::DeleteService { service } => of(&service, "owner deletes it".into()),
-        WorldEvent::CreateService { service } => of(&service, "owner creates it anew".into()),
-        WorldEvent::Application { service, fails: true } => of(&service, "its application fails".into()),
-        WorldEvent::Application { service, fails: false } => of(&service, "its application runs well".into()),
-        WorldEvent::CrashLoop { service, crashes: true } => {
-            of(&service, "its application crashes soon after it runs".into())
-        }
-        WorldEvent::CrashLoop { service, crashes: false } => of(&service, "its application runs well".into()),
-        WorldEvent::Protect { service, tasks, .. } => of(&service, format!("{tasks} tasks are protected")),
-        WorldEvent::SpotZone { accounts, zone, short, loss } => {
-            Happening::SpotZone { accounts, zone, short, loss }.to_string()
-        }
-        WorldEvent::RebalancingFailure { service } => of(&service, "AZ rebalancing cannot place a task".into()),
-        WorldEvent::UpdateService { service, strategy, desired } => {
-            let strategy = strategy.map(|strategy| strategy.to_string());
-            let desired = desired.map(|desired| format!("desired {desired}"));
-            let changes: Vec<String> = strategy.into_iter().chain(desired).collect();
-            of(&service, format!("owner updates it: {}", changes.join(", ")))
-        }
     }
 }

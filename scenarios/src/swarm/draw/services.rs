@@ -1,0 +1,149 @@
+//! Services, and what some owners do with theirs. Each such trait is on in a part of the worlds, and there in about half of
+//! the services.
+
+use std::time::Duration;
+
+use handlers::observation::Controller;
+use handlers::service::ServiceId;
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
+use simulator::fargate_alone;
+use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
+
+use super::Draw;
+
+/// Something that a service is or has.
+#[derive(Debug, Clone, Copy)]
+pub struct Trait {
+    /// For people.
+    pub name: &'static str,
+    /// In how many worlds of 100 it is on.
+    pub percent: u32,
+    give: fn(&mut Draw, &mut ServiceSpec),
+    /// Takes it away again.
+    pub plain: fn(&mut ServiceSpec),
+}
+
+impl Trait {
+    /// Whether the service has it.
+    pub fn is_of(&self, service: &ServiceSpec) -> bool {
+        let mut without = service.clone();
+        (self.plain)(&mut without);
+        format!("{without:?}") != format!("{service:?}")
+    }
+}
+
+/// Every trait there is. Later ones overrule earlier ones.
+pub const TRAITS: &[Trait] = &[
+    Trait {
+        name: "tasks stop before others run",
+        percent: 60,
+        give: |draw, service| {
+            (service.minimum_healthy_percent, service.maximum_percent) = draw.one(&[(50, 200), (0, 100)]);
+        },
+        plain: |service| (service.minimum_healthy_percent, service.maximum_percent) = (100, 200),
+    },
+    Trait {
+        name: "circuit breakers",
+        percent: 50,
+        give: |_, service| service.circuit_breaker = true,
+        plain: |service| service.circuit_breaker = false,
+    },
+    Trait {
+        name: "deployment alarms",
+        percent: 50,
+        give: |_, service| service.alarms = true,
+        plain: |service| service.alarms = false,
+    },
+    Trait {
+        name: "auto scalers",
+        percent: 50,
+        give: |draw, service| {
+            let (min, max) = (draw.from(1, service.desired), service.desired + draw.from(0, 4));
+            service.autoscaling = Some(Autoscaling { min, max });
+        },
+        plain: |service| service.autoscaling = None,
+    },
+    Trait {
+        name: "Terraform on a schedule",
+        percent: 50,
+        give: |draw, service| {
+            let every = Duration::from_secs(60 * u64::from(draw.from(10, 60)));
+            service.terraform = Some(Terraform { every, force: draw.coin() });
+        },
+        plain: |service| service.terraform = None,
+    },
+    Trait {
+        name: "large tasks",
+        percent: 25,
+        give: |draw, service| service.cpu = draw.one(&[512, 1024, 2048]),
+        plain: |service| service.cpu = 256,
+    },
+    Trait {
+        name: "other controllers",
+        percent: 25,
+        give: |draw, service| {
+            service.controller = Controller::Other(draw.one(&["CODE_DEPLOY", "EXTERNAL", BLUE_GREEN]).into());
+            // Both are for rolling deployments here.
+            (service.circuit_breaker, service.alarms) = (false, false);
+        },
+        plain: |service| service.controller = Controller::Rolling,
+    },
+    Trait {
+        name: "FARGATE not associated",
+        percent: 25,
+        give: |_, service| {
+            service.associated = vec![CapacityProvider::FargateSpot];
+            service.strategy = strategy_of(&[(CapacityProvider::FargateSpot, 0, 1)]);
+        },
+        plain: |service| service.associated = vec![CapacityProvider::Fargate, CapacityProvider::FargateSpot],
+    },
+    Trait {
+        name: "launch types",
+        percent: 25,
+        give: |_, service| {
+            service.launch_type = true;
+            service.strategy = fargate_alone();
+        },
+        plain: |service| service.launch_type = false,
+    },
+];
+
+impl Draw {
+    /// A service with half of the traits that are on.
+    pub(super) fn new_service(&mut self, n: u32, on: &[&Trait]) -> ServiceSpec {
+        let id = ServiceId {
+            account: self.account().remove(0),
+            region: "eu-west-1".parse().expect("a region"),
+            cluster: "web".parse().expect("a cluster"),
+            service: format!("service-{n}").parse().expect("a service"),
+        };
+        let (desired, strategy) = (self.from(1, 6), self.strategy());
+        let mut service = ServiceSpec::new(id, desired, strategy);
+        for one in on {
+            if self.coin() {
+                (one.give)(self, &mut service);
+            }
+        }
+        service
+    }
+
+    pub(super) fn strategy(&mut self) -> Strategy {
+        let (base, fargate, spot) = (self.from(0, 2), self.from(0, 4), self.from(1, 4));
+        let (on_demand, on_spot) = (CapacityProvider::Fargate, CapacityProvider::FargateSpot);
+        match self.from(0, 6) {
+            0 => strategy_of(&[(on_demand, base, spot), (on_spot, 0, 0)]),
+            1..=3 => strategy_of(&[(on_demand, base, fargate), (on_spot, 0, spot)]),
+            4 => strategy_of(&[(on_spot, base, spot)]),
+            _ => strategy_of(&[(on_spot, base, spot), (on_demand, 0, fargate)]),
+        }
+    }
+}
+
+fn strategy_of(items: &[(CapacityProvider, u32, u32)]) -> Strategy {
+    let item = |(provider, base, weight): &(CapacityProvider, u32, u32)| StrategyItem {
+        capacity_provider: provider.clone(),
+        base: *base,
+        weight: *weight,
+    };
+    Strategy::new(items.iter().map(item).collect()).expect("valid by construction")
+}
