@@ -11,6 +11,8 @@
 //! | which events are believed? | [`event`] |
 //! | what can be tuned? | [`policy`] |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod decide;
 pub mod event;
 pub mod handler;
