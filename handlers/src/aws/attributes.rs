@@ -1,8 +1,6 @@
 //! DynamoDB items ↔ JSON. Our own, because it must be total: an attribute of a kind that we never write, put there by hand, is
 //! the error of its item and no panic, and a number that DynamoDB cannot hold must not make a record unwritable.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Number, Value};
@@ -12,7 +10,7 @@ use serde_json::{Map, Number, Value};
     clippy::disallowed_types,
     reason = "the SDK's own type; only ever looked up by name or turned into a sorted map"
 )]
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// Largest exponents of ten that a DynamoDB number has room for (API reference, `AttributeValue`).
 const MAX_NUMBER: f64 = 9.99e125;

@@ -94,18 +94,20 @@ fn controller(service: &Service) -> Controller {
 
 fn deployment(field: &str, deployment: &SdkDeployment, handled: bool) -> Result<Deployment, Unreadable> {
     let at = |name: &str| format!("{field}.{name}");
+    // An open string (aws-facts.md §1.2): anything but PRIMARY is being replaced.
+    let primary = deployment.status().ok_or_else(|| missing(&at("status")))? == "PRIMARY";
     let rollout = match deployment.rollout_state() {
         Some(DeploymentRolloutState::InProgress) => Rollout::InProgress,
         Some(DeploymentRolloutState::Completed) => Rollout::Completed,
         Some(DeploymentRolloutState::Failed) => Rollout::Failed,
-        _ if !handled => Rollout::InProgress,
+        // How far one has come that is being replaced decides nothing.
+        _ if !(handled && primary) => Rollout::InProgress,
         Some(other) => return Err(wrong(&at("rolloutState"), format!("{:?} is not known", other.as_str()))),
         None => return Err(missing(&at("rolloutState"))),
     };
     Ok(Deployment {
         id: deployment.id().ok_or_else(|| missing(&at("id")))?.to_owned(),
-        // An open string (aws-facts.md §1.2): anything but PRIMARY is being replaced.
-        primary: deployment.status().ok_or_else(|| missing(&at("status")))? == "PRIMARY",
+        primary,
         rollout,
         strategy: strategy(&at("capacityProviderStrategy"), deployment.capacity_provider_strategy())?,
         running: count(&at("runningCount"), deployment.running_count())?,

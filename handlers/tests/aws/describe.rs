@@ -179,18 +179,26 @@ async fn every_field_a_decision_hangs_on_is_read() {
     old["status"] = "ACTIVE".into();
     old["rolloutState"] = "FAILED".into();
     old["runningCount"] = 1.into();
+    let mut older = old.clone();
+    older["id"] = "ecs-svc/-1".into();
+    older["status"] = "DRAINING".into();
+    older["rolloutState"] = "SUPERSEDED".into();
     old["capacityProviderStrategy"] = json!([{ "capacityProvider": "FARGATE", "weight": 1, "base": 0 }]);
     let mut new = shown["deployments"][0].clone();
     new["rolloutState"] = "IN_PROGRESS".into();
     new["createdAt"] = json!(1_770_000_001.123);
-    shown["deployments"] = json!([old, new]);
+    shown["deployments"] = json!([old, new, older]);
 
     let seen = seen(shown).await;
     assert_eq!((seen.desired, seen.running, seen.minimum_healthy_percent, seen.opted_out), (4, 3, 50, true));
     let deployments: Vec<_> =
         seen.deployments.iter().map(|d| (d.id.as_str(), d.primary, d.rollout, d.running)).collect();
-    let expected = [("ecs-svc/1", true, Rollout::InProgress, 4), ("ecs-svc/0", false, Rollout::Failed, 1)];
-    assert_eq!(deployments, expected, "the primary first");
+    let expected = [
+        ("ecs-svc/1", true, Rollout::InProgress, 4),
+        ("ecs-svc/0", false, Rollout::Failed, 1),
+        ("ecs-svc/-1", false, Rollout::InProgress, 1),
+    ];
+    assert_eq!(deployments, expected, "the primary first, and of the others no state is asked");
     assert_eq!(seen.deployments[0].created_at, Timestamp::from_millis(1_770_000_001_123));
     assert_eq!(seen.deployments[1].strategy, Some(spread(&[("FARGATE", 0, 1)])));
     let message = Message {

@@ -1,14 +1,19 @@
 //! The state table: what is read and written, under which conditions, and what each answer means.
 
+use std::sync::{Arc, Mutex};
+
 use handlers::aws::DUE_INDEX;
 use handlers::market::Market;
 use handlers::ports::{Put, StateStore, StoreError};
 use handlers::record::Record;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
-use wiremock::ResponseTemplate;
+use wiremock::matchers::header_regex;
+use wiremock::{Mock, Request, Respond, ResponseTemplate};
 
 use crate::bench::{Bench, DELETE, GET, PUT, QUERY, error, garbage, impatient, late, ok, server_error, throttled};
-use crate::common::{NOW, on_demand, service, watching};
+use crate::common::{NOW, any_record, any_service, on_demand, service, watching};
 
 /// A JSON object as DynamoDB has it on the wire (API reference, `AttributeValue`).
 fn stored(object: &Map<String, Value>) -> Value {
@@ -56,6 +61,36 @@ async fn a_record_is_read_consistently_by_its_id() {
         "ConsistentRead": true,
     });
     assert_eq!(bench.bodies(GET).await, [expected]);
+}
+
+/// A table of one item: what was written is what is read.
+#[derive(Clone, Default)]
+struct OneItem(Arc<Mutex<Value>>);
+
+impl Respond for OneItem {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let sent: Value = request.body_json().expect("a JSON body");
+        let mut item = self.0.lock().expect("no test panics with it");
+        match sent.get("Item") {
+            Some(written) => {
+                *item = written.clone();
+                ok(json!({}))
+            }
+            None => ok(json!({ "Item": *item })),
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_record_comes_back_from_the_table_as_it_went() {
+    let bench = Bench::new().await;
+    Mock::given(header_regex("x-amz-target", "^DynamoDB_")).respond_with(OneItem::default()).mount(&bench.server).await;
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..100 {
+        let record = any_service().prop_flat_map(any_record).new_tree(&mut runner).expect("a record").current();
+        assert_eq!(bench.aws.put(&record, 0).await, Ok(Put::Written));
+        assert_eq!(bench.aws.get(&record.service).await, Ok(Some(record)));
+    }
 }
 
 #[tokio::test]
