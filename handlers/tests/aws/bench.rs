@@ -155,8 +155,13 @@ pub(crate) fn late() -> ResponseTemplate {
 
 /// `AssumeRole` succeeds; the session lasts so long.
 pub(crate) fn assumed(lasts: Duration) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(session(lasts), "text/xml")
+}
+
+/// The body of [`assumed`].
+pub(crate) fn session(lasts: Duration) -> String {
     let ends = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + now() + lasts);
-    let body = format!(
+    format!(
         r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <AssumeRoleResult>
     <AssumedRoleUser>
@@ -172,8 +177,7 @@ pub(crate) fn assumed(lasts: Duration) -> ResponseTemplate {
   </AssumeRoleResult>
   <ResponseMetadata><RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId></ResponseMetadata>
 </AssumeRoleResponse>"#
-    );
-    ResponseTemplate::new(200).set_body_raw(body, "text/xml")
+    )
 }
 
 /// `AssumeRole` fails.

@@ -1,8 +1,12 @@
 //! `UpdateService`: what is sent, that it is sent once, and what each error means.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use handlers::aws::CallLimits;
+use handlers::aws::{Aws, CallLimits};
 use handlers::held::HeldReason;
 use handlers::observation::{Look, Observation};
 use handlers::ports::{Cluster, Ecs, UpdateError};
@@ -12,7 +16,7 @@ use wiremock::ResponseTemplate;
 
 use crate::bench::{
     ASSUME, Bench, DESCRIBE, LATE, UPDATE, assumed, cell, described, error, garbage, impatient, late, not_assumed, ok,
-    quick, server_error,
+    quick, sdk, server_error, session,
 };
 use crate::common::{fallback, full_on, original, service};
 
@@ -121,6 +125,60 @@ async fn a_request_that_found_no_connection_is_unclear_too() {
     drop(server);
     let updated = aws.update_strategy(&service(), &fallback()).await;
     assert!(matches!(&updated, Err(UpdateError::Unclear(_))), "{updated:?}");
+}
+
+/// A server that answers every call but `UpdateService`: there it reads the request and hangs up. Returns its endpoint, and
+/// counts the requests it hung up on.
+fn hanging_up(hung_up: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (connection, hung_up) = (connection.expect("a connection"), hung_up.clone());
+            std::thread::spawn(move || serve(connection, &hung_up));
+        }
+    });
+    endpoint
+}
+
+fn serve(connection: TcpStream, hung_up: &AtomicUsize) -> Option<()> {
+    let mut reader = BufReader::new(connection);
+    loop {
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let before = head.len();
+            if reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+            if let Some(value) = head[before..].to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        reader.read_exact(&mut vec![0; length]).ok()?;
+        if head.contains(UPDATE) {
+            hung_up.fetch_add(1, Ordering::SeqCst);
+            return None;
+        }
+        let body = match head.contains(DESCRIBE) {
+            true => json!({ "services": [described("checkout")] }).to_string(),
+            false => session(Duration::from_secs(3600)),
+        };
+        write!(reader.get_mut(), "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok()?;
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_connection_ends_without_an_answer_is_not_sent_again() {
+    let hung_up = Arc::new(AtomicUsize::new(0));
+    let aws = Aws::new(&sdk(&hanging_up(hung_up.clone())).await, cell(), quick());
+    for n in 1..=3 {
+        // On the connection that has just answered.
+        let look = aws.describe_services(&Cluster::of(&service()), &[service().service]).await;
+        assert!(matches!(look.as_deref(), Ok([Look::Found(_)])), "{look:?}");
+        let updated = aws.update_strategy(&service(), &fallback()).await;
+        assert!(matches!(&updated, Err(UpdateError::Unclear(_))), "{updated:?}");
+        assert_eq!(hung_up.load(Ordering::SeqCst), n);
+    }
 }
 
 #[tokio::test]
