@@ -223,7 +223,7 @@ impl Instance {
         match failures {
             Some(failures) => failures.first().map(|failure| failure.retry_in),
             None => {
-                tracing::warn!(message = message.id, "no time left for the message, it comes back");
+                tracing::warn!(message_id = message.id, "no time left for the message, it comes back");
                 Some(self.config.policy.message_delay(&message.id, message.receive_count))
             }
         }

@@ -42,6 +42,12 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// Ends the program; returns what it wrote.
+    fn killed(mut self) -> String {
+        self.0.kill().expect("it runs");
+        self.ended().1
+    }
+
     /// Waits for the program to end by itself; returns what it wrote.
     fn ended(mut self) -> (ExitStatus, String) {
         let mut text = String::new();
@@ -100,9 +106,19 @@ async fn a_queue_function_gives_a_poison_message_back() {
     for program in [INTERRUPTION, PLACEMENT_FAILURE] {
         let batch = json!({ "Records": [{ "messageId": "m1", "body": "poison" }] });
         let (runtime, aws) = (runtime_api(&batch.to_string()).await, MockServer::start().await);
-        let _running = start(program, Some(&runtime), Some(&aws), &[]);
+        let running = start(program, Some(&runtime), Some(&aws), &[]);
         let expected = json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }] });
         assert_eq!(told(&runtime, "/response").await, expected);
+
+        let log = running.killed();
+        let line = log.lines().find(|line| line.contains("refused")).expect("the refusal is logged");
+        let fields: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&fields["message_id"], &fields["level"]), (&json!("m1"), &json!("WARN")), "{line}");
+        assert_eq!(fields["span"]["requestId"], "156cb537-e2d4-11e8-9b34-d36013741fb9");
+        // A parser keeps one of two fields of the same name.
+        for field in fields.as_object().expect("an object").keys() {
+            assert_eq!(line.matches(&format!("\"{field}\":")).count(), 1, "{field} in {line}");
+        }
     }
 }
 
