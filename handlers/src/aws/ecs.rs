@@ -15,12 +15,15 @@ use crate::strategy::{Strategy, StrategyItem};
 
 impl Ecs for Aws {
     async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
-        let ecs = self.sessions.ecs(&cluster.account).await;
-        let answer = ecs
+        let answer = self
+            .sessions
+            .ecs()
             .describe_services()
             .cluster(cluster.name.as_str())
             .set_services(Some(services.iter().map(ToString::to_string).collect()))
             .include(ServiceField::Tags)
+            .customize()
+            .config_override(self.sessions.of(&cluster.account))
             .send()
             .await;
         let blocked = |reason| Ok(vec![Look::Blocked(reason); services.len()]);
@@ -48,12 +51,15 @@ impl Ecs for Aws {
 
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let items = items(strategy).map_err(|problem| UpdateError::Refused(HeldReason::Refused(problem)))?;
-        let ecs = self.sessions.ecs(&service.account).await;
         // No client token, so never twice: the SDK would send it again after a 5xx or a timeout (aws-facts.md §4).
-        let once = aws_sdk_ecs::Config::builder()
+        let once = self
+            .sessions
+            .of(&service.account)
             .retry_config(RetryConfig::disabled())
             .timeout_config(self.limits.timeouts(self.limits.update, self.limits.update));
-        let updated = ecs
+        let updated = self
+            .sessions
+            .ecs()
             .update_service()
             .cluster(service.cluster.as_str())
             .service(service.service.as_str())

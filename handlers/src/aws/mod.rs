@@ -130,8 +130,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Ports on the services that `config` leads to, with the credentials of the central account that it carries. It must have
-    /// a time source and a way to sleep, as every loaded configuration has. Nothing is called before a port is.
+    /// Ports on the services that `config` leads to, with the credentials of the central account that it carries. Nothing is
+    /// called before a port is.
     pub fn new(config: &SdkConfig, cell: Cell, limits: CallLimits) -> Self {
         let config = limits.apply(config);
         Self {

@@ -1,14 +1,20 @@
 //! Sessions in the workload accounts: role `CentralSpotAutomationRole`, assumed once per account and kept until shortly before
 //! it expires.
+//!
+//! There is one ECS client for all accounts; what an account has of its own is its session, which goes with each call. A client and
+//! an `AssumeRoleProvider` for each would do the same at 70 KB an account in the place of 2, and a cell may have thousands.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_ecs::config::IdentityCache;
 use aws_sdk_ecs::config::retry::RetryPartition;
+use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 
 use super::Cell;
 use crate::service::AccountId;
@@ -23,47 +29,75 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(5 * 60);
 /// Longest `RoleSessionName` (aws-facts.md §8).
 const MAX_SESSION_NAME: usize = 64;
 
-/// ECS clients, one per workload account, each with the session it assumed.
+/// The way into the workload accounts.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    config: SdkConfig,
+    ecs: aws_sdk_ecs::Client,
+    sts: aws_sdk_sts::Client,
     cell: Cell,
-    timeout: Duration,
-    clients: RefCell<BTreeMap<AccountId, aws_sdk_ecs::Client>>,
+    roles: RefCell<BTreeMap<AccountId, SharedCredentialsProvider>>,
 }
 
 impl Sessions {
     pub(super) fn new(config: &SdkConfig, cell: &Cell, timeout: Duration) -> Self {
-        Self { config: config.clone(), cell: cell.clone(), timeout, clients: RefCell::default() }
+        // Keeps the credentials of each role apart from the others', and has one call at a time fetch them.
+        let sessions = IdentityCache::lazy().buffer_time(BEFORE_EXPIRY).load_timeout(timeout).build();
+        let ecs = aws_sdk_ecs::config::Builder::from(config).identity_cache(sessions).build();
+        Self {
+            ecs: aws_sdk_ecs::Client::from_conf(ecs),
+            sts: aws_sdk_sts::Client::new(config),
+            cell: cell.clone(),
+            roles: RefCell::default(),
+        }
     }
 
-    /// ECS in `account`. The role is assumed when the first call needs it, and one call at a time assumes it.
-    pub(super) async fn ecs(&self, account: &AccountId) -> aws_sdk_ecs::Client {
-        if let Some(client) = self.clients.borrow().get(account) {
-            return client.clone();
-        }
-        let mut role = AssumeRoleProvider::builder(role_arn(&self.cell, account))
-            .configure(&self.config)
-            .session_name(session_name(&self.cell));
-        if let Some(id) = &self.cell.external_id {
-            role = role.external_id(id);
-        }
-        let role = role.build().await;
-        let sessions = IdentityCache::lazy().buffer_time(BEFORE_EXPIRY).load_timeout(self.timeout).build();
-        let config = aws_sdk_ecs::config::Builder::from(&self.config)
-            .credentials_provider(role)
-            .identity_cache(sessions)
-            // A budget of retries per account: one that is throttled must not use up the others'.
-            .retry_partition(RetryPartition::new(format!("ecs-{account}")))
-            .build();
-        // Another call may have come first while this one waited.
-        let mut clients = self.clients.borrow_mut();
-        clients.entry(account.clone()).or_insert_with(|| aws_sdk_ecs::Client::from_conf(config)).clone()
+    /// ECS, for calls that carry [`Sessions::of`] an account.
+    pub(super) fn ecs(&self) -> &aws_sdk_ecs::Client {
+        &self.ecs
+    }
+
+    /// What makes a call one of `account`'s. The role is assumed when the call needs it and has no session yet.
+    pub(super) fn of(&self, account: &AccountId) -> aws_sdk_ecs::config::Builder {
+        let mut roles = self.roles.borrow_mut();
+        let role = roles.entry(account.clone()).or_insert_with(|| {
+            let assume = self.sts.assume_role().role_arn(role_arn(&self.cell, account));
+            let assume = assume.role_session_name(session_name(&self.cell));
+            SharedCredentialsProvider::new(Role(assume.set_external_id(self.cell.external_id.clone())))
+        });
+        let mut config = aws_sdk_ecs::Config::builder();
+        // Not `credentials_provider`, which would take it for a new one each time: the cache knows a role by its provider.
+        config.set_credentials_provider(Some(role.clone()));
+        // A budget of retries per account: one that is throttled must not use up the others'.
+        config.retry_partition(RetryPartition::new(format!("ecs-{account}")))
     }
 
     /// Assumes the role anew next time, because ECS no longer accepts the session.
     pub(super) fn forget(&self, account: &AccountId) {
-        self.clients.borrow_mut().remove(account);
+        self.roles.borrow_mut().remove(account);
+    }
+}
+
+/// The role of one account.
+#[derive(Debug)]
+struct Role(AssumeRoleFluentBuilder);
+
+impl Role {
+    async fn assume(&self) -> provider::Result {
+        let answer = self.0.clone().send().await.map_err(CredentialsError::provider_error)?;
+        let incomplete = || CredentialsError::provider_error("AssumeRole answered without credentials");
+        let session = answer.credentials.ok_or_else(incomplete)?;
+        let ends = SystemTime::try_from(session.expiration).map_err(CredentialsError::provider_error)?;
+        let token = Some(session.session_token);
+        Ok(Credentials::new(session.access_key_id, session.secret_access_key, token, Some(ends), "AssumeRole"))
+    }
+}
+
+impl ProvideCredentials for Role {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.assume())
     }
 }
 
