@@ -10,6 +10,15 @@
 //! | when does a failed message come back? | `queue.rs` |
 //! | what does a function read from its environment? | [`config`] |
 //! | what happens to an invocation? | [`lambda`] |
+//!
+//! | call | in which account | repeated by the SDK |
+//! | --- | --- | --- |
+//! | `sts:AssumeRole` of [`ROLE`] | central | yes |
+//! | `ecs:DescribeServices` | workload | yes |
+//! | `ecs:UpdateService` | workload | never |
+//! | `dynamodb:GetItem`, `PutItem`, `DeleteItem` on the table, `Query` on its index [`DUE_INDEX`] | central | yes, writes are conditional |
+//! | `events:PutEvents` on the bus | central | yes, an event may come twice |
+//! | `sqs:ChangeMessageVisibility` on the queues | central | yes |
 
 mod attributes;
 mod audit;

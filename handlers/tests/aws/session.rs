@@ -9,7 +9,7 @@ use handlers::ports::{Cluster, Ecs, EcsError};
 use serde_json::json;
 
 use crate::bench::{
-    ASSUME, Bench, DESCRIBE, LATE, assumed, cell, described, garbage, impatient, not_assumed, ok, quick,
+    ASSUME, Bench, DESCRIBE, LATE, assumed, cell, described, garbage, impatient, not_assumed, ok, quick, throttled,
 };
 use crate::common::{account, service};
 
@@ -118,4 +118,22 @@ async fn an_sts_without_a_clear_answer_is_no_verdict_on_the_role() {
         }
         assert_eq!(bench.sent(DESCRIBE).await.len(), 0);
     }
+}
+
+#[tokio::test]
+async fn an_account_that_is_throttled_leaves_the_others_their_retries() {
+    let bench = Bench::new().await;
+    bench.on(DESCRIBE, [throttled()]).await;
+    let attempts_in = async |account| {
+        let before = bench.sent(DESCRIBE).await.len();
+        assert!(matches!(look_in(&bench, account).await, Err(EcsError::Throttled(_))));
+        bench.sent(DESCRIBE).await.len() - before
+    };
+    // The SDK's budget: 500, of which a retry takes 5.
+    let mut attempts = 0;
+    for _ in 0..60 {
+        attempts = attempts_in("444400004444").await;
+    }
+    assert_eq!(attempts, 1, "its budget is used up");
+    assert_eq!(attempts_in("555500005555").await, 3);
 }
