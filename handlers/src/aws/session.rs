@@ -2,7 +2,7 @@
 //! it expires.
 //!
 //! There is one ECS client for all accounts; what an account has of its own is its session, which goes with each call. A client and
-//! an `AssumeRoleProvider` for each would do the same at 70 KB an account in the place of 2, and a cell may have thousands.
+//! an `AssumeRoleProvider` for each would do the same at 70 KB an account in the place of 3, and a cell may have thousands.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
