@@ -30,6 +30,11 @@ pub enum HeldReason {
     /// The fallback does not come up either.
     #[error("On-Demand capacity is short too; check the account's Fargate vCPU quota and the region's health")]
     OnDemandShort,
+    /// ECS describes the service in a way that this release does not understand.
+    #[error(
+        "the answer to DescribeServices is not understood: {0}; see whether there is a newer release, or report it"
+    )]
+    Unreadable(String),
     /// ECS refused the change for a reason of its own.
     #[error("ECS refused the change: {0}")]
     Refused(String),

@@ -1,7 +1,8 @@
 //! Spot Recovery in production: keeps ECS services on Fargate Spot alive.
 //!
 //! Events and a schedule make [`handler`] look at services through [`reconcile`], the only caller of the [`ports`]; what
-//! to do is decided by the pure function [`decide::decide`]. Nothing here knows of AWS SDKs or of the simulator.
+//! to do is decided by the pure function [`decide::decide`]. Only `aws`, behind the feature of that name, knows of AWS SDKs;
+//! nothing here knows of the simulator.
 //!
 //! | question | file |
 //! | --- | --- |
@@ -10,7 +11,10 @@
 //! | what is remembered of a service? | [`record`] |
 //! | which events are believed? | [`event`] |
 //! | what can be tuned? | [`policy`] |
+//! | what is sent to AWS, and what does each answer mean? | `aws`, with the feature `aws` |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod decide;
 pub mod event;
 pub mod handler;

@@ -50,7 +50,7 @@ pub(super) async fn handle<P: Ports>(
     let mut failures = Vec::new();
     for message in messages {
         if let Err(error) = handle_one(reconciler, trust, message, concerns).await {
-            tracing::warn!(message = message.id, %error, "message failed");
+            tracing::warn!(message_id = message.id, %error, "message failed");
             let retry_in = reconciler.policy().message_delay(&message.id, message.receive_count);
             failures.push(Failure { id: message.id.clone(), error, retry_in });
         }
@@ -65,9 +65,9 @@ async fn handle_one<P: Ports>(
     concerns: fn(Signal) -> bool,
 ) -> Result<(), MessageError> {
     match parse(&message.body, trust)? {
-        Parsed::Ignored(why) => tracing::debug!(message = message.id, why, "ignored"),
+        Parsed::Ignored(why) => tracing::debug!(message_id = message.id, why, "ignored"),
         Parsed::Event(event) if !concerns(event.signal) => {
-            tracing::warn!(message = message.id, signal = ?event.signal, "ignored: belongs into the other queue");
+            tracing::warn!(message_id = message.id, signal = ?event.signal, "ignored: belongs into the other queue");
         }
         Parsed::Event(event) => {
             let reason = reconciler.on_event(&event).await?;

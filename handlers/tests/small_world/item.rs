@@ -124,6 +124,7 @@ fn fingerprint(record: &Record) -> u64 {
         short_since,
         healthy_since,
         healthy_tasks,
+        probe_rolled_back,
         restore_at,
         restored_at: _,
         next_check_at,
@@ -132,7 +133,7 @@ fn fingerprint(record: &Record) -> u64 {
     } = record;
     let mut hasher = DefaultHasher::new();
     (version, *phase as u8, phase_since, service_created_at, episode, confirmed).hash(&mut hasher);
-    (short_since, healthy_since, healthy_tasks, restore_at, next_check_at).hash(&mut hasher);
+    (short_since, healthy_since, healthy_tasks, probe_rolled_back, restore_at, next_check_at).hash(&mut hasher);
     original.as_ref().map(Strategy::items).hash(&mut hasher);
     previous.as_ref().map(Strategy::items).hash(&mut hasher);
     change.as_ref().map(|Change { from, to }| (from.items(), to.items())).hash(&mut hasher);

@@ -1,0 +1,107 @@
+//! What is known of a call that did not succeed. Classes come from the error's code: ECS throttles and denies with HTTP 400, and
+//! `ThrottlingException` has no type of its own in the SDK (aws-facts.md §4).
+
+use std::error::Error;
+
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_sdk_ecs::config::http::HttpResponse;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+
+/// Codes by which a service says that the credentials are no longer, or not yet, good. Another session may help.
+const BAD_SESSION: &[&str] =
+    &["ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"];
+
+/// Codes by which a service says that a signature is not good, which a wrong clock also causes.
+const BAD_SIGNATURE: &[&str] =
+    &["InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"];
+
+/// Longest text of an error that is passed on to logs and records.
+const MAX_TEXT: usize = 500;
+
+/// Why a call did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// `AssumeRole` was denied; the call itself was never sent.
+    NoSession(String),
+    /// The service, or STS on the way to it, throttled: the call had no effect.
+    Throttled(String),
+    /// The service denied the call.
+    Denied(String),
+    /// The service does not accept the session.
+    BadSession(String),
+    /// The service refused the call with this code, which is none of the above.
+    Refused {
+        /// `InvalidParameterException` and its like.
+        code: String,
+        /// What the service says.
+        message: String,
+    },
+    /// No answer, or none that says whether the call had an effect.
+    Unclear(String),
+}
+
+impl Failure {
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        if let Some(denied) = sources(error).find_map(|source| source.downcast_ref::<AssumeRoleError>()) {
+            let text = format!("AssumeRole: {}", described(denied));
+            return match denied.code() {
+                Some("AccessDenied" | "AccessDeniedException") => Self::NoSession(text),
+                Some(code) if THROTTLING_ERRORS.contains(&code) => Self::Throttled(text),
+                _ => Self::Unclear(text),
+            };
+        }
+        let SdkError::ServiceError(answer) = error else { return Self::Unclear(chain(error)) };
+        let text = described(answer.err());
+        // A 5xx may come from anything on the way, whatever its code says.
+        match answer.err().code() {
+            Some(code) if answer.raw().status().is_client_error() => match code {
+                "AccessDenied" | "AccessDeniedException" => Self::Denied(text),
+                code if THROTTLING_ERRORS.contains(&code) => Self::Throttled(text),
+                code if BAD_SESSION.contains(&code) => Self::BadSession(text),
+                code if BAD_SIGNATURE.contains(&code) => Self::Unclear(text),
+                code => Self::Refused { code: code.to_owned(), message: message(answer.err()) },
+            },
+            _ => Self::Unclear(format!("HTTP {}, {text}", answer.raw().status().as_u16())),
+        }
+    }
+
+    /// What happened, in words.
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Refused { code, message } => format!("{code}: {message}"),
+            Self::NoSession(text)
+            | Self::Throttled(text)
+            | Self::Denied(text)
+            | Self::BadSession(text)
+            | Self::Unclear(text) => text,
+        }
+    }
+}
+
+fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// `CODE: MESSAGE`, as far as the service says either.
+fn described(error: &impl ProvideErrorMetadata) -> String {
+    format!("{}: {}", error.code().unwrap_or("error without a code"), message(error))
+}
+
+fn message(error: &impl ProvideErrorMetadata) -> String {
+    cut(error.message().unwrap_or("no message"))
+}
+
+/// An error and what caused it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = sources(error).map(ToString::to_string).collect();
+    parts.dedup();
+    cut(&parts.join(": "))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}

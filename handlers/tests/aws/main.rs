@@ -1,0 +1,15 @@
+//! Proves what the adapters send to AWS, what they make of each kind of answer, and what the functions answer Lambda. A server on
+//! loopback plays AWS: requests have the fields of the service models, answers the shapes of the API references.
+
+mod bench;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audit;
+mod binaries;
+mod describe;
+mod invocation;
+mod queue;
+mod session;
+mod store;
+mod update;
