@@ -324,7 +324,9 @@ impl World {
         }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.
         if let Some(desired) = update.desired {
-            self.ecs.service_mut(key).desired = desired;
+            let service = self.ecs.service_mut(key);
+            service.desired = desired;
+            service.starts = Starts::default();
             self.ledgers[key.0].set_desired(self.now, desired);
             if update.force_new_deployment {
                 self.schedule(key);

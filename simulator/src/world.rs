@@ -186,7 +186,8 @@ impl World {
             WorldEvent::Protect { service, tasks, time } => self.owner_protects(&service, tasks, time),
             WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
-                if let Some(key) = self.ecs.find(&service) {
+                // A service that is short is not rebalanced.
+                if let Some(key) = self.ecs.find(&service).filter(|key| !self.ecs.service(*key).shown().is_short()) {
                     self.rebalancing_failed(key, &CapacityProvider::FargateSpot);
                 }
             }
