@@ -248,7 +248,7 @@ impl Default for Facts {
             batch_size: 10,
             scaling_start: 5,
             scaling_per_minute: 300,
-            max_concurrency: 10,
+            max_concurrency: 100,
             page_size: 100,
             #[cfg(feature = "planted")]
             planted: None,

@@ -217,7 +217,8 @@ impl World {
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
         self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
-        self.trace.push(Entry { at: elapsed(self.now), service: service.cloned(), what });
+        let service = service.map(|id| self.ecs.shared(id));
+        self.trace.push(Entry { at: elapsed(self.now), service, what });
     }
 
     /// Now, for what formats system times.
