@@ -1,10 +1,11 @@
 //! Plays a scenario on the embedded simulator.
 
+use simulator::facts::Facts;
 use simulator::pattern::PatternError;
 use simulator::{Outcome, run};
 
 use crate::file::Scenario;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, FEW, Verdict};
 
 /// A scenario that has been played.
 #[derive(Debug)]
@@ -29,7 +30,9 @@ impl Play {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
-    let outcome = run(scenario.world.clone(), scenario.facts.clone(), scenario.duration)?;
+    // Details are for digging in a small world; of a fleet they would be most of the memory.
+    let trace_details = scenario.world.services.len() <= FEW;
+    let outcome = run(scenario.world.clone(), Facts { trace_details, ..scenario.facts.clone() }, scenario.duration)?;
     let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
     Ok(Play { scenario, outcome, verdicts })
 }

@@ -75,6 +75,8 @@ pub(crate) struct World {
     /// One per service, by [`crate::ecs::ServiceKey`].
     pub(crate) ledgers: Vec<Ledger>,
     pub(crate) trace: Vec<Entry>,
+    /// Everything that happened, whether the trace kept it or not.
+    pub(crate) happenings: u64,
 }
 
 impl World {
@@ -111,6 +113,7 @@ impl World {
             oracle: Oracle::default(),
             ledgers: Vec::new(),
             trace: Vec::new(),
+            happenings: 0,
             facts,
             spec,
         };
@@ -217,6 +220,10 @@ impl World {
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
         self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
+        self.happenings += 1;
+        if what.is_detail() && !self.facts.trace_details {
+            return;
+        }
         let service = service.map(|id| self.ecs.shared(id));
         self.trace.push(Entry { at: elapsed(self.now), service, what });
     }
