@@ -100,11 +100,10 @@ fn swarm(arguments: &[OsString]) -> ExitCode {
 
 /// Builds the server and becomes it, so that a signal to this process is one to the server.
 fn simulator(arguments: &[OsString]) -> ExitCode {
-    let mut run =
-        cargo(&["run", "--package", "scenarios", "--features", "serve", "--bin", "simulator", "--manifest-path"]);
+    let mut run = cargo(&["run", "--package", "scenarios", "--features", "serve", "--bin", "serve", "--manifest-path"]);
     run.arg(workspace().join("Cargo.toml"));
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
-    if target.join("debug/simulator").exists() {
+    if target.join("debug/serve").exists() {
         run.arg("--quiet");
     }
     run.arg("--").args(arguments);

@@ -1,4 +1,4 @@
-//! `simulator`: serves a world to AWS clients on loopback. Exit code 0 after SIGINT or SIGTERM, 2 when the command line or the
+//! `serve`: serves a world to AWS clients on loopback. Exit code 0 after SIGINT or SIGTERM, 2 when the command line or the
 //! scenario is wrong or the port is taken.
 
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use simulator::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
 
 /// Serves a simulated AWS as ECS and STS on loopback: to boto3, the AWS CLI, the SDKs, LocalStack's Lambda functions.
 #[derive(Debug, Parser)]
-#[command(name = "simulator", bin_name = "cargo xtask simulator serve")]
+#[command(name = "serve", bin_name = "cargo xtask simulator serve")]
 struct Arguments {
     /// Port on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 4580)]
