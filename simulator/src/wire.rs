@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | who calls, and what may they do? | `caller.rs`, `sts.rs` |
 //! | what does a service look like? | `service.rs` |
-//! | create, update, delete a service | `change.rs` |
+//! | create, update, delete a service | `create.rs`, `change.rs` |
 //! | clusters, tasks, task definitions, service deployments, tags | the file of that name |
 //! | take Spot capacity away, interrupt, let time pass, read the events | `control.rs`, `feed.rs` |
 //! | what is remembered that the model itself does not need? | `state.rs` |
@@ -28,6 +28,7 @@ mod caller;
 mod change;
 mod cluster;
 mod control;
+mod create;
 mod feed;
 mod name;
 mod service;
