@@ -14,11 +14,13 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
 mod automation;
 mod deployment;
+mod dial;
 pub mod dice;
 mod ecs;
 mod eventbridge;
@@ -38,6 +40,8 @@ mod ports;
 pub mod prices;
 mod run;
 mod scheduler;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shape;
 pub mod spec;
 mod sqs;
@@ -46,6 +50,8 @@ mod task;
 mod throttle;
 mod timers;
 pub mod trace;
+#[cfg(feature = "wire")]
+pub mod wire;
 mod world;
 mod zones;
 

@@ -107,7 +107,7 @@ impl Sim {
 #[derive(Debug)]
 pub struct Simulation {
     invocations: LocalPool,
-    sim: Rc<Sim>,
+    pub(crate) sim: Rc<Sim>,
 }
 
 impl Simulation {

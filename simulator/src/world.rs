@@ -12,6 +12,7 @@ use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
+use crate::dial::Dial;
 use crate::dice::Dice;
 use crate::ecs::{Ecs, UpdateService};
 use crate::eventbridge::EventBridge;
@@ -47,6 +48,8 @@ pub(crate) struct AllDice {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now: Timestamp,
+    /// Which time callers are shown for it.
+    pub(crate) dial: Dial,
     pub(crate) spec: WorldSpec,
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
@@ -77,6 +80,8 @@ pub(crate) struct World {
     pub(crate) trace: Vec<Entry>,
     /// Everything that happened, whether the trace kept it or not.
     pub(crate) happenings: u64,
+    #[cfg(feature = "wire")]
+    pub(crate) wire: crate::wire::State,
 }
 
 impl World {
@@ -85,6 +90,7 @@ impl World {
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         let mut world = Self {
             now: GENESIS,
+            dial: Dial::default(),
             dice: AllDice {
                 ecs: Dice::new(seed, 0),
                 bus: Dice::new(seed, 1),
@@ -114,6 +120,8 @@ impl World {
             ledgers: Vec::new(),
             trace: Vec::new(),
             happenings: 0,
+            #[cfg(feature = "wire")]
+            wire: crate::wire::State::default(),
             facts,
             spec,
         };
@@ -228,9 +236,9 @@ impl World {
         self.trace.push(Entry { at: elapsed(self.now), service, what });
     }
 
-    /// Now, for what formats system times.
+    /// Now, as it is shown, for what formats system times.
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(self.now.as_millis())
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.dial.shown(self.now).as_millis())
     }
 
     /// A conditional write of a record, seen by the oracle and the books.

@@ -15,6 +15,8 @@ cargo xtask COMMAND
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
+  simulator serve [--port 4580] [--scenario NAME|PATH] [--speed 60]
+                                           serve a world to AWS clients, as ECS and STS on loopback
   test                                     everything that must pass: format, lints, documentation, tests
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
 ";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     match command.to_str() {
         Some("scenario") => scenario(&rest),
         Some("swarm") => swarm(&rest),
+        Some("simulator") if rest.first().is_some_and(|what| what == "serve") => simulator(&rest[1..]),
         Some("test") if rest.is_empty() => test(),
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
@@ -93,6 +96,21 @@ fn swarm(arguments: &[OsString]) -> ExitCode {
         run.env("SWARM_COMMIT", String::from_utf8_lossy(&commit.stdout).trim());
     }
     exit(run.arg("--").args(arguments).status())
+}
+
+/// Builds the server and becomes it, so that a signal to this process is one to the server.
+fn simulator(arguments: &[OsString]) -> ExitCode {
+    let mut run = cargo(&["run", "--package", "scenarios", "--features", "serve", "--bin", "serve", "--manifest-path"]);
+    run.arg(workspace().join("Cargo.toml"));
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    if target.join("debug/serve").exists() {
+        run.arg("--quiet");
+    }
+    run.arg("--").args(arguments);
+    #[cfg(unix)]
+    return exit(Err(std::os::unix::process::CommandExt::exec(&mut run)));
+    #[cfg(not(unix))]
+    exit(run.status())
 }
 
 /// One step of `test`: what it is for, and the cargo command.
