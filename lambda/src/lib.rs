@@ -8,9 +8,10 @@
 //! | --- | --- |
 //! | what does a function see of Lambda? | [`runtime_api`], [`function`] |
 //! | what does it see of AWS? | [`aws`]: one table, services, a bus, as little as a failover needs |
-//! | what is in a zip? | [`bundle`] |
+//! | what is in a zip? | `bundle`, with the feature `zip` |
 
 pub mod aws;
+#[cfg(feature = "zip")]
 pub mod bundle;
 pub mod function;
 pub mod http;

@@ -37,6 +37,6 @@ fn functions(arguments: &[OsString]) -> ExitCode {
     // A relative one is relative to where cargo was called, which is here the workspace.
     let target = workspace().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let binaries = target.join("lambda");
-    let mut measure = cargo(&["run", "--quiet", "--release", "--package", "lambda", "--bin", "bench-lambda", "--"]);
-    exit(measure.arg(binaries).args(arguments).current_dir(workspace()).status())
+    let mut measure = cargo(&["run", "--quiet", "--release", "--package", "lambda", "--features", "zip"]);
+    exit(measure.args(["--bin", "bench-lambda", "--"]).arg(binaries).args(arguments).current_dir(workspace()).status())
 }

@@ -1,8 +1,11 @@
 //! The programs themselves, started as Lambda starts them: with an environment and a Runtime API.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use lambda::aws::Aws;
 use lambda::function::{Function, command};
 use lambda::runtime_api::{Answer, Kind, RuntimeApi};
 use serde_json::{Value, json};
@@ -10,21 +13,26 @@ use wiremock::MockServer;
 
 use crate::bench::{QUERY, ok, on};
 
-const RESTORE: &str = env!("CARGO_BIN_EXE_fargate-spot-restore-handler");
-const INTERRUPTION: &str = env!("CARGO_BIN_EXE_fargate-spot-interruption-handler");
-const PLACEMENT_FAILURE: &str = env!("CARGO_BIN_EXE_fargate-spot-task-placement-failure-handler");
+pub(crate) const RESTORE: &str = env!("CARGO_BIN_EXE_fargate-spot-restore-handler");
+pub(crate) const INTERRUPTION: &str = env!("CARGO_BIN_EXE_fargate-spot-interruption-handler");
+pub(crate) const PLACEMENT_FAILURE: &str = env!("CARGO_BIN_EXE_fargate-spot-task-placement-failure-handler");
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A Runtime API with one invocation, of a function that has a minute.
-fn runtime_api(payload: impl Into<Vec<u8>>) -> RuntimeApi {
+pub(crate) fn runtime_api(payload: impl Into<Vec<u8>>) -> RuntimeApi {
     let runtime = RuntimeApi::start().expect("a port");
     runtime.invoke(payload, Duration::from_secs(60));
     runtime
 }
 
-fn start(program: &str, runtime_api: Option<&RuntimeApi>, endpoint: Option<&str>, vars: &[(&str, &str)]) -> Function {
+pub(crate) fn start(
+    program: &str,
+    runtime_api: Option<&RuntimeApi>,
+    endpoint: Option<&str>,
+    vars: &[(&str, &str)],
+) -> Function {
     let mut command = command(Path::new(program));
     if let Some(runtime_api) = runtime_api {
         command.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string());
@@ -36,7 +44,7 @@ fn start(program: &str, runtime_api: Option<&RuntimeApi>, endpoint: Option<&str>
 }
 
 /// What the function told the Runtime API, which must be of that kind.
-fn told(runtime_api: &RuntimeApi, kind: Kind) -> Answer {
+pub(crate) fn told(runtime_api: &RuntimeApi, kind: Kind) -> Answer {
     let answer = runtime_api.answer(PATIENCE).expect("an answer");
     assert_eq!(answer.kind, kind, "{}", String::from_utf8_lossy(&answer.body));
     answer
@@ -86,12 +94,20 @@ fn a_payload_that_is_not_json_fails_the_invocation_and_the_function_lives_on() {
     for payload in [&b"not JSON"[..], b"", b"{\"Records\": [", b"\xff\xfe", nested.as_bytes()] {
         let runtime = runtime_api(payload);
         let mut running = start(INTERRUPTION, Some(&runtime), None, &[]);
-        let error = told(&runtime, Kind::Error);
-        println!("{:?} {}", error.error_type, error.json());
+        let error = told(&runtime, Kind::Error).json();
+        assert_eq!(error["errorType"], "InvalidPayload");
         runtime.invoke(r#"{"Records": []}"#, PATIENCE);
         assert_eq!(told(&runtime, Kind::Response).json(), json!({ "batchItemFailures": [] }));
         assert!(running.is_running().expect("it can be asked"));
     }
+}
+
+#[test]
+fn the_sweep_sweeps_whatever_starts_it() {
+    let aws = Aws::start().expect("a port");
+    let runtime = runtime_api("not JSON");
+    let _running = start(RESTORE, Some(&runtime), Some(&format!("http://{}", aws.address())), &[]);
+    assert_eq!(told(&runtime, Kind::Response).json(), json!({ "lookedAt": 0, "failed": 0 }));
 }
 
 #[test]
@@ -102,6 +118,9 @@ fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
         ("SPOT_RECOVERY_TABLE", "my table", "name of a table"),
         ("AWS_REGION", "europe", "eu-west-1"),
         ("AWS_REGION", "", "AWS_REGION is not set; Lambda sets it"),
+        ("AWS_ENDPOINT_URL", "table.local", "http://localhost:4566"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "", "AWS_LAMBDA_FUNCTION_VERSION is not set; Lambda sets it"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "a number of MiB"),
         ("AWS_LAMBDA_FUNCTION_NAME", "", "AWS_LAMBDA_FUNCTION_NAME is not set; Lambda sets it"),
     ] {
         let runtime = runtime_api("{}");
@@ -120,7 +139,18 @@ fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
 }
 
 #[test]
-fn started_by_hand_a_function_says_where_it_belongs() {
+fn a_value_that_is_no_text_does_not_pass_for_unset() {
+    let runtime = runtime_api("{}");
+    let mut command = command(Path::new(RESTORE));
+    command.env("AWS_LAMBDA_RUNTIME_API", runtime.address().to_string());
+    command.env("SPOT_RECOVERY_PAUSED", OsStr::from_bytes(b"tru\xe9"));
+    let _running = Function::start(&mut command).expect("the program starts");
+    let error = told(&runtime, Kind::InitError).json();
+    assert!(error["errorMessage"].as_str().unwrap().contains("SPOT_RECOVERY_PAUSED"), "{error}");
+}
+
+#[test]
+pub(crate) fn started_by_hand_a_function_says_where_it_belongs() {
     let (status, log) = start(RESTORE, None, None, &[]).ended().expect("the function ends");
     assert!(!status.success());
     assert!(log.contains("AWS_LAMBDA_RUNTIME_API is not set") && log.contains("AWS Lambda function"), "{log}");
