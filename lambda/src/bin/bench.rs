@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 
 const USAGE: &str = "usage: cargo xtask bench lambda [--runs N]";
 
+/// The payload that has a function look at the service of that name.
+type Payload = fn(&str) -> Value;
+
 /// The functions, and what each is asked to do.
-const FUNCTIONS: [(&str, fn(&str) -> Value); 3] = [
+const FUNCTIONS: [(&str, Payload); 3] = [
     ("fargate-spot-task-placement-failure-handler", |service| batch("m", &placement_failure(service).to_string())),
     ("fargate-spot-interruption-handler", |service| batch("m", &interruption(service).to_string())),
     ("fargate-spot-restore-handler", |_| json!({})),
@@ -83,7 +86,7 @@ fn arguments(arguments: Vec<String>) -> Result<(PathBuf, usize), String> {
     }
 }
 
-fn measure(program: &Path, name: &'static str, payload: fn(&str) -> Value, runs: usize) -> Result<Measured, String> {
+fn measure(program: &Path, name: &'static str, payload: Payload, runs: usize) -> Result<Measured, String> {
     eprintln!("{name}: {runs} starts, {INVOCATIONS} invocations");
     let bytes = std::fs::read(program).map_err(|error| format!("{}: {error}", program.display()))?;
     let zipped = zip(&[(BOOTSTRAP, &bytes)]).map_err(|error| format!("{name}: {error}"))?;
