@@ -18,6 +18,7 @@ pub const DETAIL_TYPE: &str = "Spot Recovery Transition";
 
 impl AuditLog for Aws {
     async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
+        let refused = |why: String| AuditError(format!("bus {}: {why}", self.cell.bus));
         let detail = serde_json::to_string(transition).map_err(|error| AuditError(error.to_string()))?;
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.cell.bus)
@@ -28,14 +29,14 @@ impl AuditLog for Aws {
             .detail(detail)
             .build();
         let answer = self.eventbridge.put_events().entries(entry).send().await;
-        let answer = answer.map_err(|error| AuditError(Failure::of(&error).text()))?;
+        let answer = answer.map_err(|error| refused(Failure::of(&error).text()))?;
         // Entries fail one by one, in an answer of HTTP 200 (aws-facts.md §5).
         match answer.entries().iter().find(|entry| entry.error_code().is_some()) {
             None if answer.failed_entry_count() == 0 => Ok(()),
-            None => Err(AuditError("the bus counts a failed entry and does not say which".into())),
+            None => Err(refused("an entry failed, and the answer does not say why".into())),
             Some(failed) => {
                 let [code, message] = [failed.error_code(), failed.error_message()].map(Option::unwrap_or_default);
-                Err(AuditError(format!("{code}: {message}")))
+                Err(refused(format!("{code}: {message}")))
             }
         }
     }

@@ -69,9 +69,31 @@ pub enum ConfigError {
         /// What would be right.
         allowed: &'static str,
     },
+    /// A variable with our prefix that nobody reads.
+    #[error("nothing reads {variable}; correct or remove it, known are {ENV_PREFIX} and one of {known}")]
+    Unknown {
+        /// Which.
+        variable: String,
+        /// What may follow the prefix.
+        known: String,
+    },
     /// A tunable.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Policy(PolicyError),
+}
+
+impl From<PolicyError> for ConfigError {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Unknown { name, known } => {
+                let ours = [TABLE_NAME, BUS_NAME, SYNTHETIC_FROM, EXTERNAL_ID];
+                let ours = ours.map(|variable| variable.trim_start_matches(ENV_PREFIX)).join(", ");
+                let variable = format!("{ENV_PREFIX}{}", name.to_uppercase());
+                Self::Unknown { variable, known: format!("{ours}, {}", known.to_uppercase()) }
+            }
+            error => Self::Policy(error),
+        }
+    }
 }
 
 impl Config {
@@ -223,7 +245,7 @@ mod tests {
             ("AWS_ENDPOINT_URL", "table.local", "http://localhost:4566"),
             ("AWS_ENDPOINT_URL_ECS", "http://", "http://localhost:4566"),
             ("SPOT_RECOVERY_PROBATION", "soon", "0s to 1day"),
-            ("SPOT_RECOVERY_TABEL", "x", "known are"),
+            ("SPOT_RECOVERY_TABEL", "x", "one of TABLE, BUS"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             let named = variable.strip_prefix(ENV_PREFIX).unwrap_or(variable).to_lowercase();

@@ -114,7 +114,7 @@ fn the_sweep_sweeps_whatever_starts_it() {
 fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
     for (variable, value, says) in [
         ("SPOT_RECOVERY_PROBATION", "soon", "0s to 1day"),
-        ("SPOT_RECOVERY_PAUSE", "true", "paused"),
+        ("SPOT_RECOVERY_PAUSE", "true", "PAUSED"),
         ("SPOT_RECOVERY_TABLE", "my table", "name of a table"),
         ("AWS_REGION", "europe", "eu-west-1"),
         ("AWS_REGION", "", "AWS_REGION is not set; Lambda sets it"),
