@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
+mod bench;
+
 const USAGE: &str = "\
 cargo xtask COMMAND
 
@@ -19,6 +21,8 @@ cargo xtask COMMAND
                                            serve a world to AWS clients, as ECS and STS on loopback
   test                                     everything that must pass: format, lints, documentation, tests
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
+  bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
+  bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         Some("test") if rest.is_empty() => test(),
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
+        Some("bench") => bench::bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

@@ -75,7 +75,7 @@ async fn an_entry_that_failed_in_a_call_that_succeeded_is_an_error() {
         json!({ "ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized" }),
     )])
     .await;
-    assert_eq!(refused, Err(AuditError("NotAuthorizedForSourceException: Not authorized".into())));
+    assert_eq!(refused, Err(AuditError("bus central: NotAuthorizedForSourceException: Not authorized".into())));
     let (refused, _) = announced([failed(json!({}))]).await;
     assert!(refused.is_err(), "the count alone says so too");
 }
