@@ -491,7 +491,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             return;
         }
         if let Err(error) = self.ports.announce(transitions).await {
-            tracing::error!(%service, transitions = transitions.len(), %error, "not announced");
+            tracing::error!(%service, transitions = transitions.len(), %error, "transition not announced");
         }
     }
 }

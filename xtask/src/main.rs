@@ -129,10 +129,14 @@ fn test() -> ExitCode {
     } else {
         vec!["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"]
     };
-    let steps: [Step; 4] = [
+    let steps: [Step; 5] = [
         ("format", vec!["fmt", "--all", "--check"]),
         ("lints", vec!["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
         ("documentation", vec!["doc", "--workspace", "--all-features", "--no-deps"]),
+        (
+            "determinism in an optimised build",
+            vec!["test", "--release", "--quiet", "--package", "simulator", "--test", "determinism"],
+        ),
         ("tests", tests),
     ];
     for (what, arguments) in steps {
