@@ -1,5 +1,6 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -260,8 +261,8 @@ impl World {
         Ok(())
     }
 
-    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: &str) {
-        self.record(Some(service), Happening::Phase { from, to, reason: reason.to_owned() });
+    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: &Cow<'static, str>) {
+        self.record(Some(service), Happening::Phase { from, to, reason: reason.clone() });
         let Some(key) = self.ecs.find(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
         let ledger = &mut self.ledgers[key.0];
@@ -275,7 +276,7 @@ impl World {
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
             (Some(Phase::Restoring), Some(Phase::Watching)) => {
                 ledger.restored(self.now, spot_back_at);
-                if reason == Reason::Restored.to_string() {
+                if *reason == Reason::Restored.text() {
                     self.judge_success(key);
                 }
             }
