@@ -1056,7 +1056,7 @@ fn an_unknown_key_of_a_fleet() {
     30 | service = 100
        | ^^^^^^^ did you mean `services`?
        |
-       = help: known here: name, accounts, cluster, clusters, services, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
+       = help: known here: name, accounts, cluster, clusters, services, desired, cpu, strategy, launch_type, scheduling, minimum_healthy_percent, maximum_percent, stop_timeout, deregistration_delay, zones, zone_rebalancing, circuit_breaker, alarms, autoscaling, terraform, controller, cluster_providers
     ");
 }
 
