@@ -54,6 +54,8 @@ pub(crate) struct ServiceDeployment {
     /// The deployment it began as.
     pub(crate) deployment: String,
     pub(crate) state: ServiceDeploymentState,
+    pub(crate) created_at: Timestamp,
+    pub(crate) finished_at: Option<Timestamp>,
 }
 
 /// States of a service deployment (aws-facts.md §1.6). PENDING and ROLLBACK_REQUESTED last no time here.
@@ -69,8 +71,26 @@ pub(crate) enum ServiceDeploymentState {
     RollbackFailed,
 }
 
+#[cfg(feature = "wire")]
+impl ServiceDeploymentState {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "IN_PROGRESS",
+            Self::StopRequested => "STOP_REQUESTED",
+            Self::Stopped => "STOPPED",
+            Self::Successful => "SUCCESSFUL",
+            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
+            Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
+            Self::RollbackFailed => "ROLLBACK_FAILED",
+        }
+    }
+}
+
 impl Service {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the recovery asks only which deployment is the primary"))]
+    #[cfg_attr(
+        not(any(test, feature = "wire")),
+        expect(dead_code, reason = "the recovery asks only which deployment is the primary")
+    )]
     pub(crate) fn deployment_status(&self, n: usize) -> DeploymentStatus {
         match n {
             0 => DeploymentStatus::Primary,
@@ -131,18 +151,24 @@ impl World {
     /// The service deployment of an accepted update: a running one is asked to stop (aws-facts.md §1.6).
     pub(crate) fn begin_service_deployment(&mut self, key: ServiceKey, deployment: &str) {
         use ServiceDeploymentState::{InProgress, RollbackInProgress, StopRequested};
+        let created_at = self.now;
         let all = &mut self.ecs.service_mut(key).service_deployments;
         if let Some(running) = all.last_mut().filter(|d| matches!(d.state, InProgress | RollbackInProgress)) {
             running.state = StopRequested;
         }
-        all.push(ServiceDeployment { deployment: deployment.to_owned(), state: InProgress });
+        let deployment = deployment.to_owned();
+        all.push(ServiceDeployment { deployment, state: InProgress, created_at, finished_at: None });
     }
 
     /// The scheduler has seen the request.
     pub(crate) fn stop_superseded(&mut self, key: ServiceKey) {
+        let now = self.now;
         for superseded in self.ecs.service_mut(key).service_deployments.iter_mut().rev().skip(1) {
             match superseded.state {
-                ServiceDeploymentState::StopRequested => superseded.state = ServiceDeploymentState::Stopped,
+                ServiceDeploymentState::StopRequested => {
+                    superseded.state = ServiceDeploymentState::Stopped;
+                    superseded.finished_at = Some(now);
+                }
                 _ => break,
             }
         }
@@ -230,6 +256,7 @@ impl World {
                 ServiceDeploymentState::RollbackInProgress => ServiceDeploymentState::RollbackSuccessful,
                 _ => ServiceDeploymentState::Successful,
             };
+            done.finished_at = Some(now);
         }
         let (id, deployment) = (service.id.clone(), service.deployments[0].clone());
         self.record(Some(&id), Happening::DeploymentCompleted { strategy: deployment.strategy });
@@ -251,6 +278,7 @@ impl World {
     /// A rollback: a new deployment on the strategy of the last completed one, which a revision stores. `strategy` on the
     /// service goes back too (aws-facts.md §12h: not known, the worse case is assumed).
     pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: RollbackCause) {
+        let now = self.now;
         let service = self.ecs.service_mut(key);
         service.deployments[0].failed = true;
         let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
@@ -268,6 +296,9 @@ impl World {
                 (_, Some(_)) => ServiceDeploymentState::RollbackInProgress,
                 (state, None) => state,
             };
+            if current.state == ServiceDeploymentState::RollbackFailed {
+                current.finished_at = Some(now);
+            }
         }
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some((strategy, launch_type)) = target else { return };

@@ -198,8 +198,33 @@ impl Service {
 impl World {
     /// Creates a service at its desired count, as if it had been running for a while.
     pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
+        let key = self.create(spec);
+        let service = self.ecs.service_mut(key);
+        service.deployments[0].completed = true;
+        service.last_completed = Some((spec.strategy.clone(), spec.launch_type));
+        service.steady = true;
+        self.start_settled_tasks(key);
+    }
+
+    /// Creates a service in a world that runs: it has a first deployment and no task yet.
+    #[cfg(feature = "wire")]
+    pub(crate) fn create_new(&mut self, spec: ServiceSpec) -> ServiceKey {
+        self.oracle.owner_chose(self.now, &spec.id, &spec.strategy);
+        self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
+        let key = self.create(&spec);
+        self.spec.services.push(spec);
+        let first = self.ecs.service(key).primary();
+        let (id, earliest_completion) = (first.id.clone(), first.earliest_completion);
+        self.agenda.plan(earliest_completion, Action::Schedule(key));
+        self.begin_service_deployment(key, &id);
+        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &id, &format!("ECS deployment {id} in progress."));
+        self.agenda.plan(self.now, Action::Schedule(key));
+        key
+    }
+
+    fn create(&mut self, spec: &ServiceSpec) -> ServiceKey {
         let launch_type = spec.launch_type;
-        let deployment = Deployment { completed: true, launch_type, ..self.new_deployment(&spec.strategy) };
+        let deployment = Deployment { launch_type, ..self.new_deployment(&spec.strategy) };
         let key = self.ecs.create(Service {
             id: spec.id.clone(),
             created_at: self.now,
@@ -221,7 +246,7 @@ impl World {
             opted_out: false,
             application: Application::Sound,
             starts: Starts::default(),
-            last_completed: Some((spec.strategy.clone(), spec.launch_type)),
+            last_completed: None,
             before_update: None,
             associated: spec.associated.clone(),
             deployments: vec![deployment],
@@ -230,7 +255,7 @@ impl World {
             tasks_created: 0,
             messages: VecDeque::new(),
             placement: BTreeMap::new(),
-            steady: true,
+            steady: false,
             steady_told_at: self.now,
             stuck_told_at: None,
             throttled_until: None,
@@ -241,7 +266,7 @@ impl World {
         });
         self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
-        self.start_settled_tasks(key);
+        key
     }
 
     /// `UpdateService`.
@@ -378,15 +403,15 @@ const CODE_DEPLOY: &str = "Cannot force a new deployment on services with a CODE
 const OTHER_CONTROLLER: &str = "This operation is not supported for the service's deployment controller.";
 
 /// Our words and our choice of the code; users have quoted none (aws-facts.md §4).
-const TOO_MANY_TASKS: &str = "The desired count exceeds the quota of tasks per service.";
+pub(crate) const TOO_MANY_TASKS: &str = "The desired count exceeds the quota of tasks per service.";
 
 /// aws-facts.md §1.4.
-const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
+pub(crate) const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not \
     associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and \
     try again.";
 
 /// AWS's own words where users have quoted them (aws-facts.md §1.4), ours where nobody has.
-fn strategy_message(error: &StrategyError) -> String {
+pub(crate) fn strategy_message(error: &StrategyError) -> String {
     match error {
         StrategyError::TwoBases(..) => {
             "There are multiple capacity providers in the specified capacity provider strategy with a base value defined"

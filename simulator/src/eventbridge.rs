@@ -77,6 +77,12 @@ impl EventBridge {
         Ok(Self { hop, central, targets: Targets::default(), dead: 0 })
     }
 
+    /// An account that is new to the world: it has the forwarding rule, and the bus policy admits it.
+    #[cfg(feature = "wire")]
+    pub(crate) fn onboard(&mut self, account: &AccountId) {
+        self.hop.onboard(account);
+    }
+
     /// Another forwarding rule.
     #[cfg(test)]
     pub(crate) fn forward(&mut self, pattern: Pattern) {

@@ -14,6 +14,7 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | what does an AWS client see of it? | `wire.rs` (feature `wire`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
@@ -46,6 +47,8 @@ mod task;
 mod throttle;
 mod timers;
 pub mod trace;
+#[cfg(feature = "wire")]
+pub mod wire;
 mod world;
 mod zones;
 

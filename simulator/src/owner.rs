@@ -12,6 +12,7 @@ use crate::task::{SCHEDULER, Stop};
 use crate::throttle::{Application, Starts};
 use crate::trace::{Caller, Happening, RollbackCause};
 use crate::world::World;
+use crate::zones::MAX_ZONES;
 
 /// How long an application that crashes runs: not long enough to count as healthy (aws-facts.md §3).
 const FAILS_AFTER: Span = Span::secs(5, 30);
@@ -77,6 +78,16 @@ impl World {
         service.desired = spec.desired;
         service.strategy = spec.strategy;
         service.launch_type = spec.launch_type;
+        service.has_launch_type = spec.launch_type;
+        service.minimum_healthy_percent = spec.minimum_healthy_percent;
+        service.maximum_percent = spec.maximum_percent;
+        service.circuit_breaker = spec.circuit_breaker;
+        service.alarms = spec.alarms;
+        service.controller = spec.controller;
+        service.associated = spec.associated;
+        service.cpu = spec.cpu;
+        service.zones = spec.zones.clamp(1, MAX_ZONES as u8);
+        service.zone_rebalancing = spec.zone_rebalancing;
         service.last_completed = None;
         service.before_update = None;
         service.messages.clear();

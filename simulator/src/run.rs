@@ -105,7 +105,7 @@ impl Sim {
 #[derive(Debug)]
 pub struct Simulation {
     invocations: LocalPool,
-    sim: Rc<Sim>,
+    pub(crate) sim: Rc<Sim>,
 }
 
 impl Simulation {

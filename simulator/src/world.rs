@@ -75,6 +75,8 @@ pub(crate) struct World {
     /// One per service, by [`crate::ecs::ServiceKey`].
     pub(crate) ledgers: Vec<Ledger>,
     pub(crate) trace: Vec<Entry>,
+    #[cfg(feature = "wire")]
+    pub(crate) wire: crate::wire::State,
 }
 
 impl World {
@@ -111,6 +113,8 @@ impl World {
             oracle: Oracle::default(),
             ledgers: Vec::new(),
             trace: Vec::new(),
+            #[cfg(feature = "wire")]
+            wire: crate::wire::State::default(),
             facts,
             spec,
         };

@@ -67,6 +67,13 @@ impl Hop {
         }
     }
 
+    #[cfg(feature = "wire")]
+    pub(super) fn onboard(&mut self, account: &AccountId) {
+        for known in [&mut self.onboarded, &mut self.listed, &mut self.members] {
+            known.insert(account.clone());
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn forward(&mut self, pattern: Pattern) {
         self.passing = passing(&pattern);

@@ -1,0 +1,59 @@
+//! The codec, request by request. What a real client makes of it is in `tests/boto3.rs`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{ECS, OPERATIONS, Request, Response};
+use crate::run::Simulation;
+use crate::scheduler::tests::bench::{Bench, mixed};
+use crate::spec::{Capacity, Loss, Role, WorldEvent};
+use crate::world::World;
+
+mod fidelity;
+mod garbage;
+mod lifecycle;
+mod roles;
+
+const OWNER: &str = "111111111111";
+const CENTRAL: &str = "999999999999";
+
+/// A signed request, as an SDK sends it.
+fn signed(key: &str, service: &str) -> (String, String) {
+    let scope = format!("{key}/20260101/eu-west-1/{service}/aws4_request");
+    let value = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature=00");
+    ("Authorization".to_owned(), value)
+}
+
+fn ecs_request(key: &str, operation: &str, body: &[u8]) -> Request {
+    let target = ("X-Amz-Target".to_owned(), format!("{ECS}{operation}"));
+    Request { headers: vec![target, signed(key, "ecs")], body: body.to_vec() }
+}
+
+fn status_and_json(response: &Response) -> (u16, Value) {
+    (response.status, serde_json::from_slice(&response.body).expect("ECS answers in JSON"))
+}
+
+/// What ECS answers the account `key`.
+fn ask_as(world: &mut World, key: &str, operation: &str, input: Value) -> (u16, Value) {
+    status_and_json(&world.answer(&ecs_request(key, operation, input.to_string().as_bytes())))
+}
+
+fn ask(world: &mut World, operation: &str, input: Value) -> Value {
+    let (status, answer) = ask_as(world, OWNER, operation, input);
+    assert_eq!(status, 200, "{operation}: {answer}");
+    answer
+}
+
+/// The code and the message of a refusal.
+fn refused(world: &mut World, operation: &str, input: Value) -> (String, String) {
+    let (status, answer) = ask_as(world, OWNER, operation, input);
+    assert_eq!(status, 400, "{operation}: {answer}");
+    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+    (text("__type"), text("message"))
+}
+
+fn described(world: &mut World, service: &str) -> Value {
+    let input = json!({ "cluster": "web", "services": [service], "include": ["TAGS"] });
+    ask(world, "DescribeServices", input)["services"][0].take()
+}
