@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::event::Event;
@@ -29,7 +29,7 @@ const MAX_STEPS: usize = 8;
 const MARKET_TRIES: usize = 4;
 
 /// One service moved from one phase to another: the audit event, and the log line people search for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// The service's record id.
     pub id: String,
@@ -44,7 +44,7 @@ pub struct Transition {
     /// Outages of the service so far.
     pub episode: u32,
     /// The owner's strategy as saved, so that it can be read here even when the record is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
     /// Why, in words.
     pub reason: String,

@@ -1,6 +1,8 @@
 //! Plays a scenario on the embedded simulator.
 
 use simulator::pattern::PatternError;
+#[cfg(feature = "sdk")]
+use simulator::sdk::CallLimits;
 use simulator::{Outcome, run};
 
 use crate::file::Scenario;
@@ -30,6 +32,20 @@ impl Play {
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
     let outcome = run(scenario.world.clone(), scenario.facts.clone(), scenario.duration)?;
+    Ok(judged(scenario, outcome))
+}
+
+/// Plays `scenario` with handlers that call the simulator through production's adapters and the AWS SDK, within `limits`.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+#[cfg(feature = "sdk")]
+pub fn play_via_sdk(scenario: Scenario, limits: CallLimits) -> Result<Play, PatternError> {
+    let outcome = simulator::run_via_sdk(scenario.world.clone(), scenario.facts.clone(), limits, scenario.duration)?;
+    Ok(judged(scenario, outcome))
+}
+
+fn judged(scenario: Scenario, outcome: Outcome) -> Play {
     let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
-    Ok(Play { scenario, outcome, verdicts })
+    Play { scenario, outcome, verdicts }
 }

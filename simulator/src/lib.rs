@@ -15,6 +15,7 @@
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
 //! | what does an AWS client see of it? | `wire.rs` (feature `wire`) |
+//! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
@@ -39,6 +40,8 @@ mod ports;
 pub mod prices;
 mod run;
 mod scheduler;
+#[cfg(feature = "sdk")]
+pub mod sdk;
 mod shape;
 pub mod spec;
 mod sqs;
@@ -53,4 +56,6 @@ mod world;
 mod zones;
 
 pub use ecs::{ApiError, UpdateService, fargate_alone};
+#[cfg(feature = "sdk")]
+pub use run::run_via_sdk;
 pub use run::{Outcome, ServiceOutcome, Simulation, run};

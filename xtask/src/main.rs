@@ -10,8 +10,9 @@ use std::time::Instant;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  scenario NAME|PATH [--seed N] [--services N] [--json]
-                                           play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build
+  scenario NAME|PATH [--seed N] [--services N] [--json] [--via sdk]
+                                           play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build;
+                                           --via sdk: through the AWS SDK and production's adapters
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
