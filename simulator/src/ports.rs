@@ -222,6 +222,8 @@ impl StateStore for SimPorts {
                 let (at, slot) = token.0.split_once(' ')?;
                 Some((Timestamp::from_millis(at.parse().ok()?), slot.parse().ok()?))
             });
+            // As the index is when it is read, not when the sweep began.
+            world.table.catch_up(world.now);
             let records = world.table.due(shard, now, after, world.facts.page_size);
             let last = records.last().filter(|_| records.len() == world.facts.page_size);
             let next = last.map(|((at, slot), _)| PageToken(format!("{} {slot}", at.as_millis())));

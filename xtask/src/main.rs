@@ -62,12 +62,20 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
     if fleet {
         run.arg("--release");
     }
-    if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
+    if through_the_sdk(arguments) {
+        // Never quiet: the SDK takes minutes to build the first time.
+        run.args(["--features", "sdk"]);
+    } else if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
         run.arg("--quiet");
     } else if fleet {
         eprintln!("thousands of services: the player is built with optimisations, once");
     }
     exit(run.arg("--").args(arguments).status())
+}
+
+/// Whether `--via sdk` is among the arguments.
+fn through_the_sdk(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--via=sdk") || arguments.windows(2).any(|pair| pair == ["--via", "sdk"])
 }
 
 /// Whether the scenario `name`, of the library or at a path, generates services. Thousands of them are played ten times faster by an

@@ -123,49 +123,45 @@ impl Dynamodb {
     }
 
     fn put(&self, world: &mut World, request: Value) -> Answer {
-        let replaces = version_asked_for(&request);
-        let answer = call(request.clone(), |request| self.table.put_item(request));
-        let entry = match Entry::of(&request["Item"]) {
-            Ok(entry) => entry,
-            Err(problem) => {
-                world.oracle.violations.push(format!("an item that is neither record nor market: {problem}"));
-                return answer;
+        let (item, replaces) = (request["Item"].clone(), version_asked_for(&request));
+        let answer = call(request, |request| self.table.put_item(request));
+        match Entry::of(&item) {
+            Ok(entry) => {
+                let taken = entry.is_put_into(world, replaces);
+                self.written(world, &answer, taken, Change::Put(json!({ "TableName": TABLE, "Item": item })));
             }
-        };
-        match &answer {
-            Ok(_) => {
-                let agreed = entry.is_put_into(world, replaces);
-                world.must_agree(agreed, "accepted a write of", &request["Item"]["id"]);
-                self.show_later(world, Change::Put(json!({ "TableName": TABLE, "Item": request["Item"] })));
-            }
-            Err(DynoxideError::ConditionalCheckFailedException(..)) => {
-                let stored = entry.stored_version(world);
-                world.must_agree(stored != replaces, "refused a write of", &request["Item"]["id"]);
-            }
-            Err(_) => {}
+            Err(problem) => world.oracle.violations.push(format!("an item that is neither record nor market: {problem}")),
         }
         answer
     }
 
     fn delete(&self, world: &mut World, request: Value) -> Answer {
-        let version = version_asked_for(&request);
-        let answer = call(request.clone(), |request| self.table.delete_item(request));
-        let id = &request["Key"]["id"];
-        let record = service_of(world, id).and_then(|service| world.table.get(&service).cloned());
-        let record = record.filter(|record| record.version == version);
-        match (&answer, record) {
-            (Ok(_), Some(record)) => {
-                let agreed = world.delete_record(&record).is_ok();
-                world.must_agree(agreed, "accepted a delete of", id);
-                self.show_later(world, Change::Delete(json!({ "TableName": TABLE, "Key": request["Key"] })));
-            }
-            (Ok(_), None) => world.must_agree(false, "accepted a delete of", id),
-            (Err(DynoxideError::ConditionalCheckFailedException(..)), Some(_)) => {
-                world.must_agree(false, "refused a delete of", id);
-            }
-            (Err(_), _) => {}
+        let (key, version) = (request["Key"].clone(), version_asked_for(&request));
+        let answer = call(request, |request| self.table.delete_item(request));
+        if let Some(service) = service_of(world, &key["id"]) {
+            let stored = world.table.get(&service).map(|stored| (**stored).clone());
+            let record = Record { version, ..stored.unwrap_or_else(|| Record::new(service, world.now)) };
+            let taken = world.delete_record(&record).is_ok();
+            self.written(world, &answer, taken, Change::Delete(json!({ "TableName": TABLE, "Key": key })));
         }
         answer
+    }
+
+    /// After a write, which the world's own table has `taken` or not: the two must agree, and the index shows what holds.
+    fn written(&self, world: &mut World, answer: &Answer, taken: bool, change: Change) {
+        let holds = match answer {
+            Ok(_) => true,
+            Err(DynoxideError::ConditionalCheckFailedException(..)) => false,
+            Err(error) => return world.oracle.violations.push(format!("DynamoDB does not take {change:?}: {error}")),
+        };
+        if holds != taken {
+            let verb = |yes| if yes { "takes" } else { "refuses" };
+            let [theirs, ours] = [holds, taken].map(verb);
+            world.oracle.violations.push(format!("DynamoDB {theirs} what the world's own table {ours}: {change:?}"));
+        }
+        if holds {
+            self.under_way.borrow_mut().push_back((world.table.shown_at(world.now), change));
+        }
     }
 
     /// A page is as long as the world says: DynamoDB cuts at 1 MB, which no small world reaches.
@@ -173,10 +169,6 @@ impl Dynamodb {
         self.catch_up(world.now)?;
         request["Limit"] = world.facts.page_size.into();
         call(request, |request| self.shown.query(request))
-    }
-
-    fn show_later(&self, world: &World, change: Change) {
-        self.under_way.borrow_mut().push_back((world.table.shown_at(world.now), change));
     }
 
     fn catch_up(&self, now: Timestamp) -> Result<(), DynoxideError> {
@@ -207,24 +199,6 @@ impl Entry {
             Self::Record(record) => world.put_record(&record, replaces).is_ok(),
             // The table counts a market's version on by itself.
             Self::Market(next) => world.table.put_market(&Market { version: replaces, ..next }),
-        }
-    }
-
-    /// 0 where nothing is stored.
-    fn stored_version(&self, world: &World) -> u64 {
-        match self {
-            Self::Record(record) => world.table.get(&record.service).map_or(0, |stored| stored.version),
-            Self::Market(market) => {
-                world.table.market(&market.account, &market.region).map_or(0, |stored| stored.version)
-            }
-        }
-    }
-}
-
-impl World {
-    fn must_agree(&mut self, agreed: bool, what: &str, id: &Value) {
-        if !agreed {
-            self.oracle.violations.push(format!("DynamoDB {what} {id}, and the world's own table would not have"));
         }
     }
 }
