@@ -78,12 +78,7 @@ struct Fate {
 }
 
 /// Runs `work` until it is done, its time is over, or it is killed, by one of its calls or at a time of its own.
-async fn until_the_end<T>(
-    sim: &Sim,
-    is_dead: impl Fn() -> bool,
-    fate: &Fate,
-    work: impl Future<Output = T>,
-) -> End<T> {
+async fn until_the_end<T>(sim: &Sim, is_dead: impl Fn() -> bool, fate: &Fate, work: impl Future<Output = T>) -> End<T> {
     if fate.fails_to_start {
         return End::NotStarted;
     }

@@ -92,8 +92,7 @@ impl SdkPorts {
             .sleep_impl(network.clone())
             .time_source(network)
             .build();
-        let cell =
-            Cell { region, table: TABLE.into(), bus: BUS.into(), function: function.into(), external_id: None };
+        let cell = Cell { region, table: TABLE.into(), bus: BUS.into(), function: function.into(), external_id: None };
         Self { aws: Aws::new(&config, cell, services.limits), native }
     }
 
@@ -171,3 +170,6 @@ impl Clock for SdkPorts {
         self.native.sleep(time).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,7 +75,8 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
 
 /// Whether `--via sdk` is among the arguments.
 fn through_the_sdk(arguments: &[OsString]) -> bool {
-    arguments.iter().any(|argument| argument == "--via=sdk") || arguments.windows(2).any(|pair| pair == ["--via", "sdk"])
+    arguments.iter().any(|argument| argument == "--via=sdk")
+        || arguments.windows(2).any(|pair| pair == ["--via", "sdk"])
 }
 
 /// Whether the scenario `name`, of the library or at a path, generates services. Thousands of them are played ten times faster by an

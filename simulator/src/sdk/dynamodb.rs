@@ -118,7 +118,9 @@ impl Dynamodb {
         };
         match answer {
             Ok(output) => json_response(200, &output),
-            Err(error) => Response { body: error.to_json().into_bytes(), ..json_response(error.status_code(), &Value::Null) },
+            Err(error) => {
+                Response { body: error.to_json().into_bytes(), ..json_response(error.status_code(), &Value::Null) }
+            }
         }
     }
 
@@ -130,7 +132,9 @@ impl Dynamodb {
                 let taken = entry.is_put_into(world, replaces);
                 self.written(world, &answer, taken, Change::Put(json!({ "TableName": TABLE, "Item": item })));
             }
-            Err(problem) => world.oracle.violations.push(format!("an item that is neither record nor market: {problem}")),
+            Err(problem) => {
+                world.oracle.violations.push(format!("an item that is neither record nor market: {problem}"))
+            }
         }
         answer
     }
