@@ -53,7 +53,7 @@ pub enum Decision {
     Leave(Reason),
     /// Remember this; done.
     Write(Box<Record>, Reason),
-    /// Write this claim; if it holds, look again and decide again.
+    /// Write this claim; if it holds, decide again, on another look unless the last one is fresh.
     Claim(Box<Record>, Reason),
     /// The record is claimed by us: force a deployment on this strategy, then decide again.
     Update(Box<Record>, Strategy),

@@ -80,11 +80,12 @@ pub trait StateStore {
 
 /// Where transitions are announced: the bus, source `spot-recovery`.
 pub trait AuditLog {
-    /// Announces a transition. Best effort: recovery goes on without it.
+    /// Announces transitions of one service, in order; a step makes fewer than the ten that one `PutEvents` takes. Best effort:
+    /// recovery goes on without it.
     ///
     /// # Errors
-    /// [`AuditError`].
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError>;
+    /// [`AuditError`], if any of them was not accepted.
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError>;
 
     /// Writes a line in the embedded metric format to the log, as it is.
     fn measure(&self, line: &Value);

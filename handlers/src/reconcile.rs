@@ -1,10 +1,12 @@
-//! The only caller of the ports: observe → decide → claim → look again → act → confirm, and the sweep over due records.
+//! The only caller of the ports: observe → decide → claim → look again, unless the look is fresh → act → confirm, and the sweep over
+//! due records.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 #[cfg(feature = "planted")]
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,10 @@ use crate::timestamp::Timestamp;
 
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
+
+/// A look this young is acted on without another: it was made after the record was read, and the claim then proves that none of us
+/// acted meanwhile. An owner who did is found in the answer to the update.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Most times a market is written again after somebody else's write came first. What it says is advice; a finding lost here
 /// costs time, not correctness.
@@ -209,6 +215,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     /// Returns how many of the batch failed.
     async fn sweep_batch(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
         let names: Vec<ServiceName> = batch.iter().map(|r| r.service.service.clone()).collect();
+        let at = self.ports.now();
         let looks = match self.ports.describe_services(cluster, &names).await {
             Ok(looks) if looks.len() == batch.len() => looks,
             Ok(looks) => {
@@ -222,7 +229,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         };
         let mut failed = 0;
         for (record, look) in batch.iter().zip(looks) {
-            let settled = self.settle_due(record, look).await;
+            let settled = self.settle_due(record, Seen { look, at }).await;
             if let Err(error) = settled {
                 tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
                 failed += 1;
@@ -232,25 +239,26 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// A due record: where a restore is due, the market is asked first.
-    async fn settle_due(&self, record: &Arc<Record>, look: Look) -> Result<Reason, ReconcileError> {
+    async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
         let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
-        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), look, market.as_ref()).await
+        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_ref()).await
     }
 
-    /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that.
+    /// Takes the service as far as it goes now, and then tells everyone: a fallback must not wait for that.
     async fn settle(
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
         record: Option<Arc<Record>>,
-        look: Look,
+        seen: Seen,
         market: Option<&Market>,
     ) -> Result<Reason, ReconcileError> {
-        let mut findings = Vec::new();
-        let settled = self.take_steps(service, trigger, record, look, market, &mut findings).await;
-        for finding in findings {
+        let mut news = News::default();
+        let settled = self.take_steps(service, trigger, record, seen, market, &mut news).await;
+        self.announce(service, &news.transitions).await;
+        for finding in news.findings {
             self.tell_market(service, finding).await;
         }
         settled
@@ -262,9 +270,9 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         service: &ServiceId,
         trigger: Trigger<'_>,
         mut record: Option<Arc<Record>>,
-        mut look: Look,
+        mut seen: Seen,
         market: Option<&Market>,
-        findings: &mut Vec<Finding>,
+        news: &mut News,
     ) -> Result<Reason, ReconcileError> {
         self.settled.set(self.settled.get() + 1);
         let owner = format!("{}/{}", self.owner, self.settled.get());
@@ -272,40 +280,44 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &owner, market };
             #[cfg(feature = "planted")]
             let decide = &*self.planted;
-            match decide(service, record.as_deref(), &look, &ctx) {
+            match decide(service, record.as_deref(), &seen.look, &ctx) {
                 Decision::Leave(reason) => {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
                     return Ok(reason);
                 }
-                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, findings).await? {
+                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, news).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
                         record = stored;
-                        look = self.look(service).await?;
+                        seen = self.look(service).await?;
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    let claimed = self.write(record.as_deref(), *next, &reason, findings).await?;
-                    look = match self.look(service).await {
-                        Ok(look) => look,
-                        Err(error) => {
-                            if let Write::Done(claimed) = claimed {
-                                self.give_back(&claimed, &ctx).await?;
+                    record = match self.write(record.as_deref(), *next, &reason, news).await? {
+                        Write::Done(claimed) => {
+                            if !seen.is_fresh(self.ports.now()) {
+                                match self.look(service).await {
+                                    Ok(again) => seen = again,
+                                    Err(error) => {
+                                        self.give_back(&claimed, &ctx).await?;
+                                        return Err(error);
+                                    }
+                                }
                             }
-                            return Err(error);
+                            Some(claimed)
                         }
-                    };
-                    record = match claimed {
-                        Write::Done(claimed) => Some(claimed),
-                        Write::Lost(stored) => stored,
+                        Write::Lost(stored) => {
+                            seen = self.look(service).await?;
+                            stored
+                        }
                     };
                 }
                 Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
-                    Ok(seen) => look = Look::found(seen),
-                    Err(UpdateError::Gone(_)) => look = Look::Missing,
+                    Ok(answer) => seen.look = Look::found(answer),
+                    Err(UpdateError::Gone(_)) => seen.look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
                         let (next, reason) = decide::refused(*claimed, reason, &ctx);
-                        self.write(record.as_deref(), next, &reason, findings).await?;
+                        self.write(record.as_deref(), next, &reason, news).await?;
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
@@ -315,12 +327,12 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     // It may have happened, or may yet: read back, never send it again. If it does not show, the lease
                     // keeps everyone off until the request can no longer be under way.
                     Err(error @ UpdateError::Unclear(_)) => {
-                        look = self.look(service).await?;
+                        seen = self.look(service).await?;
                         // A look from before the claim may show the same strategy, of another outage.
                         let made = |seen: &Observation| {
                             seen.strategy.as_ref() == Some(&strategy) && !seen.is_older_than(claimed.phase_since)
                         };
-                        if !matches!(&look, Look::Found(seen) if made(seen)) {
+                        if !matches!(&seen.look, Look::Found(seen) if made(seen)) {
                             return Err(ReconcileError::Update { service: service.clone(), error });
                         }
                     }
@@ -330,13 +342,12 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     let subject = &Record { reason: reason.to_string(), ..subject.clone() };
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
-                            self.announce(Some(subject), None, &reason).await;
-                            findings.extend(Finding::of(Some(subject), None));
+                            self.note(Some(subject), None, &reason, news);
                             return Ok(reason);
                         }
                         Put::Conflict(stored) => {
                             record = stored;
-                            look = self.look(service).await?;
+                            seen = self.look(service).await?;
                         }
                     }
                 }
@@ -404,33 +415,31 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.ports.get(service).await.map_err(|error| store_error(service, error))
     }
 
-    async fn look(&self, service: &ServiceId) -> Result<Look, ReconcileError> {
+    async fn look(&self, service: &ServiceId) -> Result<Seen, ReconcileError> {
+        let at = self.ports.now();
         let looks = self.ports.describe_services(&Cluster::of(service), std::slice::from_ref(&service.service)).await;
         let look = looks.map(|mut looks| looks.pop());
         let error = match look {
-            Ok(Some(look)) => return Ok(look),
+            Ok(Some(look)) => return Ok(Seen { look, at }),
             Ok(None) => EcsError::Unclear("the service asked for is missing from the answer".into()),
             Err(error) => error,
         };
         Err(ReconcileError::Ecs { service: service.clone(), error })
     }
 
-    /// Writes `next` if the stored version is still the one it was decided from, and announces a change of phase.
+    /// Writes `next` if the stored version is still the one it was decided from, and notes what there is to tell of it.
     async fn write(
         &self,
         before: Option<&Record>,
         next: Record,
         reason: &Reason,
-        findings: &mut Vec<Finding>,
+        news: &mut News,
     ) -> Result<Write, ReconcileError> {
         let next = match self.put(next).await? {
             Write::Done(written) => written,
             lost @ Write::Lost(_) => return Ok(lost),
         };
-        if next.is_transition_from(before) {
-            self.announce(before, Some(&next), reason).await;
-        }
-        findings.extend(Finding::of(before, Some(&next)));
+        self.note(before, Some(&next), reason, news);
         Ok(Write::Done(next))
     }
 
@@ -446,8 +455,13 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         }
     }
 
-    async fn announce(&self, before: Option<&Record>, after: Option<&Record>, reason: &Reason) {
+    /// The step from `before` to `after`: its finding, and if it is a transition its line in the log, its metric and its audit event.
+    fn note(&self, before: Option<&Record>, after: Option<&Record>, reason: &Reason, news: &mut News) {
         let Some(subject) = after.or(before) else { return };
+        news.findings.extend(Finding::of(before, after));
+        if after.is_some_and(|after| !after.is_transition_from(before)) {
+            return;
+        }
         let transition = Transition {
             id: subject.service.record_id(),
             service: subject.service.arn(),
@@ -469,10 +483,36 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             "transition"
         );
         self.ports.measure(&metrics::line(&transition));
-        if let Err(error) = self.ports.announce(&transition).await {
-            tracing::error!(service = %subject.service, %error, "transition not announced");
+        news.transitions.push(transition);
+    }
+
+    async fn announce(&self, service: &ServiceId, transitions: &[Transition]) {
+        if transitions.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ports.announce(transitions).await {
+            tracing::error!(%service, transitions = transitions.len(), %error, "transition not announced");
         }
     }
+}
+
+/// A look at a service, and when it was asked for.
+struct Seen {
+    look: Look,
+    at: Timestamp,
+}
+
+impl Seen {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.since(self.at) < FRESH
+    }
+}
+
+/// What is told once a service is settled.
+#[derive(Default)]
+struct News {
+    transitions: Vec<Transition>,
+    findings: Vec<Finding>,
 }
 
 enum Write {

@@ -141,7 +141,7 @@ fn any_case() -> BoxedStrategy<Case> {
         .prop_flat_map(|(record, other, event, policy, now)| {
             let original = record.as_ref().and_then(|r| r.original.clone()).unwrap_or(other);
             let look = prop_oneof![
-                18 => any_seen(original).prop_map(|seen| Look::found(seen)),
+                18 => any_seen(original).prop_map(Look::found),
                 1 => Just(Look::Missing),
                 1 => any_held_reason().prop_map(Look::Blocked),
             ];

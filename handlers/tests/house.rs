@@ -90,10 +90,11 @@ fn dependencies_point_one_way() {
         text.split("[dev-dependencies]").next().unwrap_or_default().to_owned()
     };
     for (package, forbidden) in [
-        ("handlers", &["simulator", "scenarios", "xtask"][..]),
+        ("handlers", &["simulator", "scenarios", "lambda", "xtask"][..]),
         ("simulator", &["scenarios", "xtask"]),
         ("scenarios", &["xtask"]),
-        ("xtask", &["handlers", "simulator", "scenarios"]),
+        ("lambda", &["handlers", "simulator", "scenarios", "xtask"]),
+        ("xtask", &["handlers", "simulator", "scenarios", "lambda"]),
     ] {
         for other in forbidden {
             let needed = manifest(package).lines().any(|line| line.starts_with(&format!("{other}.")));

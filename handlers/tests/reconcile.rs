@@ -58,7 +58,7 @@ fn sweep_until_watching(fake: &Fake, until: Timestamp) {
 // ---- the order of things --------------------------------------------------------------------------------------------
 
 #[test]
-fn a_failover_reads_claims_looks_again_acts_once_and_confirms() {
+fn a_failover_is_five_calls_and_one_announcement() {
     let fake = short();
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
     assert_eq!(
@@ -67,11 +67,9 @@ fn a_failover_reads_claims_looks_again_acts_once_and_confirms() {
             "get",
             "describe shop×1",
             "put FailingOver",
-            "announce Watching→FailingOver",
-            "describe shop×1",
             "update FARGATE_SPOT weight 0, FARGATE base 1 weight 10",
             "put OnDemand",
-            "announce FailingOver→OnDemand",
+            "announce Watching→FailingOver FailingOver→OnDemand",
         ]
     );
     let record = fake.record(&service()).unwrap();
@@ -80,7 +78,16 @@ fn a_failover_reads_claims_looks_again_acts_once_and_confirms() {
 }
 
 #[test]
-fn a_restore_reads_claims_looks_again_acts_once_and_confirms() {
+fn a_handler_that_was_held_up_looks_again_before_it_acts() {
+    let fake = short().slow();
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    let calls: Vec<String> = fake.calls.borrow().iter().take(5).cloned().collect();
+    assert_eq!(calls[..4], ["get", "describe shop×1", "put FailingOver", "describe shop×1"]);
+    assert!(calls[4].starts_with("update"), "{calls:?}");
+}
+
+#[test]
+fn a_restore_reads_claims_acts_once_and_confirms() {
     let fake = restore_due();
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
     let calls: Vec<String> = fake.calls.borrow().iter().filter(|call| *call != "due").cloned().collect();
@@ -90,11 +97,10 @@ fn a_restore_reads_claims_looks_again_acts_once_and_confirms() {
             "describe shop×1",
             "market",
             "put Restoring",
-            "announce OnDemand→Restoring",
-            "describe shop×1",
             "update FARGATE base 1 weight 1, FARGATE_SPOT weight 3",
             "put Restoring",
-            // The market is told afterwards: the restore has begun, and here it runs in full at once.
+            "announce OnDemand→Restoring",
+            // The market is told last: the restore has begun, and here it runs in full at once.
             "market",
             "put_market",
             "market",
@@ -200,7 +206,7 @@ fn the_lost_reply_of_an_own_write_is_recognised() {
 fn an_unclear_update_that_happened_is_confirmed_by_reading_back() {
     let fake = short().with_faults("update", [Fault::UnclearButDone]);
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
-    assert_eq!((fake.calls_of("update"), fake.calls_of("describe")), (1, 3));
+    assert_eq!((fake.calls_of("update"), fake.calls_of("describe")), (1, 2));
     assert_eq!(phase(&fake), Phase::OnDemand);
 }
 
@@ -287,7 +293,7 @@ fn without_a_record_or_a_look_nothing_is_done_and_the_message_comes_back() {
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!(fake.record(&service()), Some(watching()));
         // The look after the claim: nothing was changed, and nobody has to wait for the lease of a claim that did nothing.
-        let fake = short().with_faults("describe", [Fault::None, fault.clone()]);
+        let fake = short().slow().with_faults("describe", [Fault::None, fault.clone()]);
         assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Ecs { .. })), "{fault:?}");
         assert_eq!((phase(&fake), fake.calls_of("update")), (Phase::FailingOver, 0));
         assert_eq!(on_failure(&fake, "the retry"), Ok(Reason::FallbackLive), "{fault:?}");
@@ -333,18 +339,18 @@ fn a_handler_outrun_once_decides_again_on_what_is_stored_now() {
 }
 
 #[test]
-fn an_owner_who_changes_the_strategy_between_claim_and_update_keeps_it() {
-    let fake = short();
+fn an_owner_who_changes_the_strategy_between_a_look_that_took_its_time_and_the_update_keeps_it() {
+    let fake = short().slow();
     fake.stops.set((true, false));
     let policy = Policy::default();
     let failure = event(Signal::SpotPlacementFailure, NOW);
     let handler = Reconciler::new(&fake, &policy, ME);
     let owner = async { fake.services.borrow_mut().insert(service(), full_on(somebody_elses())) };
-    // Four polls bring the handler past its claim and its announcement, up to its second look.
+    // Four polls bring the handler past its claim, up to its second look.
     let mut polls = 0;
     let (reason, _) = interleave(handler.on_event(&failure), owner, || {
         polls += 1;
-        polls > 4
+        polls > 3
     });
     assert_eq!(reason, Ok(Reason::OwnerChanged));
     assert_eq!((fake.calls_of("update"), fake.live(&service())), (0, Some(somebody_elses())));
@@ -479,7 +485,7 @@ fn a_handler_killed_before_or_after_any_call_of_a_failover_costs_time_and_nothin
         assert_eq!(fake.live(&service()).unwrap().items(), original().items());
         assert_eq!(fake.updates.borrow().len(), 2, "after {polls} polls");
         if ended {
-            assert!(polls > 15, "only {polls} polls");
+            assert!(polls > 11, "only {polls} polls");
             return;
         }
     }
@@ -682,7 +688,7 @@ fn ten_copies_of_one_message_in_a_batch_cause_one_update() {
     let batch: Vec<Message> = (0..10).map(|n| message(&format!("copy {n}"), &service())).collect();
     assert!(block_on(handle_placement_failures(&Reconciler::new(&fake, &policy, ME), &trust(), &batch)).is_empty());
     assert_eq!(fake.updates.borrow().len(), 1);
-    assert_eq!(fake.calls_of("describe"), 2 + 9);
+    assert_eq!(fake.calls_of("describe"), 1 + 9);
 }
 
 #[test]

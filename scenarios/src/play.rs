@@ -1,12 +1,13 @@
 //! Plays a scenario on the embedded simulator.
 
+use simulator::facts::Facts;
 use simulator::pattern::PatternError;
 #[cfg(feature = "sdk")]
 use simulator::sdk::CallLimits;
 use simulator::{Outcome, run};
 
 use crate::file::Scenario;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, FEW, Verdict};
 
 /// A scenario that has been played.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Play {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
-    let outcome = run(scenario.world.clone(), scenario.facts.clone(), scenario.duration)?;
+    let outcome = run(scenario.world.clone(), facts(&scenario), scenario.duration)?;
     Ok(judged(scenario, outcome))
 }
 
@@ -41,8 +42,13 @@ pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
 /// [`PatternError`] when an event pattern of the product is invalid.
 #[cfg(feature = "sdk")]
 pub fn play_via_sdk(scenario: Scenario, limits: CallLimits) -> Result<Play, PatternError> {
-    let outcome = simulator::run_via_sdk(scenario.world.clone(), scenario.facts.clone(), limits, scenario.duration)?;
+    let outcome = simulator::run_via_sdk(scenario.world.clone(), facts(&scenario), limits, scenario.duration)?;
     Ok(judged(scenario, outcome))
+}
+
+/// Details are for digging in a small world; of a fleet they would be most of the memory.
+fn facts(scenario: &Scenario) -> Facts {
+    Facts { trace_details: scenario.world.services.len() <= FEW, ..scenario.facts.clone() }
 }
 
 fn judged(scenario: Scenario, outcome: Outcome) -> Play {

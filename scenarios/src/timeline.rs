@@ -65,7 +65,7 @@ fn line(entry: &Entry, what: String) -> Line {
         Happening::Phase { from, to, reason } => (*from, *to, reason.clone(), true),
         _ => (None, None, what, false),
     };
-    let service = entry.service.as_ref().map(ServiceId::to_string);
+    let service = entry.service.as_deref().map(ServiceId::to_string);
     Line { at_ms: entry.at.as_millis() as u64, until_ms: None, service, what, from, to, transition }
 }
 

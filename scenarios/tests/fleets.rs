@@ -215,7 +215,7 @@ fn a_timeline_of_many_services_is_short_and_adds_up() {
 fn of_many(more: impl IntoIterator<Item = (u64, Happening)>) -> String {
     let scenario = parsed(&FLEET.replace("accounts = 3", "accounts = 5"));
     let entry = |seconds, service, what| Entry { at: Duration::from_secs(seconds), service, what };
-    let services = scenario.world.services.iter().map(|s| entry(0, Some(s.id.clone()), Happening::SteadyState));
+    let services = scenario.world.services.iter().map(|s| entry(0, Some(s.id.clone().into()), Happening::SteadyState));
     let trace: Vec<Entry> = services.chain(more.into_iter().map(|(at, what)| entry(at, None, what))).collect();
     Timeline::of(&trace).to_string()
 }

@@ -36,7 +36,7 @@ pub(crate) struct TaskKey(pub(crate) u64);
 pub(crate) struct Ecs {
     /// In the order of creation, each at its [`ServiceKey`].
     pub(crate) services: Vec<Service>,
-    by_id: IndexMap<ServiceId, ServiceKey, FxBuildHasher>,
+    by_id: IndexMap<Arc<ServiceId>, ServiceKey, FxBuildHasher>,
     pub(crate) markets: IndexMap<AccountId, Markets, FxBuildHasher>,
 }
 
@@ -169,9 +169,14 @@ impl Ecs {
         if let Some(markets) = self.markets.get_mut(&service.id.account) {
             markets.services.push(key);
         }
-        self.by_id.insert(service.id.clone(), key);
+        self.by_id.insert(Arc::new(service.id.clone()), key);
         self.services.push(service);
         key
+    }
+
+    /// The name of a service, shared with everyone who keeps it.
+    pub(crate) fn shared(&self, id: &ServiceId) -> Arc<ServiceId> {
+        self.by_id.get_key_value(id).map_or_else(|| Arc::new(id.clone()), |(shared, _)| Arc::clone(shared))
     }
 
     pub(crate) fn find(&self, id: &ServiceId) -> Option<ServiceKey> {
@@ -349,7 +354,9 @@ impl World {
         }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.
         if let Some(desired) = update.desired {
-            self.ecs.service_mut(key).desired = desired;
+            let service = self.ecs.service_mut(key);
+            service.desired = desired;
+            service.starts = Starts::default();
             self.ledgers[key.0].set_desired(self.now, desired);
             if update.force_new_deployment {
                 self.schedule(key);

@@ -41,6 +41,9 @@ pub(crate) struct EventBridge {
     targets: Targets,
     /// Events that ended in the DLQ of a rule, in whatever account.
     pub(crate) dead: usize,
+    /// Every event of every account, where somebody outside the world wants them.
+    #[cfg(feature = "wire")]
+    pub(crate) feed: Option<crate::wire::Feed>,
 }
 
 /// A rule on the central bus; its target is a queue.
@@ -74,7 +77,14 @@ impl EventBridge {
             central.push(rule("synthetic-placement-failure", patterns::SYNTHETIC, PLACEMENT_FAILURE_QUEUE)?);
         }
         let hop = Hop::new(Pattern::parse(patterns::WORKLOAD_FORWARDING)?, spec);
-        Ok(Self { hop, central, targets: Targets::default(), dead: 0 })
+        Ok(Self {
+            hop,
+            central,
+            targets: Targets::default(),
+            dead: 0,
+            #[cfg(feature = "wire")]
+            feed: None,
+        })
     }
 
     /// An account that is new to the world: it has the forwarding rule, and the bus policy admits it.
@@ -91,12 +101,20 @@ impl EventBridge {
 
     /// Whether anybody could hear of a steady state.
     pub(crate) fn hears_of_steady_states(&self) -> bool {
-        self.hop.hears_of_steady_states()
+        self.is_watched() || self.hop.hears_of_steady_states()
     }
 
     /// Whether anybody could hear of a task that is now in this status.
     pub(crate) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
-        self.hop.hears_of(status, provider)
+        self.is_watched() || self.hop.hears_of(status, provider)
+    }
+
+    /// Whether somebody outside the world hears of everything.
+    fn is_watched(&self) -> bool {
+        #[cfg(feature = "wire")]
+        return self.feed.is_some();
+        #[cfg(not(feature = "wire"))]
+        false
     }
 }
 

@@ -151,6 +151,8 @@ pub struct Facts {
     pub max_concurrency: u32,
     /// Records per page of the due index; DynamoDB cuts at 1 MB (aws-facts.md §7).
     pub page_size: usize,
+    /// Whether the trace keeps what [`is_detail`](crate::trace::Happening::is_detail) too: most of it, which nobody reads of a fleet.
+    pub trace_details: bool,
     /// A bug in the recovery itself, for tests of the checks.
     #[cfg(feature = "planted")]
     pub planted: Option<crate::planted::Bug>,
@@ -248,8 +250,9 @@ impl Default for Facts {
             batch_size: 10,
             scaling_start: 5,
             scaling_per_minute: 300,
-            max_concurrency: 10,
+            max_concurrency: 100,
             page_size: 100,
+            trace_details: true,
             #[cfg(feature = "planted")]
             planted: None,
         }

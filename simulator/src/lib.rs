@@ -14,13 +14,14 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
-//! | what does an AWS client see of it? | `wire.rs` (feature `wire`) |
 //! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
+//! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
 mod agenda;
 mod automation;
 mod deployment;
+mod dial;
 pub mod dice;
 mod ecs;
 mod eventbridge;
@@ -42,6 +43,8 @@ mod run;
 mod scheduler;
 #[cfg(feature = "sdk")]
 pub mod sdk;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shape;
 pub mod spec;
 mod sqs;

@@ -1,5 +1,7 @@
 //! Spot and On-Demand capacity per account, and the account's quotas (aws-facts.md §4).
 
+use std::cmp::Ordering;
+
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
@@ -19,7 +21,7 @@ pub(crate) struct Markets {
     pub(crate) spot_is_silent: bool,
     /// Availability Zones without Spot capacity, a bit each.
     pub(crate) short_zones: u8,
-    /// When Spot last got more capacity.
+    /// When Spot first got more capacity after it last lost some.
     pub(crate) spot_back_at: Option<Timestamp>,
     /// The account's services.
     pub(crate) services: Vec<ServiceKey>,
@@ -116,8 +118,10 @@ impl World {
         self.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
         for account in accounts {
             let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
-            if capacity > markets.spot.capacity {
-                markets.spot_back_at = Some(self.now);
+            match capacity.cmp(&markets.spot.capacity) {
+                Ordering::Greater => _ = markets.spot_back_at.get_or_insert(self.now),
+                Ordering::Less => markets.spot_back_at = None,
+                Ordering::Equal => {}
             }
             markets.spot.capacity = capacity;
             markets.spot_is_silent = loss == Loss::Silent;

@@ -14,7 +14,6 @@ use crate::facts::Facts;
 use crate::task::Task;
 use crate::trace::{Caller, Happening};
 use crate::world::World;
-use crate::zones::PLACEMENT_FAILED;
 
 /// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
 /// before, it cannot know.
@@ -50,8 +49,6 @@ pub(crate) struct Oracle {
 struct Life {
     /// When Spot last took a task or refused one.
     lost_at: Option<Timestamp>,
-    /// When AZ rebalancing last failed to place a task, which looks like a shortage of Spot.
-    zone_refused_at: Option<Timestamp>,
     /// When its owner last did something to it.
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
@@ -83,9 +80,6 @@ impl Oracle {
                 | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
                 Some(service),
             ) => self.life(service).lost_at = Some(now),
-            (Happening::Rebalancing { what: PLACEMENT_FAILED }, Some(service)) => {
-                self.life(service).zone_refused_at = Some(now);
-            }
             (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
                 let life = self.life(service);
                 life.owner_at = Some(now);
@@ -235,9 +229,9 @@ impl World {
         let was_short = service.tasks.values().any(arrived);
         let told = self.spec.policy.event_max_age + LAST_WORD;
         let synthetic = recently(self.oracle.synthetic_at, told);
-        let refused = !service.placement.is_empty();
+        // A deployment that ECS gave up tries no more; it may have been for want of a place.
+        let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
         let life = self.oracle.life(&id);
-        let no_place = seen.lacks_capacity() && (refused || recently(life.zone_refused_at, told));
         if !(no_place || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE))
         {
             self.violation(&id, "failover of a service that lost nothing".into());

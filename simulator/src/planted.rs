@@ -299,7 +299,11 @@ impl Planted {
 impl StateStore for Planted {
     async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
         let found = self.ports.get(&self.key(id)).await?;
-        Ok(found.map(|record| Arc::new(Record { service: id.clone(), ..(*record).clone() })))
+        let forgets = self.bug == Some(Bug::IgnoresLeases);
+        Ok(found.map(|record| {
+            let lease = record.lease.clone().filter(|_| !forgets);
+            Arc::new(Record { service: id.clone(), lease, ..(*record).clone() })
+        }))
     }
 
     async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
@@ -334,8 +338,8 @@ impl StateStore for Planted {
 }
 
 impl AuditLog for Planted {
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
-        self.ports.announce(transition).await
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
+        self.ports.announce(transitions).await
     }
 
     fn measure(&self, line: &Value) {

@@ -234,8 +234,10 @@ impl StateStore for SimPorts {
 }
 
 impl AuditLog for SimPorts {
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
-        self.call(|world| world.audit(transition)).await.map_err(|LostReply| AuditError(NO_REPLY.into()))
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
+        self.call(|world| transitions.iter().for_each(|transition| world.audit(transition)))
+            .await
+            .map_err(|LostReply| AuditError(NO_REPLY.into()))
     }
 
     /// A log line; nothing here reads logs.

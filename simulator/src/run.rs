@@ -54,6 +54,8 @@ pub struct Outcome {
     pub messages_dead: usize,
     /// Events that ended in the DLQ of a rule, of an account's default bus or of the central bus.
     pub events_dead: usize,
+    /// How much happened, kept in the trace or not.
+    pub happenings: u64,
     /// Calls made by handlers.
     pub calls: u64,
     /// Most often that one invocation looked at one service.
@@ -251,6 +253,7 @@ fn outcome(world: World) -> Outcome {
         messages_left,
         messages_dead,
         events_dead: world.bus.dead,
+        happenings: world.happenings,
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,

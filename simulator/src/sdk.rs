@@ -152,8 +152,8 @@ impl StateStore for SdkPorts {
 }
 
 impl AuditLog for SdkPorts {
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
-        Box::pin(self.aws.announce(transition)).await
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
+        Box::pin(self.aws.announce(transitions)).await
     }
 
     /// A log line; nothing here reads logs.

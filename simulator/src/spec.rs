@@ -213,7 +213,8 @@ pub enum WorldEvent {
         /// For how long: AWS takes 1 minute to 48 hours, by default 2 hours.
         time: Duration,
     },
-    /// AZ rebalancing cannot place a task in its zone: the same event as a shortage, at full count (aws-facts.md §2.2).
+    /// AZ rebalancing cannot place a task in its zone: the same event as a shortage, at full count (aws-facts.md §2.2). Nothing
+    /// happens to a service that is short.
     RebalancingFailure {
         /// Whose task.
         service: ServiceId,

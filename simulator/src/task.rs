@@ -4,6 +4,7 @@
 //! ACTIVATING, STOPPING and DEPROVISIONING take time of their own only where a rule could let their events pass; elsewhere they
 //! are passed through at the end of the step before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::strategy::CapacityProvider;
@@ -21,7 +22,7 @@ pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
 #[derive(Debug)]
 pub(crate) struct Task {
     /// 32 hexadecimal digits.
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     /// Id of the deployment it belongs to.
     pub(crate) deployment: String,
     pub(crate) provider: CapacityProvider,
@@ -155,7 +156,7 @@ impl World {
         service.tasks.insert(
             task,
             Task {
-                id,
+                id: id.into(),
                 deployment: service.deployments[deployment].id.clone(),
                 provider: provider.clone(),
                 status: Status::Provisioning,

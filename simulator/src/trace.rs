@@ -1,6 +1,7 @@
 //! What happened, one readable line each, virtual time first: the raw material of timelines, reports and failure output.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::record::Phase;
@@ -16,7 +17,7 @@ pub struct Entry {
     /// Since the start of the world.
     pub at: Duration,
     /// Whom it is about; `None` is the world or the central account.
-    pub service: Option<ServiceId>,
+    pub service: Option<Arc<ServiceId>>,
     /// What happened.
     pub what: Happening,
 }
@@ -112,17 +113,17 @@ pub enum Happening {
     /// A Spot task got the two-minute warning.
     Interrupted {
         /// Task id.
-        task: String,
+        task: Arc<str>,
     },
     /// A Spot task went without a warning.
     Vanished {
         /// Task id.
-        task: String,
+        task: Arc<str>,
     },
     /// A task changed its `lastStatus`.
     Task {
         /// Task id.
-        task: String,
+        task: Arc<str>,
         /// Where it runs.
         provider: CapacityProvider,
         /// New `lastStatus`.

@@ -9,13 +9,16 @@
 //! | --- | --- |
 //! | who calls, and what may they do? | `caller.rs`, `sts.rs` |
 //! | what does a service look like? | `service.rs` |
-//! | create, update, delete a service | `change.rs` |
+//! | create, update, delete a service | `create.rs`, `change.rs` |
 //! | clusters, tasks, task definitions, service deployments, tags | the file of that name |
+//! | take Spot capacity away, interrupt, let time pass, read the events | `control.rs`, `feed.rs` |
 //! | what is remembered that the model itself does not need? | `state.rs` |
 
+use handlers::timestamp::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::dial::Dial;
 use crate::ecs::ApiError;
 use crate::limits::Bucket;
 use crate::run::Simulation;
@@ -24,6 +27,9 @@ use crate::world::World;
 mod caller;
 mod change;
 mod cluster;
+mod control;
+mod create;
+mod feed;
 mod name;
 mod service;
 mod service_deployment;
@@ -33,6 +39,8 @@ mod tag;
 mod task;
 mod task_definition;
 
+pub use control::CONTROL;
+pub(crate) use feed::Feed;
 pub(crate) use state::State;
 
 /// An HTTP request, as far as the answer depends on it. The method is POST and the path `/` for every operation served.
@@ -105,6 +113,14 @@ impl Simulation {
     /// [`Simulation::advance`].
     pub fn answer(&mut self, request: &Request) -> Response {
         self.sim.with(|world| world.answer(request))
+    }
+}
+
+impl Simulation {
+    /// From now on shows callers the time `begins` for the beginning of the world, and a second for every `speed` seconds of it:
+    /// whoever reads a real clock can then compare. To be used where no handler runs inside the world.
+    pub fn show_times(&mut self, begins: Timestamp, speed: u32) {
+        self.sim.with(|world| world.dial = Dial::new(begins, speed));
     }
 }
 

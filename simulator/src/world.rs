@@ -12,6 +12,7 @@ use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
+use crate::dial::Dial;
 use crate::dice::Dice;
 use crate::ecs::{Ecs, UpdateService};
 use crate::eventbridge::EventBridge;
@@ -47,6 +48,8 @@ pub(crate) struct AllDice {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now: Timestamp,
+    /// Which time callers are shown for it.
+    pub(crate) dial: Dial,
     pub(crate) spec: WorldSpec,
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
@@ -75,6 +78,8 @@ pub(crate) struct World {
     /// One per service, by [`crate::ecs::ServiceKey`].
     pub(crate) ledgers: Vec<Ledger>,
     pub(crate) trace: Vec<Entry>,
+    /// Everything that happened, whether the trace kept it or not.
+    pub(crate) happenings: u64,
     #[cfg(feature = "wire")]
     pub(crate) wire: crate::wire::State,
 }
@@ -85,6 +90,7 @@ impl World {
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         let mut world = Self {
             now: GENESIS,
+            dial: Dial::default(),
             dice: AllDice {
                 ecs: Dice::new(seed, 0),
                 bus: Dice::new(seed, 1),
@@ -113,6 +119,7 @@ impl World {
             oracle: Oracle::default(),
             ledgers: Vec::new(),
             trace: Vec::new(),
+            happenings: 0,
             #[cfg(feature = "wire")]
             wire: crate::wire::State::default(),
             facts,
@@ -190,7 +197,8 @@ impl World {
             WorldEvent::Protect { service, tasks, time } => self.owner_protects(&service, tasks, time),
             WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
-                if let Some(key) = self.ecs.find(&service) {
+                // A service that is short is not rebalanced.
+                if let Some(key) = self.ecs.find(&service).filter(|key| !self.ecs.service(*key).shown().is_short()) {
                     self.rebalancing_failed(key, &CapacityProvider::FargateSpot);
                 }
             }
@@ -220,12 +228,17 @@ impl World {
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
         self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
-        self.trace.push(Entry { at: elapsed(self.now), service: service.cloned(), what });
+        self.happenings += 1;
+        if what.is_detail() && !self.facts.trace_details {
+            return;
+        }
+        let service = service.map(|id| self.ecs.shared(id));
+        self.trace.push(Entry { at: elapsed(self.now), service, what });
     }
 
-    /// Now, for what formats system times.
+    /// Now, as it is shown, for what formats system times.
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(self.now.as_millis())
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.dial.shown(self.now).as_millis())
     }
 
     /// A conditional write of a record, seen by the oracle and the books.

@@ -22,7 +22,6 @@ pub(crate) const MAX_ZONES: usize = 6;
 
 const STARTED: &str = "SERVICE_REBALANCING_STARTED";
 const COMPLETED: &str = "SERVICE_REBALANCING_COMPLETED";
-pub(crate) const PLACEMENT_FAILED: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 const STOPPED: &str = "SERVICE_REBALANCING_STOPPED";
 
 /// As ECS names it, such as `eu-west-1a`.
@@ -228,7 +227,7 @@ impl World {
         let service = self.ecs.service_mut(key);
         service.say(now, "is unable to place a task in Availability Zone.");
         let id = service.id.clone();
-        self.record(Some(&id), Happening::Rebalancing { what: PLACEMENT_FAILED });
+        self.record(Some(&id), Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" });
         self.emit_placement_failure(key, provider);
     }
 

@@ -90,7 +90,7 @@ fn errors(outcome: &Outcome) -> Vec<(String, &'static str, u32)> {
 fn failover(outcome: &Outcome, n: usize) -> Option<Duration> {
     let fails_over = |what: &Happening| matches!(what, Happening::Phase { to: Some(Phase::FailingOver), .. });
     let service = &outcome.services[n].id;
-    outcome.trace.iter().find(|e| e.service.as_ref() == Some(service) && fails_over(&e.what)).map(|e| e.at)
+    outcome.trace.iter().find(|e| e.service.as_deref() == Some(service) && fails_over(&e.what)).map(|e| e.at)
 }
 
 // EventBridge.

@@ -101,7 +101,7 @@ fn in_no_time(duplicate_percent: u32) -> Facts {
 type Step = (Option<Phase>, Option<Phase>);
 
 fn transitions(outcome: &Outcome, service: &ServiceId) -> Vec<Step> {
-    let of_service = outcome.trace.iter().filter(|entry| entry.service.as_ref() == Some(service));
+    let of_service = outcome.trace.iter().filter(|entry| entry.service.as_deref() == Some(service));
     let step = |what: &Happening| if let Happening::Phase { from, to, .. } = what { Some((*from, *to)) } else { None };
     of_service.filter_map(|entry| step(&entry.what)).collect()
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
+mod bench;
+
 const USAGE: &str = "\
 cargo xtask COMMAND
 
@@ -16,8 +18,12 @@ cargo xtask COMMAND
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
+  simulator serve [--port 4580] [--scenario NAME|PATH] [--speed 60]
+                                           serve a world to AWS clients, as ECS and STS on loopback
   test                                     everything that must pass: format, lints, documentation, tests
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
+  bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
+  bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
 ";
 
 fn main() -> ExitCode {
@@ -27,9 +33,11 @@ fn main() -> ExitCode {
     match command.to_str() {
         Some("scenario") => scenario(&rest),
         Some("swarm") => swarm(&rest),
+        Some("simulator") if rest.first().is_some_and(|what| what == "serve") => simulator(&rest[1..]),
         Some("test") if rest.is_empty() => test(),
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
+        Some("bench") => bench::bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -105,6 +113,21 @@ fn swarm(arguments: &[OsString]) -> ExitCode {
     exit(run.arg("--").args(arguments).status())
 }
 
+/// Builds the server and becomes it, so that a signal to this process is one to the server.
+fn simulator(arguments: &[OsString]) -> ExitCode {
+    let mut run = cargo(&["run", "--package", "scenarios", "--features", "serve", "--bin", "serve", "--manifest-path"]);
+    run.arg(workspace().join("Cargo.toml"));
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    if target.join("debug/serve").exists() {
+        run.arg("--quiet");
+    }
+    run.arg("--").args(arguments);
+    #[cfg(unix)]
+    return exit(Err(std::os::unix::process::CommandExt::exec(&mut run)));
+    #[cfg(not(unix))]
+    exit(run.status())
+}
+
 /// One step of `test`: what it is for, and the cargo command.
 type Step = (&'static str, Vec<&'static str>);
 
@@ -116,10 +139,14 @@ fn test() -> ExitCode {
     } else {
         vec!["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"]
     };
-    let steps: [Step; 4] = [
+    let steps: [Step; 5] = [
         ("format", vec!["fmt", "--all", "--check"]),
         ("lints", vec!["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
         ("documentation", vec!["doc", "--workspace", "--all-features", "--no-deps"]),
+        (
+            "determinism in an optimised build",
+            vec!["test", "--release", "--quiet", "--package", "simulator", "--test", "determinism"],
+        ),
         ("tests", tests),
     ];
     for (what, arguments) in steps {

@@ -17,25 +17,18 @@ pub const SOURCE: &str = "spot-recovery";
 pub const DETAIL_TYPE: &str = "Spot Recovery Transition";
 
 impl AuditLog for Aws {
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
-        let detail = serde_json::to_string(transition).map_err(|error| AuditError(error.to_string()))?;
-        let entry = PutEventsRequestEntry::builder()
-            .event_bus_name(&self.cell.bus)
-            .source(SOURCE)
-            .detail_type(DETAIL_TYPE)
-            .resources(&transition.service)
-            .time(DateTime::from_millis(i64::try_from(transition.at.as_millis()).unwrap_or(i64::MAX)))
-            .detail(detail)
-            .build();
-        let answer = self.eventbridge.put_events().entries(entry).send().await;
-        let answer = answer.map_err(|error| AuditError(Failure::of(&error).text()))?;
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
+        let refused = |why: String| AuditError(format!("bus {}: {why}", self.cell.bus));
+        let entries = transitions.iter().map(|transition| self.entry(transition)).collect::<Result<_, _>>()?;
+        let answer = self.eventbridge.put_events().set_entries(Some(entries)).send().await;
+        let answer = answer.map_err(|error| refused(Failure::of(&error).text()))?;
         // Entries fail one by one, in an answer of HTTP 200 (aws-facts.md §5).
         match answer.entries().iter().find(|entry| entry.error_code().is_some()) {
             None if answer.failed_entry_count() == 0 => Ok(()),
-            None => Err(AuditError("the bus counts a failed entry and does not say which".into())),
+            None => Err(refused("an entry failed, and the answer does not say why".into())),
             Some(failed) => {
                 let [code, message] = [failed.error_code(), failed.error_message()].map(Option::unwrap_or_default);
-                Err(AuditError(format!("{code}: {message}")))
+                Err(refused(format!("{code}: {message}")))
             }
         }
     }
@@ -45,5 +38,19 @@ impl AuditLog for Aws {
         if let Err(error) = std::io::stdout().write_all(format!("{line}\n").as_bytes()) {
             tracing::error!(%error, %line, "metric not written");
         }
+    }
+}
+
+impl Aws {
+    fn entry(&self, transition: &Transition) -> Result<PutEventsRequestEntry, AuditError> {
+        let detail = serde_json::to_string(transition).map_err(|error| AuditError(error.to_string()))?;
+        Ok(PutEventsRequestEntry::builder()
+            .event_bus_name(&self.cell.bus)
+            .source(SOURCE)
+            .detail_type(DETAIL_TYPE)
+            .resources(&transition.service)
+            .time(DateTime::from_millis(i64::try_from(transition.at.as_millis()).unwrap_or(i64::MAX)))
+            .detail(detail)
+            .build())
     }
 }

@@ -22,6 +22,15 @@ pub const BUS_NAME: &str = "SPOT_RECOVERY_BUS";
 pub const SYNTHETIC_FROM: &str = "SPOT_RECOVERY_SYNTHETIC_FROM";
 /// External id that the roles' trust policies ask for; default none.
 pub const EXTERNAL_ID: &str = "SPOT_RECOVERY_EXTERNAL_ID";
+/// Endpoints in the place of AWS's own, for all services or for one; the SDK reads them.
+pub const ENDPOINTS: [&str; 6] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_ECS",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_STS",
+];
 
 /// Name of the central bus, unless configured.
 pub const BUS: &str = "fargate-spot-bus";
@@ -60,9 +69,31 @@ pub enum ConfigError {
         /// What would be right.
         allowed: &'static str,
     },
+    /// A variable with our prefix that nobody reads.
+    #[error("nothing reads {variable}; correct or remove it, known are {ENV_PREFIX} and one of {known}")]
+    Unknown {
+        /// Which.
+        variable: String,
+        /// What may follow the prefix.
+        known: String,
+    },
     /// A tunable.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Policy(PolicyError),
+}
+
+impl From<PolicyError> for ConfigError {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Unknown { name, known } => {
+                let ours = [TABLE_NAME, BUS_NAME, SYNTHETIC_FROM, EXTERNAL_ID];
+                let ours = ours.map(|variable| variable.trim_start_matches(ENV_PREFIX)).join(", ");
+                let variable = format!("{ENV_PREFIX}{}", name.to_uppercase());
+                Self::Unknown { variable, known: format!("{ours}, {}", known.to_uppercase()) }
+            }
+            error => Self::Policy(error),
+        }
+    }
 }
 
 impl Config {
@@ -86,7 +117,12 @@ impl Config {
                     tunables.push((name.to_owned(), value));
                     continue;
                 }
-                _ => continue,
+                name => {
+                    if let Some(variable) = ENDPOINTS.iter().find(|endpoint| **endpoint == name) {
+                        check_endpoint(variable, &value)?;
+                    }
+                    continue;
+                }
             };
             *known = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
         }
@@ -129,6 +165,16 @@ fn resource(variable: &'static str, name: String, allowed: &'static str) -> Resu
     match name.chars().find(|c| !valid(*c)) {
         None => Ok(name),
         Some(other) => Err(wrong(variable, &name, format!("{other:?} cannot be in it"), allowed)),
+    }
+}
+
+/// The SDK would fail each call with a dump of it.
+fn check_endpoint(variable: &'static str, url: &str) -> Result<(), ConfigError> {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
+    let whole = !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace);
+    match whole || url.is_empty() {
+        true => Ok(()),
+        false => Err(wrong(variable, url, "not a URL", "one such as http://localhost:4566, or remove it")),
     }
 }
 
@@ -196,8 +242,10 @@ mod tests {
             (SYNTHETIC_FROM, "999999999999,12345", "12 digits"),
             (TABLE_NAME, "a table", "name of a table"),
             (BUS_NAME, "bus!", "event bus"),
+            ("AWS_ENDPOINT_URL", "table.local", "http://localhost:4566"),
+            ("AWS_ENDPOINT_URL_ECS", "http://", "http://localhost:4566"),
             ("SPOT_RECOVERY_PROBATION", "soon", "0s to 1day"),
-            ("SPOT_RECOVERY_TABEL", "x", "known are"),
+            ("SPOT_RECOVERY_TABEL", "x", "one of TABLE, BUS"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err().to_string();
             let named = variable.strip_prefix(ENV_PREFIX).unwrap_or(variable).to_lowercase();

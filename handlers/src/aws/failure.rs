@@ -54,8 +54,17 @@ impl Failure {
                 _ => Self::Unclear(text),
             };
         }
-        let SdkError::ServiceError(answer) = error else { return Self::Unclear(chain(error)) };
+        let answer = match error {
+            SdkError::ServiceError(answer) => answer,
+            _ if is_unreached(error) || sources(error).any(is_sts_unreached) => {
+                let remedy =
+                    "no way to the endpoint; check the function's subnets and VPC endpoints, and AWS_ENDPOINT_URL";
+                return Self::Unclear(format!("{remedy}: {}", chain(error)));
+            }
+            _ => return Self::Unclear(chain(error)),
+        };
         let text = described(answer.err());
+        let status = answer.raw().status().as_u16();
         // A 5xx may come from anything on the way, whatever its code says.
         match answer.err().code() {
             Some(code) if answer.raw().status().is_client_error() => match code {
@@ -65,7 +74,13 @@ impl Failure {
                 code if BAD_SIGNATURE.contains(&code) => Self::Unclear(text),
                 code => Self::Refused { code: code.to_owned(), message: message(answer.err()) },
             },
-            _ => Self::Unclear(format!("HTTP {}, {text}", answer.raw().status().as_u16())),
+            Some(_) => Self::Unclear(format!("HTTP {status}, {text}")),
+            None => {
+                // Not what AWS would say. Not the body itself, which may be a session that is not quite well-formed.
+                let media_type = answer.raw().headers().get("content-type").unwrap_or("no media type");
+                let why = chain(answer.err());
+                Self::Unclear(format!("HTTP {status} with a body ({media_type}) that is no answer of AWS: {why}"))
+            }
         }
     }
 
@@ -84,6 +99,15 @@ impl Failure {
 
 fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// Whether no connection came about.
+fn is_unreached<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    matches!(error, SdkError::DispatchFailure(failure) if failure.is_io())
+}
+
+fn is_sts_unreached(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>().is_some_and(is_unreached)
 }
 
 /// `CODE: MESSAGE`, as far as the service says either.

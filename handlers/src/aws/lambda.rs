@@ -1,5 +1,6 @@
 //! What the three functions share: start, invocations with their deadlines, and the answers Lambda expects.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::slice;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -27,6 +28,10 @@ pub const ANSWER: Duration = Duration::from_millis(500);
 
 /// Where the Runtime API is; Lambda sets it.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// The function's version, which the runtime reads; Lambda sets it.
+const VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
+/// The function's memory, which the runtime reads; Lambda sets it.
+const MEMORY_SIZE: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// Which function a binary is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +91,10 @@ async fn run(function: Function) -> Result<(), lambda_runtime::Error> {
         let remedy = "this program runs as an AWS Lambda function, or under an emulator of one";
         return Err(ConfigError::Missing { variable: RUNTIME_API, remedy }.into());
     }
-    let vars = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let config = match Config::from_env(vars) {
+    // What is no text must not pass for unset: it fails as a value that nobody allows.
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let vars = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let config = match check_runtime().and_then(|()| Config::from_env(vars)) {
         Ok(config) => config,
         Err(error) => {
             report_init_error(&error).await?;
@@ -97,7 +104,34 @@ async fn run(function: Function) -> Result<(), lambda_runtime::Error> {
     tracing::info!(?function, policy = %config.policy, table = config.cell.table, bus = config.cell.bus, "started");
     let sdk = sdk_config(&config.cell).await;
     let instance = Instance::new(function, config, &sdk, CallLimits::default());
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| instance.invoke(event))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Payload>| instance.invoke_raw(event))).await
+}
+
+/// The runtime ends in a panic without these.
+fn check_runtime() -> Result<(), ConfigError> {
+    for variable in [VERSION, MEMORY_SIZE] {
+        if std::env::var_os(variable).is_none_or(|value| value.is_empty()) {
+            return Err(ConfigError::Missing { variable, remedy: "Lambda sets it; elsewhere set it yourself" });
+        }
+    }
+    let value = std::env::var(MEMORY_SIZE).unwrap_or_default();
+    match value.parse::<i32>() {
+        Ok(_) => Ok(()),
+        Err(problem) => {
+            let (problem, allowed) = (problem.to_string(), "a number of MiB such as 128");
+            Err(ConfigError::Value { variable: MEMORY_SIZE, value, problem, allowed })
+        }
+    }
+}
+
+/// A payload that may not be JSON. The runtime would answer with an error that has the name of one of its types.
+#[derive(Debug)]
+struct Payload(Result<Value, String>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(payload: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(payload).map_err(|error| error.to_string())))
+    }
 }
 
 /// Tells Lambda why the function cannot start, which it shows as the error of the invocation.
@@ -151,6 +185,15 @@ impl Instance {
     pub fn new(function: Function, config: Config, sdk: &SdkConfig, limits: CallLimits) -> Self {
         let (ports, backoff) = (Aws::new(sdk, config.cell.clone(), limits), Backoff::new(sdk, limits));
         Self { function, config, ports, backoff }
+    }
+
+    async fn invoke_raw(&self, event: LambdaEvent<Payload>) -> Result<Value, InvocationError> {
+        let payload = match (self.function, event.payload.0) {
+            // A sweep looks at what is due, whatever started it.
+            (Function::Restore, payload) => payload.unwrap_or_default(),
+            (_, payload) => payload.map_err(InvocationError::Payload)?,
+        };
+        self.invoke(LambdaEvent::new(payload, event.context)).await
     }
 
     /// One invocation: for a queue, answers which messages must come back; for the schedule, what the sweep did.

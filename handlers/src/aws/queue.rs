@@ -46,12 +46,17 @@ impl Backoff {
                 Ok(answer) => {
                     for failed in answer.failed() {
                         let (code, message) = (failed.code(), failed.message().unwrap_or_default());
-                        tracing::warn!(code, message, "message comes back when its visibility times out");
+                        tracing::warn!(queue_url, code, message, "message comes back when its visibility times out");
                     }
                 }
                 Err(error) => {
                     let error = Failure::of(&error).text();
-                    tracing::warn!(error, messages = batch.len(), "messages come back when their visibility times out");
+                    tracing::warn!(
+                        queue_url,
+                        error,
+                        messages = batch.len(),
+                        "messages come back when their visibility times out"
+                    );
                 }
             }
         }

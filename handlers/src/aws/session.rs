@@ -14,6 +14,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_ecs::config::IdentityCache;
 use aws_sdk_ecs::config::retry::RetryPartition;
+use aws_sdk_sts::config::http::HttpResponse;
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 
 use super::Cell;
@@ -81,9 +84,20 @@ impl Sessions {
 #[derive(Debug)]
 struct Role(AssumeRoleFluentBuilder);
 
+/// Why a call had no session, in the middle of what the SDK says of that call.
+#[derive(Debug, thiserror::Error)]
+#[error("AssumeRole of {role}")]
+struct NotAssumed {
+    role: String,
+    source: SdkError<AssumeRoleError, HttpResponse>,
+}
+
 impl Role {
     async fn assume(&self) -> provider::Result {
-        let answer = self.0.clone().send().await.map_err(CredentialsError::provider_error)?;
+        let answer = self.0.clone().send().await.map_err(|source| {
+            let role = self.0.get_role_arn().clone().unwrap_or_default();
+            CredentialsError::provider_error(NotAssumed { role, source })
+        })?;
         let incomplete = || CredentialsError::provider_error("AssumeRole answered without credentials");
         let session = answer.credentials.ok_or_else(incomplete)?;
         let ends = SystemTime::try_from(session.expiration).map_err(CredentialsError::provider_error)?;

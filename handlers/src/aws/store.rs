@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
@@ -55,7 +55,7 @@ impl StateStore for Aws {
             Ok(_) => Ok(Put::Written),
             // Nothing there: deleted by our own lost call or by another's, which is the same to whoever reads on.
             Err(error) => {
-                let stored = refusal(error, |error| match error {
+                let stored = self.refusal(error, |error| match error {
                     DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed),
                     _ => None,
                 })?;
@@ -88,7 +88,7 @@ impl StateStore for Aws {
             .set_exclusive_start_key(after.as_ref().map(start_key).transpose()?)
             .send()
             .await
-            .map_err(|error| unclear(&error))?;
+            .map_err(|error| self.unclear(&error))?;
         let next = page.last_evaluated_key.filter(|key| !key.is_empty()).map(token).transpose()?;
         let mut records = Vec::new();
         for item in page.items.unwrap_or_default() {
@@ -112,7 +112,7 @@ impl Aws {
             .consistent_read(true)
             .send()
             .await;
-        Ok(read.map_err(|error| unclear(&error))?.item)
+        Ok(read.map_err(|error| self.unclear(&error))?.item)
     }
 
     /// Writes `item` if the stored version is `replaces`, 0 meaning absent; else returns what is stored.
@@ -132,38 +132,40 @@ impl Aws {
         };
         match put.send().await {
             Ok(_) => Ok(Ok(())),
-            Err(error) => Ok(Err(refusal(error, |error| match error {
+            Err(error) => Ok(Err(self.refusal(error, |error| match error {
                 PutItemError::ConditionalCheckFailedException(failed) => Some(failed),
                 _ => None,
             })?)),
         }
     }
-}
 
-/// The item that came with a failed condition; any other error is one.
-fn refusal<E>(
-    error: SdkError<E, HttpResponse>,
-    failed: fn(E) -> Option<ConditionalCheckFailedException>,
-) -> Result<Option<Item>, StoreError>
-where
-    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + 'static,
-{
-    let unclear = unclear(&error);
-    match error {
-        SdkError::ServiceError(answer) => match failed(answer.into_err()) {
-            // An empty item is how some emulators say that there is none.
-            Some(failed) => Ok(failed.item.filter(|item| !item.is_empty())),
-            None => Err(unclear),
-        },
-        _ => Err(unclear),
+    /// The item that came with a failed condition; any other error is one.
+    fn refusal<E>(
+        &self,
+        error: SdkError<E, HttpResponse>,
+        failed: fn(E) -> Option<ConditionalCheckFailedException>,
+    ) -> Result<Option<Item>, StoreError>
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let unclear = self.unclear(&error);
+        match error {
+            SdkError::ServiceError(answer) => match failed(answer.into_err()) {
+                // An empty item is how some emulators say that there is none.
+                Some(failed) => Ok(failed.item.filter(|item| !item.is_empty())),
+                None => Err(unclear),
+            },
+            _ => Err(unclear),
+        }
     }
-}
 
-fn unclear<E>(error: &SdkError<E, HttpResponse>) -> StoreError
-where
-    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + 'static,
-{
-    StoreError::Unclear(Failure::of(error).text())
+    /// DynamoDB does not always say which table it speaks of.
+    fn unclear<E>(&self, error: &SdkError<E, HttpResponse>) -> StoreError
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        StoreError::Unclear(format!("{}: {}", self.cell.table, Failure::of(error).text()))
+    }
 }
 
 fn number(value: impl ToString) -> AttributeValue {

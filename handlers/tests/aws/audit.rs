@@ -31,7 +31,7 @@ fn accepted() -> ResponseTemplate {
 async fn announced<const N: usize>(answers: [ResponseTemplate; N]) -> (Result<(), AuditError>, usize) {
     let bench = Bench::with(quick()).await;
     bench.on(PUT_EVENTS, answers).await;
-    let announced = bench.aws.announce(&transition()).await;
+    let announced = bench.aws.announce(&[transition()]).await;
     (announced, bench.sent(PUT_EVENTS).await.len())
 }
 
@@ -39,7 +39,7 @@ async fn announced<const N: usize>(answers: [ResponseTemplate; N]) -> (Result<()
 async fn a_transition_goes_to_the_central_bus_as_an_event_about_the_service() {
     let bench = Bench::new().await;
     bench.on(PUT_EVENTS, [accepted()]).await;
-    assert_eq!(bench.aws.announce(&transition()).await, Ok(()));
+    assert_eq!(bench.aws.announce(&[transition()]).await, Ok(()));
     let mut sent = bench.bodies(PUT_EVENTS).await.remove(0);
     let detail = sent["Entries"][0]["Detail"].take();
     let detail: Value = serde_json::from_str(detail.as_str().expect("JSON in a string")).unwrap();
@@ -56,13 +56,26 @@ async fn a_transition_goes_to_the_central_bus_as_an_event_about_the_service() {
 }
 
 #[tokio::test]
+async fn the_transitions_of_one_step_go_in_one_call_in_their_order() {
+    let bench = Bench::new().await;
+    bench.on(PUT_EVENTS, [accepted()]).await;
+    let next = Transition { from: Some(Phase::FailingOver), to: Some(Phase::OnDemand), ..transition() };
+    assert_eq!(bench.aws.announce(&[transition(), next]).await, Ok(()));
+    let sent = bench.bodies(PUT_EVENTS).await;
+    assert_eq!(sent.len(), 1);
+    let details = sent[0]["Entries"].as_array().expect("entries").iter().map(|entry| entry["Detail"].as_str());
+    let details: Vec<&str> = details.map(Option::unwrap).collect();
+    assert!(details[0].contains("\"to\":\"FailingOver\"") && details[1].contains("\"to\":\"OnDemand\""), "{details:?}");
+}
+
+#[tokio::test]
 async fn an_entry_that_failed_in_a_call_that_succeeded_is_an_error() {
     let failed = |entry: Value| ok(json!({ "FailedEntryCount": 1, "Entries": [entry] }));
     let (refused, _) = announced([failed(
         json!({ "ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized" }),
     )])
     .await;
-    assert_eq!(refused, Err(AuditError("NotAuthorizedForSourceException: Not authorized".into())));
+    assert_eq!(refused, Err(AuditError("bus central: NotAuthorizedForSourceException: Not authorized".into())));
     let (refused, _) = announced([failed(json!({}))]).await;
     assert!(refused.is_err(), "the count alone says so too");
 }
@@ -89,5 +102,5 @@ async fn what_was_not_accepted_says_why() {
     }
     let bench = Bench::with(impatient()).await;
     bench.on(PUT_EVENTS, [late()]).await;
-    assert!(bench.aws.announce(&transition()).await.is_err());
+    assert!(bench.aws.announce(&[transition()]).await.is_err());
 }

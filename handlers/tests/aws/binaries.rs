@@ -1,120 +1,77 @@
 //! The programs themselves, started as Lambda starts them: with an environment and a Runtime API.
 
-use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
+use lambda::aws::Aws;
+use lambda::function::{Function, command};
+use lambda::runtime_api::{Answer, Kind, RuntimeApi};
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path, path_regex};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::MockServer;
 
-use crate::bench::{LATE, QUERY, now, ok, on};
+use crate::bench::{QUERY, ok, on};
 
-const RESTORE: &str = env!("CARGO_BIN_EXE_fargate-spot-restore-handler");
-const INTERRUPTION: &str = env!("CARGO_BIN_EXE_fargate-spot-interruption-handler");
-const PLACEMENT_FAILURE: &str = env!("CARGO_BIN_EXE_fargate-spot-task-placement-failure-handler");
+pub(crate) const RESTORE: &str = env!("CARGO_BIN_EXE_fargate-spot-restore-handler");
+pub(crate) const INTERRUPTION: &str = env!("CARGO_BIN_EXE_fargate-spot-interruption-handler");
+pub(crate) const PLACEMENT_FAILURE: &str = env!("CARGO_BIN_EXE_fargate-spot-task-placement-failure-handler");
 
-/// The Runtime API (Lambda developer guide, "Using the Lambda runtime API"): hands out one invocation, then lets wait.
-async fn runtime_api(payload: &str) -> MockServer {
-    let server = MockServer::start().await;
-    let deadline = (now() + Duration::from_secs(60)).as_millis().to_string();
-    let invocation = ResponseTemplate::new(200)
-        .insert_header("lambda-runtime-aws-request-id", "156cb537-e2d4-11e8-9b34-d36013741fb9")
-        .insert_header("lambda-runtime-deadline-ms", deadline.as_str())
-        .insert_header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:ap-south-1:999999999999:function:f")
-        .set_body_raw(payload, "application/json");
-    let next = || Mock::given(method("GET")).and(path("/2018-06-01/runtime/invocation/next"));
-    next().respond_with(invocation).up_to_n_times(1).mount(&server).await;
-    next().respond_with(ResponseTemplate::new(200).set_delay(LATE * 12)).mount(&server).await;
-    let accepted = ResponseTemplate::new(202).set_body_json(json!({ "status": "OK" }));
-    Mock::given(method("POST")).and(path_regex("^/2018-06-01/runtime/")).respond_with(accepted).mount(&server).await;
-    server
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A Runtime API with one invocation, of a function that has a minute.
+pub(crate) fn runtime_api(payload: impl Into<Vec<u8>>) -> RuntimeApi {
+    let runtime = RuntimeApi::start().expect("a port");
+    runtime.invoke(payload, Duration::from_secs(60));
+    runtime
 }
 
-/// A function that is ended with its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    /// Ends the program; returns what it wrote.
-    fn killed(mut self) -> String {
-        self.0.kill().expect("it runs");
-        self.ended().1
-    }
-
-    /// Waits for the program to end by itself; returns what it wrote.
-    fn ended(mut self) -> (ExitStatus, String) {
-        let mut text = String::new();
-        self.0.stdout.take().expect("piped").read_to_string(&mut text).expect("text");
-        (self.0.wait().expect("it ran"), text)
-    }
-}
-
-fn start(
+pub(crate) fn start(
     program: &str,
-    runtime_api: Option<&MockServer>,
-    endpoint: Option<&MockServer>,
+    runtime_api: Option<&RuntimeApi>,
+    endpoint: Option<&str>,
     vars: &[(&str, &str)],
-) -> Running {
-    let mut command = Command::new(program);
-    command.env_clear().stdout(Stdio::piped()).envs([
-        ("AWS_REGION", "ap-south-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDCENTRAL"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_SESSION_TOKEN", "token"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "the-function"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-    ]);
-    if let Some(server) = runtime_api {
-        command.env("AWS_LAMBDA_RUNTIME_API", server.address().to_string());
+) -> Function {
+    let mut command = command(Path::new(program));
+    if let Some(runtime_api) = runtime_api {
+        command.env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string());
     }
-    if let Some(server) = endpoint {
-        command.env("AWS_ENDPOINT_URL", server.uri());
+    if let Some(endpoint) = endpoint {
+        command.env("AWS_ENDPOINT_URL", endpoint);
     }
-    Running(command.envs(vars.iter().copied()).spawn().expect("the program starts"))
+    Function::start(command.envs(vars.iter().copied())).expect("the program starts")
 }
 
-/// What the function told the Runtime API at a path that ends so.
-async fn told(server: &MockServer, end: &str) -> Value {
-    for _ in 0..200 {
-        let requests = server.received_requests().await.expect("requests are recorded");
-        if let Some(request) = requests.iter().find(|r| r.url.path().ends_with(end)) {
-            return request.body_json().expect("JSON");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nothing at {end} within 10 seconds");
+/// What the function told the Runtime API, which must be of that kind.
+pub(crate) fn told(runtime_api: &RuntimeApi, kind: Kind) -> Answer {
+    let answer = runtime_api.answer(PATIENCE).expect("an answer");
+    assert_eq!(answer.kind, kind, "{}", String::from_utf8_lossy(&answer.body));
+    answer
 }
 
 #[tokio::test]
 async fn the_restore_function_sweeps_over_endpoints_from_the_environment() {
-    let (runtime, aws) = (runtime_api("{}").await, MockServer::start().await);
+    let (runtime, aws) = (runtime_api("{}"), MockServer::start().await);
     on(&aws, QUERY, [ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }))]).await;
-    let _running = start(RESTORE, Some(&runtime), Some(&aws), &[]);
-    assert_eq!(told(&runtime, "/response").await, json!({ "lookedAt": 0, "failed": 0 }));
+    let _running = start(RESTORE, Some(&runtime), Some(&aws.uri()), &[]);
+    assert_eq!(told(&runtime, Kind::Response).json(), json!({ "lookedAt": 0, "failed": 0 }));
 }
 
-#[tokio::test]
-async fn a_queue_function_gives_a_poison_message_back() {
+#[test]
+fn a_queue_function_gives_a_poison_message_back() {
     for program in [INTERRUPTION, PLACEMENT_FAILURE] {
         let batch = json!({ "Records": [{ "messageId": "m1", "body": "poison" }] });
-        let (runtime, aws) = (runtime_api(&batch.to_string()).await, MockServer::start().await);
-        let running = start(program, Some(&runtime), Some(&aws), &[]);
-        let expected = json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }] });
-        assert_eq!(told(&runtime, "/response").await, expected);
+        let runtime = runtime_api(batch.to_string());
+        let running = start(program, Some(&runtime), None, &[]);
+        let answer = told(&runtime, Kind::Response);
+        assert_eq!(answer.json(), json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }] }));
 
-        let log = running.killed();
+        let log = running.killed().expect("it runs");
         let line = log.lines().find(|line| line.contains("refused")).expect("the refusal is logged");
         let fields: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!((&fields["message_id"], &fields["level"]), (&json!("m1"), &json!("WARN")), "{line}");
-        assert_eq!(fields["span"]["requestId"], "156cb537-e2d4-11e8-9b34-d36013741fb9");
+        assert_eq!(fields["span"]["requestId"], answer.request_id);
         // A parser keeps one of two fields of the same name.
         for field in fields.as_object().expect("an object").keys() {
             assert_eq!(line.matches(&format!("\"{field}\":")).count(), 1, "{field} in {line}");
@@ -122,35 +79,57 @@ async fn a_queue_function_gives_a_poison_message_back() {
     }
 }
 
-#[tokio::test]
-async fn a_payload_that_is_no_batch_fails_the_invocation_by_name() {
-    let (runtime, aws) = (runtime_api(r#"{"hello": "world"}"#).await, MockServer::start().await);
-    let _running = start(INTERRUPTION, Some(&runtime), Some(&aws), &[]);
-    let error = told(&runtime, "/error").await;
+#[test]
+fn a_payload_that_is_no_batch_fails_the_invocation_by_name() {
+    let runtime = runtime_api(r#"{"hello": "world"}"#);
+    let _running = start(INTERRUPTION, Some(&runtime), None, &[]);
+    let error = told(&runtime, Kind::Error).json();
     assert_eq!(error["errorType"], "InvalidPayload");
     assert!(error["errorMessage"].as_str().unwrap().contains("no SQS event"), "{error}");
 }
 
-#[tokio::test]
-async fn a_payload_that_is_not_json_fails_the_invocation_and_the_function_lives_on() {
-    let (runtime, aws) = (runtime_api("not JSON").await, MockServer::start().await);
-    let mut running = start(INTERRUPTION, Some(&runtime), Some(&aws), &[]);
-    let error = told(&runtime, "/error").await;
-    assert!(error["errorMessage"].as_str().unwrap().contains("expected"), "{error}");
-    assert!(running.0.try_wait().expect("it can be asked").is_none(), "still running");
+#[test]
+fn a_payload_that_is_not_json_fails_the_invocation_and_the_function_lives_on() {
+    let nested = "[".repeat(100_000);
+    for payload in [&b"not JSON"[..], b"", b"{\"Records\": [", b"\xff\xfe", nested.as_bytes()] {
+        let runtime = runtime_api(payload);
+        let mut running = start(INTERRUPTION, Some(&runtime), None, &[]);
+        let error = told(&runtime, Kind::Error).json();
+        assert_eq!(error["errorType"], "InvalidPayload");
+        runtime.invoke(r#"{"Records": []}"#, PATIENCE);
+        assert_eq!(told(&runtime, Kind::Response).json(), json!({ "batchItemFailures": [] }));
+        assert!(running.is_running().expect("it can be asked"));
+    }
 }
 
-#[tokio::test]
-async fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
+#[test]
+fn the_sweep_sweeps_whatever_starts_it() {
+    let aws = Aws::start().expect("a port");
+    let runtime = runtime_api("not JSON");
+    let _running = start(RESTORE, Some(&runtime), Some(&format!("http://{}", aws.address())), &[]);
+    assert_eq!(told(&runtime, Kind::Response).json(), json!({ "lookedAt": 0, "failed": 0 }));
+}
+
+#[test]
+fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
     for (variable, value, says) in [
         ("SPOT_RECOVERY_PROBATION", "soon", "0s to 1day"),
-        ("SPOT_RECOVERY_PAUSE", "true", "paused"),
+        ("SPOT_RECOVERY_PAUSE", "true", "PAUSED"),
+        ("SPOT_RECOVERY_TABLE", "my table", "name of a table"),
         ("AWS_REGION", "europe", "eu-west-1"),
+        ("AWS_REGION", "", "AWS_REGION is not set; Lambda sets it"),
+        ("AWS_ENDPOINT_URL", "table.local", "http://localhost:4566"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "", "AWS_LAMBDA_FUNCTION_VERSION is not set; Lambda sets it"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "a number of MiB"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "", "AWS_LAMBDA_FUNCTION_NAME is not set; Lambda sets it"),
     ] {
-        let runtime = runtime_api("{}").await;
-        let (status, log) = start(RESTORE, Some(&runtime), None, &[(variable, value)]).ended();
+        let runtime = runtime_api("{}");
+        let (status, log) =
+            start(RESTORE, Some(&runtime), None, &[(variable, value)]).ended().expect("the function ends");
         assert!(!status.success());
-        let error = told(&runtime, "/init/error").await;
+        let answer = told(&runtime, Kind::InitError);
+        let error = answer.json();
+        assert_eq!(answer.error_type.as_deref(), Some("Runtime.InvalidConfiguration"));
         assert_eq!(error["errorType"], "Runtime.InvalidConfiguration");
         let message = error["errorMessage"].as_str().unwrap();
         assert!(message.contains(says), "{message}");
@@ -159,9 +138,20 @@ async fn a_wrong_environment_is_an_init_error_that_says_what_to_do() {
     }
 }
 
-#[tokio::test]
-async fn started_by_hand_a_function_says_where_it_belongs() {
-    let (status, log) = start(RESTORE, None, None, &[]).ended();
+#[test]
+fn a_value_that_is_no_text_does_not_pass_for_unset() {
+    let runtime = runtime_api("{}");
+    let mut command = command(Path::new(RESTORE));
+    command.env("AWS_LAMBDA_RUNTIME_API", runtime.address().to_string());
+    command.env("SPOT_RECOVERY_PAUSED", OsStr::from_bytes(b"tru\xe9"));
+    let _running = Function::start(&mut command).expect("the program starts");
+    let error = told(&runtime, Kind::InitError).json();
+    assert!(error["errorMessage"].as_str().unwrap().contains("SPOT_RECOVERY_PAUSED"), "{error}");
+}
+
+#[test]
+pub(crate) fn started_by_hand_a_function_says_where_it_belongs() {
+    let (status, log) = start(RESTORE, None, None, &[]).ended().expect("the function ends");
     assert!(!status.success());
     assert!(log.contains("AWS_LAMBDA_RUNTIME_API is not set") && log.contains("AWS Lambda function"), "{log}");
 }

@@ -6,9 +6,12 @@ mod bench;
 mod common;
 
 mod audit;
+mod bad_input;
 mod binaries;
+mod calls;
 mod describe;
 mod invocation;
+mod page;
 mod queue;
 mod session;
 mod store;

@@ -61,6 +61,8 @@ pub(crate) struct Fake {
     pub(crate) slept: Cell<Duration>,
     /// Clusters whose `DescribeServices` is throttled.
     pub(crate) broken: RefCell<BTreeSet<ClusterName>>,
+    /// How long every call takes.
+    pub(crate) takes: Cell<Duration>,
     /// Whether every call waits to be polled once more before it happens, and once more after.
     pub(crate) stops: Cell<(bool, bool)>,
     pub(crate) page_size: usize,
@@ -80,6 +82,7 @@ impl Fake {
             markets: RefCell::default(),
             slept: Cell::default(),
             broken: RefCell::default(),
+            takes: Cell::default(),
             stops: Cell::new((false, false)),
             page_size: 3,
             faults: RefCell::default(),
@@ -93,6 +96,11 @@ impl Fake {
 
     pub(crate) fn with_record(self, record: Record) -> Self {
         self.records.borrow_mut().insert(record.service.record_id(), record);
+        self
+    }
+
+    pub(crate) fn slow(self) -> Self {
+        self.takes.set(Duration::from_millis(500));
         self
     }
 
@@ -117,6 +125,7 @@ impl Fake {
     async fn call(&self, kind: &'static str, what: impl AsRef<str>) -> Fault {
         // Reading the due index is no race worth trying: its copy may be old in any case.
         wait_if(self.stops.get().0 && kind != "due").await;
+        self.now.set(self.now.get() + self.takes.get());
         self.calls.borrow_mut().push(format!("{kind} {}", what.as_ref()).trim_end().to_owned());
         self.faults.borrow_mut().get_mut(kind).and_then(VecDeque::pop_front).unwrap_or(Fault::None)
     }
@@ -286,14 +295,15 @@ impl StateStore for Fake {
 }
 
 impl AuditLog for Fake {
-    async fn announce(&self, transition: &Transition) -> Result<(), AuditError> {
+    async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
         let name = |phase: Option<_>| phase.map_or("-".to_owned(), |p| format!("{p:?}"));
-        let fault = self.call("announce", format!("{}→{}", name(transition.from), name(transition.to))).await;
+        let said = transitions.iter().map(|t| format!("{}→{}", name(t.from), name(t.to)));
+        let fault = self.call("announce", said.collect::<Vec<_>>().join(" ")).await;
         self.reply(()).await;
         if !matches!(fault, Fault::None) {
             return Err(AuditError("bus is gone".into()));
         }
-        self.announced.borrow_mut().push(transition.clone());
+        self.announced.borrow_mut().extend(transitions.iter().cloned());
         Ok(())
     }
 

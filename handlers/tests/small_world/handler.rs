@@ -384,7 +384,7 @@ impl StateStore for Replay<'_> {
 }
 
 impl AuditLog for Replay<'_> {
-    async fn announce(&self, _: &Transition) -> Result<(), AuditError> {
+    async fn announce(&self, _: &[Transition]) -> Result<(), AuditError> {
         Ok(())
     }
 

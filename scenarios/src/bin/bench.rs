@@ -36,7 +36,7 @@ struct Measured {
     services: usize,
     hours: u64,
     wall: Duration,
-    happenings: usize,
+    happenings: u64,
     calls: u64,
     /// Peak of resident memory, in bytes; 0 where the system does not tell.
     peak: u64,
@@ -57,7 +57,7 @@ fn measure(services: u32) -> Result<Measured, String> {
         services: played.outcome.services.len(),
         hours: played.scenario.duration.as_secs() / 3600,
         wall,
-        happenings: played.outcome.trace.len(),
+        happenings: played.outcome.happenings,
         calls: played.outcome.calls,
         peak: peak(),
         p99_to_failover: figures.time_to_failover.map_or(Duration::ZERO, |times| times.p99),

@@ -156,7 +156,7 @@ impl Draw {
         }
         // Whoever has used up his restores needs a day of calm, so there are few of them.
         if self.dice.chance(25) {
-            policy.restores_per_day = self.from(1, 4);
+            policy.restores_per_day = self.from(2, 5);
         }
         policy
     }

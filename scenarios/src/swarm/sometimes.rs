@@ -79,7 +79,7 @@ pub fn reached(plan: &Plan, played: &Played) -> BTreeSet<&'static str> {
     for entry in &played.outcome.trace {
         match (&entry.what, &entry.service) {
             (what, Some(id)) => {
-                if let Some(service) = services.get_mut(id) {
+                if let Some(service) = services.get_mut(&**id) {
                     service.sees(entry.at, what, &mut reached);
                 }
             }

@@ -34,7 +34,9 @@ pub(super) fn lines(trace: &[Entry]) -> Vec<Line> {
     let mut dead: Vec<Dead> = Vec::new();
     for entry in trace {
         let warned = matches!(entry.what, Happening::Interrupted { .. });
-        if let (true, Some(service)) = (warned || matches!(entry.what, Happening::Vanished { .. }), &entry.service) {
+        if let (true, Some(service)) =
+            (warned || matches!(entry.what, Happening::Vanished { .. }), entry.service.as_deref())
+        {
             taken.retain(|t| entry.at.saturating_sub(t.last) <= TOGETHER);
             match taken.iter_mut().find(|t| t.service == service && t.warned == warned) {
                 Some(group) => {

@@ -114,7 +114,7 @@ fn gather(trace: &[Entry]) -> Vec<Group<'_>> {
         }
         group.last = entry.at;
         group.times.push(entry.at);
-        group.services.extend(&entry.service);
+        group.services.extend(entry.service.as_deref());
         group.accounts.extend(accounts_of(&entry.what));
         match group.variants.get_mut(&variant) {
             Some(count) => *count += 1,

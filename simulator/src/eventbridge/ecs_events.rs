@@ -33,7 +33,7 @@ impl World {
 
     /// `ECS Task State Change` (aws-facts.md §2.3).
     pub(crate) fn emit_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let now = self.now;
+        let (dial, now) = (self.dial, self.now);
         let service = self.ecs.service_mut(key);
         let id = service.id.clone();
         let Some(task) = service.tasks.get_mut(&task) else { return };
@@ -61,8 +61,8 @@ impl World {
             "lastStatus": task.status.name(),
             "desiredStatus": if task.stop.is_some() { "STOPPED" } else { "RUNNING" },
             "version": task.version,
-            "createdAt": task.created_at.to_string(),
-            "updatedAt": now.to_string(),
+            "createdAt": dial.shown(task.created_at).to_string(),
+            "updatedAt": dial.shown(now).to_string(),
         });
         // A bare launch type names no provider (aws-facts.md §2.3).
         let launch_type = service.deployments.iter().any(|d| d.launch_type && d.id == task.deployment);
@@ -118,7 +118,7 @@ impl World {
             "eventType": event_type,
             "eventName": event_name,
             "clusterArn": id.cluster_arn(),
-            "createdAt": self.now.to_string(),
+            "createdAt": self.dial.shown(self.now).to_string(),
         });
         if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
             detail.extend(more);
@@ -135,7 +135,7 @@ impl World {
             "eventName": event_name,
             "clusterArn": id.cluster_arn(),
             "deploymentId": deployment,
-            "updatedAt": self.now.to_string(),
+            "updatedAt": self.dial.shown(self.now).to_string(),
             "reason": reason,
         });
         self.emit(key, "ECS Deployment State Change", &arn, detail);

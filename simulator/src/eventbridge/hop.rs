@@ -123,7 +123,11 @@ fn steady_state_passes(pattern: &Pattern) -> bool {
 
 impl World {
     /// An event on the default bus of a workload account.
-    pub(super) fn on_default_bus(&mut self, account: AccountId, event: Value) {
+    pub(crate) fn on_default_bus(&mut self, account: AccountId, event: Value) {
+        #[cfg(feature = "wire")]
+        if let Some(feed) = &mut self.bus.feed {
+            feed.push(event.clone());
+        }
         let disabled = self.bus.hop.broken.get(&account) == Some(&Forwarding::Disabled);
         if disabled || !self.bus.hop.pattern.matches(&event) {
             return;

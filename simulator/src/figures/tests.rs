@@ -69,6 +69,7 @@ fn ended(spec: ServiceSpec, mut ledger: Ledger, most_forced_in_a_day: u32) -> Se
 
 fn outcome(services: Vec<ServiceOutcome>) -> Outcome {
     Outcome {
+        happenings: 0,
         trace: Vec::new(),
         services,
         audits: Vec::new(),

@@ -48,7 +48,7 @@ fn the_base_comes_first_and_the_weights_share_the_rest() {
 #[test]
 fn the_ratio_of_running_tasks_changes_only_with_a_forced_deployment() {
     let mut bench = Bench::new(6, &mixed());
-    let before: BTreeSet<String> = bench.wanted().map(|t| t.id.clone()).collect();
+    let before: BTreeSet<_> = bench.wanted().map(|t| t.id.clone()).collect();
     bench.run(mins(60));
     assert_eq!(bench.wanted().map(|t| t.id.clone()).collect::<BTreeSet<_>>(), before);
     bench.switch(&strategy(&[(Fargate, 0, 1), (FargateSpot, 0, 1)]));
@@ -374,7 +374,7 @@ fn an_interruption_is_told_while_the_task_still_runs_and_every_later_event_repea
     bench.run(Duration::from_secs(20));
     assert!(bench.service().tasks.values().any(|t| t.id == victim), "it has 30 s from SIGTERM to SIGKILL");
     bench.run(mins(5));
-    let of_victim = |e: &&Value| e["detail"]["taskArn"].as_str().is_some_and(|arn| arn.ends_with(&victim));
+    let of_victim = |e: &&Value| e["detail"]["taskArn"].as_str().is_some_and(|arn| arn.ends_with(&*victim));
     let events: Vec<&Value> = bench.events.iter().filter(of_victim).map(|e| &e["detail"]).collect();
     let shape =
         |e: &&Value| (e["lastStatus"].as_str().unwrap().to_owned(), e["desiredStatus"].as_str().unwrap().to_owned());

@@ -36,6 +36,11 @@ pub(super) struct ListServices {
 }
 
 impl World {
+    /// A time as AWS JSON has it: seconds since 1970 with a fraction.
+    pub(super) fn seconds(&self, at: Timestamp) -> f64 {
+        self.dial.shown(at).as_millis() as f64 / 1000.0
+    }
+
     pub(super) fn describe_services(&mut self, caller: &Caller, input: DescribeServices) -> Answer {
         let names = required(input.services, "services")?;
         match names.len() {
@@ -83,7 +88,7 @@ impl World {
         };
         let messages = seen.messages.iter().map(|message| {
             let id = message_id(&service.id, message.at, &message.text);
-            json!({ "id": id, "createdAt": seconds(message.at), "message": message.text })
+            json!({ "id": id, "createdAt": self.seconds(message.at), "message": message.text })
         });
         // What the owner said comes first, so that what the model knows prevails.
         let details = self.wire.services.get(&key);
@@ -102,7 +107,7 @@ impl World {
             "deploymentConfiguration": configuration(service, seen),
             "deployments": self.show_deployments(key, seen),
             "events": messages.collect::<Vec<_>>(),
-            "createdAt": seconds(seen.created_at),
+            "createdAt": self.seconds(seen.created_at),
             "schedulingStrategy": if seen.replica { "REPLICA" } else { "DAEMON" },
             "deploymentController": { "type": controller(&seen.controller).0 },
             "availabilityZoneRebalancing": if service.zone_rebalancing { "ENABLED" } else { "DISABLED" },
@@ -143,8 +148,8 @@ impl World {
                 "pendingCount": pending,
                 "runningCount": deployment.running,
                 "failedTasks": n.map_or(0, |n| service.deployments[n].failed_tasks),
-                "createdAt": seconds(deployment.created_at),
-                "updatedAt": seconds(deployment.created_at),
+                "createdAt": self.seconds(deployment.created_at),
+                "updatedAt": self.seconds(deployment.created_at),
                 "platformVersion": "1.4.0",
                 "platformFamily": "Linux",
                 "rolloutState": rollout,
@@ -189,11 +194,6 @@ fn controller(controller: &Controller) -> (&str, &'static str) {
         Controller::Other(name) if name == BLUE_GREEN => ("ECS", "BLUE_GREEN"),
         Controller::Other(name) => (name, "ROLLING"),
     }
-}
-
-/// A time as AWS JSON has it: seconds since 1970 with a fraction.
-pub(super) fn seconds(at: Timestamp) -> f64 {
-    at.as_millis() as f64 / 1000.0
 }
 
 /// AWS gives every message an id. The model has none, so it is made of what the message is.

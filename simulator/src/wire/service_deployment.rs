@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::name::{Page, required, service_not_found};
-use super::service::{extend, seconds};
+use super::service::extend;
 use super::{Answer, Refusal, shortened};
 use crate::deployment::{ServiceDeployment, ServiceDeploymentState};
 use crate::world::World;
@@ -37,12 +37,9 @@ impl World {
             status.is_none_or(|status| status.iter().any(|name| name == d.state.name()))
         };
         // The newest first.
-        let all = service
-            .service_deployments
-            .iter()
-            .rev()
-            .filter(wanted)
-            .map(|deployment| (arn(&service.id, "service-deployment", deployment), brief(&service.id, deployment)));
+        let all = service.service_deployments.iter().rev().filter(wanted).map(|deployment| {
+            (arn(&service.id, "service-deployment", deployment), self.service_deployment_brief(&service.id, deployment))
+        });
         input.page.in_order("serviceDeployments", 20, all.collect())
     }
 
@@ -79,13 +76,13 @@ impl World {
         let service = self.ecs.service(self.ecs.find(&service)?);
         let deployment = service.service_deployments.iter().find(|d| number(d) == id)?;
         let mut shown = Map::new();
-        extend(&mut shown, brief(&service.id, deployment));
+        extend(&mut shown, self.service_deployment_brief(&service.id, deployment));
         let running = service.tasks.values().filter(|t| t.deployment == deployment.deployment);
         let revision = shown.remove("targetServiceRevisionArn");
         extend(
             &mut shown,
             json!({
-                "updatedAt": seconds(deployment.finished_at.unwrap_or(self.now)),
+                "updatedAt": self.seconds(deployment.finished_at.unwrap_or(self.now)),
                 "sourceServiceRevisions": [],
                 "targetServiceRevision": {
                     "arn": revision,
@@ -113,22 +110,24 @@ fn arn(id: &ServiceId, kind: &str, deployment: &ServiceDeployment) -> String {
     format!("arn:{}:ecs:{region}:{account}:{kind}/{cluster}/{service}/{}", region.partition(), number(deployment))
 }
 
-/// `ServiceDeploymentBrief`.
-fn brief(id: &ServiceId, deployment: &ServiceDeployment) -> Value {
-    let mut brief = json!({
-        "serviceDeploymentArn": arn(id, "service-deployment", deployment),
-        "serviceArn": id.arn(),
-        "clusterArn": id.cluster_arn(),
-        "targetServiceRevisionArn": arn(id, "service-revision", deployment),
-        "createdAt": seconds(deployment.created_at),
-        "startedAt": seconds(deployment.created_at),
-        "status": deployment.state.name(),
-    });
-    if let Some(at) = deployment.finished_at {
-        brief["finishedAt"] = seconds(at).into();
-        if deployment.state == ServiceDeploymentState::Stopped {
-            brief["stoppedAt"] = seconds(at).into();
+impl World {
+    /// `ServiceDeploymentBrief`.
+    fn service_deployment_brief(&self, id: &ServiceId, deployment: &ServiceDeployment) -> Value {
+        let mut brief = json!({
+            "serviceDeploymentArn": arn(id, "service-deployment", deployment),
+            "serviceArn": id.arn(),
+            "clusterArn": id.cluster_arn(),
+            "targetServiceRevisionArn": arn(id, "service-revision", deployment),
+            "createdAt": self.seconds(deployment.created_at),
+            "startedAt": self.seconds(deployment.created_at),
+            "status": deployment.state.name(),
+        });
+        if let Some(at) = deployment.finished_at {
+            brief["finishedAt"] = self.seconds(at).into();
+            if deployment.state == ServiceDeploymentState::Stopped {
+                brief["stoppedAt"] = self.seconds(at).into();
+            }
         }
+        brief
     }
-    brief
 }

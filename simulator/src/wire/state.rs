@@ -64,7 +64,7 @@ impl World {
             let known = cluster.providers.clone();
             cluster.providers.extend(service.associated.iter().filter(|p| !known.contains(p)).cloned());
             let family = (id.account.clone(), id.region.clone(), id.service.to_string());
-            let definition = task_definition::of_service(id, service.cpu, service.created_at);
+            let definition = task_definition::of_service(id, service.cpu, self.seconds(service.created_at));
             let task_definition = task_definition::arn(&family, 1);
             self.wire.task_definitions.entry(family).or_insert_with(|| vec![definition]);
             self.wire.services.insert(ServiceKey(n), Details { task_definition, ..Details::default() });

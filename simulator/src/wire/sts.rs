@@ -80,15 +80,16 @@ impl World {
         self.wire.sessions_made += 1;
         // 0 and 1 are no digits of base32, so that the key tells no account once the session is forgotten.
         let key = format!("ASIA{:016}", self.wire.sessions_made);
-        let expires = self.now + Duration::from_secs(seconds);
+        let expires = self.now + self.dial.takes(Duration::from_secs(seconds));
         let by_role =
             Caller { account: account.clone(), region: caller.region.clone(), session: Some(name.to_owned()) };
         let now = self.now;
-        self.wire.sessions.retain(|_, session| session.expires + Duration::from_secs(3_600) > now);
+        self.wire.sessions.retain(|_, session| session.expires + Duration::from_secs(86_400) > now);
         self.wire.sessions.insert(key.clone(), Session { account, name: name.to_owned(), expires });
+        let expiration = self.dial.shown(expires);
         Ok(format!(
             "<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret-of-{key}</SecretAccessKey>\
-             <SessionToken>token-of-{key}</SessionToken><Expiration>{expires}</Expiration></Credentials>\
+             <SessionToken>token-of-{key}</SessionToken><Expiration>{expiration}</Expiration></Credentials>\
              <AssumedRoleUser><AssumedRoleId>{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>",
             role_id(&by_role),
             escaped(&by_role.arn()),

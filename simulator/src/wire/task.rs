@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::name::{Page, required, service_not_found};
-use super::service::{extend, seconds};
+use super::service::extend;
 use super::state::ClusterKey;
 use super::{Answer, Refusal};
 use crate::ecs::{ServiceKey, TaskKey};
@@ -112,7 +112,7 @@ impl World {
     ) -> Result<Option<(ServiceKey, TaskKey)>, Refusal> {
         caller.own_arn("task", name)?;
         let id = last_part(name);
-        Ok(self.tasks_of_cluster(cluster).find(|(key, task)| self.ecs.service(*key).tasks[task].id == id))
+        Ok(self.tasks_of_cluster(cluster).find(|(key, task)| *self.ecs.service(*key).tasks[task].id == *id))
     }
 
     fn task_arn(&self, key: ServiceKey, task: TaskKey) -> String {
@@ -151,7 +151,7 @@ impl World {
                 "lastStatus": state.status.name(),
                 "desiredStatus": if state.stop.is_some() { "STOPPED" } else { "RUNNING" },
                 "version": state.version,
-                "createdAt": seconds(state.created_at),
+                "createdAt": self.seconds(state.created_at),
                 "attachments": [],
                 "containers": [],
                 "tags": [],
@@ -162,7 +162,7 @@ impl World {
             extend(&mut shown, json!({ "capacityProviderName": state.provider }));
         }
         if let Some(since) = state.running_since {
-            extend(&mut shown, json!({ "startedAt": seconds(since) }));
+            extend(&mut shown, json!({ "startedAt": self.seconds(since) }));
         }
         if let Some(stop) = &state.stop {
             extend(&mut shown, stop.code.map_or(Value::Null, |code| json!({ "stopCode": code })));

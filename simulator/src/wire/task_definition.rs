@@ -2,13 +2,11 @@
 //! kept and shown as it was registered.
 
 use handlers::service::ServiceId;
-use handlers::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::name::required;
-use super::service::seconds;
 use super::state::FamilyKey;
 use super::tag::{self, Tag};
 use super::{Answer, Refusal};
@@ -70,7 +68,7 @@ impl World {
             "containerDefinitions": containers,
             "requiresCompatibilities": compatibilities,
             "compatibilities": ["EC2", "FARGATE"],
-            "registeredAt": seconds(self.now),
+            "registeredAt": self.seconds(self.now),
             "registeredBy": caller.arn(),
         });
         definition.extend(known.as_object().cloned().unwrap_or_default());
@@ -107,7 +105,7 @@ impl World {
 }
 
 /// What the task definition of a service of the world's spec says: it is known by its size alone.
-pub(super) fn of_service(id: &ServiceId, cpu: u32, at: Timestamp) -> Map<String, Value> {
+pub(super) fn of_service(id: &ServiceId, cpu: u32, registered_at: f64) -> Map<String, Value> {
     let key = (id.account.clone(), id.region.clone(), id.service.to_string());
     let definition = json!({
         "taskDefinitionArn": arn(&key, 1),
@@ -120,7 +118,7 @@ pub(super) fn of_service(id: &ServiceId, cpu: u32, at: Timestamp) -> Map<String,
         "compatibilities": ["EC2", "FARGATE"],
         "cpu": cpu.to_string(),
         "memory": (cpu * 2).to_string(),
-        "registeredAt": seconds(at),
+        "registeredAt": registered_at,
     });
     definition.as_object().cloned().unwrap_or_default()
 }

@@ -16,7 +16,7 @@ fn protect(bench: &mut Bench, tasks: u32, time: Duration) {
 #[test]
 fn a_protected_task_outlives_scale_in_and_an_unprotected_one_goes_in_its_place() {
     let mut bench = Bench::new(4, &spot());
-    let oldest: Vec<String> = bench.wanted().take(2).map(|t| t.id.clone()).collect();
+    let oldest: Vec<_> = bench.wanted().take(2).map(|t| t.id.clone()).collect();
     protect(&mut bench, 2, mins(60));
     bench.scale(1);
     bench.run(mins(10));
