@@ -129,7 +129,7 @@ impl Dynamodb {
         let answer = call(request, |request| self.table.put_item(request));
         match Entry::of(&item) {
             Ok(entry) => {
-                let taken = entry.is_put_into(world, replaces);
+                let taken = entry.put_into(world, replaces);
                 self.written(world, &answer, taken, Change::Put(json!({ "TableName": TABLE, "Item": item })));
             }
             Err(problem) => {
@@ -197,8 +197,8 @@ impl Entry {
         }
     }
 
-    /// Whether the world's own table takes it in the place of that version.
-    fn is_put_into(self, world: &mut World, replaces: u64) -> bool {
+    /// Puts it into the world's own table in the place of that version; returns whether that takes it.
+    fn put_into(self, world: &mut World, replaces: u64) -> bool {
         match self {
             Self::Record(record) => world.put_record(&record, replaces).is_ok(),
             // The table counts a market's version on by itself.
