@@ -216,13 +216,10 @@ fn keep_watching(record: Record, seen: &Observation, reason: Reason, ctx: &Conte
         Reason::Healthy if seen.is_short() => Reason::Replacing,
         reason => reason,
     };
-    let next = watch_again(record.clone(), seen, ctx);
     let due = matches!(ctx.trigger, Trigger::Sweep) && ctx.now >= record.next_check_at;
-    if due || record.version == 0 || next.short_since != record.short_since {
-        write(next, reason)
-    } else {
-        Decision::Leave(reason)
-    }
+    let (first, short_since) = (record.version == 0, record.short_since);
+    let next = watch_again(record, seen, ctx);
+    if due || first || next.short_since != short_since { write(next, reason) } else { Decision::Leave(reason) }
 }
 
 fn watch_again(mut record: Record, seen: &Observation, ctx: &Context) -> Record {
@@ -582,7 +579,7 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 // ---- shared ---------------------------------------------------------------------------------------------------------
 
 fn write(mut record: Record, reason: Reason) -> Decision {
-    record.reason = reason.to_string();
+    record.reason = reason.text();
     Decision::Write(Box::new(record), reason)
 }
 
@@ -624,7 +621,7 @@ fn claim(mut record: Record, phase: Phase, change: Change, reason: Reason, ctx: 
     }
     enter(&mut record, phase, ctx);
     record.change = Some(change);
-    record.reason = reason.to_string();
+    record.reason = reason.text();
     let until = ctx.now + ctx.policy.lease;
     record.lease = Some(Lease { owner: ctx.owner.to_owned(), until });
     record.next_check_at = until;
@@ -651,7 +648,7 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
         record.phase = Phase::Held;
         record.phase_since = ctx.now;
     }
-    record.reason = reason.to_string();
+    record.reason = reason.to_string().into();
     record.held = Some(Held { reason, resume });
     record.lease = None;
     record.next_check_at = ctx.now + ctx.policy.held_interval;

@@ -1,5 +1,6 @@
 //! Why a step is taken, as a value to compare and in words.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::held::HeldReason;
@@ -83,7 +84,14 @@ pub enum Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(&self.text())
+    }
+}
+
+impl Reason {
+    /// In words. Most are the same each time and cost nothing.
+    pub fn text(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::FirstSeen => "a Spot service, seen for the first time",
             Self::Healthy => "runs in full",
             Self::Short => "tasks are missing, not for long enough to act",
@@ -98,7 +106,7 @@ impl fmt::Display for Reason {
             Self::Recreated => "the service was deleted and created anew",
             Self::Leased => "another handler is acting",
             Self::Paused => "paused",
-            Self::DryRun(reason) => return write!(f, "dry run: would act, {reason}"),
+            Self::DryRun(reason) => return format!("dry run: would act, {reason}").into(),
             Self::SpotPlacementFailure => "no Spot capacity for its tasks",
             Self::SyntheticPlacementFailure => "synthetic placement failure",
             Self::Interruption => "Spot interruption",
@@ -118,7 +126,7 @@ impl fmt::Display for Reason {
             Self::Restored => "runs in full on the original strategy, episode closed",
             Self::OwnerChanged => "someone else changed the strategy, theirs stands",
             Self::Settling => "too soon after our change to trust what ECS shows",
-            Self::Held(reason) => return write!(f, "{reason}"),
+            Self::Held(reason) => return reason.to_string().into(),
             Self::Cured => "what held it is cured",
         })
     }

@@ -1,6 +1,7 @@
 //! The only caller of the ports: observe → decide → claim → look again, unless the look is fresh → act → confirm, and the sweep over
 //! due records.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 #[cfg(feature = "planted")]
@@ -53,7 +54,7 @@ pub struct Transition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
     /// Why, in words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// When, in milliseconds since the epoch.
     pub at: Timestamp,
 }
@@ -339,7 +340,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                 },
                 Decision::Forget(reason) => {
                     let Some(subject) = record.as_deref() else { return Ok(reason) };
-                    let subject = &Record { reason: reason.to_string(), ..subject.clone() };
+                    let subject = &Record { reason: reason.text(), ..subject.clone() };
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
                             self.note(Some(subject), None, &reason, news);
@@ -470,7 +471,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             to: after.map(|r| r.phase),
             episode: subject.episode,
             original: subject.original.clone(),
-            reason: reason.to_string(),
+            reason: reason.text(),
             at: self.ports.now(),
         };
         tracing::info!(

@@ -1,5 +1,6 @@
 //! The record of one service: the DynamoDB item of table `ecs_cp_restore_state`, and the phase the service is in.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ pub struct Record {
     /// Since when.
     pub phase_since: Timestamp,
     /// Why the last write was made, in words, for whoever reads the table.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The owner's strategy, saved before the first change and kept until the episode is closed.
     #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
@@ -152,7 +153,7 @@ impl Record {
             version: 0,
             phase: Phase::Watching,
             phase_since: now,
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             original: None,
             previous: None,
             change: None,

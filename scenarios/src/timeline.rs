@@ -62,7 +62,7 @@ fn are_few(trace: &[Entry]) -> bool {
 
 fn line(entry: &Entry, what: String) -> Line {
     let (from, to, what, transition) = match &entry.what {
-        Happening::Phase { from, to, reason } => (*from, *to, reason.clone(), true),
+        Happening::Phase { from, to, reason } => (*from, *to, reason.to_string(), true),
         _ => (None, None, what, false),
     };
     let service = entry.service.as_deref().map(ServiceId::to_string);

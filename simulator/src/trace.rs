@@ -1,5 +1,6 @@
 //! What happened, one readable line each, virtual time first: the raw material of timelines, reports and failure output.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -293,7 +294,7 @@ pub enum Happening {
         /// After; `None` for a deleted one.
         to: Option<Phase>,
         /// Why, from the record.
-        reason: String,
+        reason: Cow<'static, str>,
     },
     /// An audit event reached the central bus.
     Audited,

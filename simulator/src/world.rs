@@ -1,5 +1,6 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -247,7 +248,7 @@ impl World {
         let before = self.table.put(written, replaces, shown_at)?;
         self.judge_record(written);
         if written.is_transition_from(before.as_deref()) {
-            self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), &written.reason);
+            self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), written.reason.clone());
         }
         Ok(())
     }
@@ -256,12 +257,13 @@ impl World {
     pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
         self.table.delete(record, shown_at)?;
-        self.note_phase(&record.service, Some(record.phase), None, &record.reason);
+        self.note_phase(&record.service, Some(record.phase), None, record.reason.clone());
         Ok(())
     }
 
-    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: &str) {
-        self.record(Some(service), Happening::Phase { from, to, reason: reason.to_owned() });
+    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: Cow<'static, str>) {
+        let restored = reason == Reason::Restored.text();
+        self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.ecs.find(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
         let ledger = &mut self.ledgers[key.0];
@@ -275,7 +277,7 @@ impl World {
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
             (Some(Phase::Restoring), Some(Phase::Watching)) => {
                 ledger.restored(self.now, spot_back_at);
-                if reason == Reason::Restored.to_string() {
+                if restored {
                     self.judge_success(key);
                 }
             }

@@ -334,7 +334,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 version,
                 phase,
                 phase_since,
-                reason,
+                reason: reason.into(),
                 previous: original.clone().filter(|_| phase == Phase::Watching),
                 original,
                 change,

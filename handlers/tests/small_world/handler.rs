@@ -334,7 +334,7 @@ impl StateStore for Replay<'_> {
     }
 
     async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
-        let call = || Call::Put { item: Item::new((**record).clone()), replaces, reason: record.reason.clone() };
+        let call = || Call::Put { item: Item::new((**record).clone()), replaces, reason: record.reason.to_string() };
         Ok(match self.answer(call).await {
             Answer::Written(item) | Answer::Same(item) if item.record != **record => {
                 panic!("a replay writes what was written before, not {record:?} for {:?}", item.record)

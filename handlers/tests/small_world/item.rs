@@ -48,7 +48,7 @@ impl Item {
     /// counters that only drive the backoff and the daily cap, which the policy of this world makes constant and
     /// unreachable.
     pub(crate) fn stored(mut record: Record) -> Arc<Self> {
-        record.reason.clear();
+        record.reason = "".into();
         record.event = None;
         record.restores.clear();
         record.failed_restores = 0;

@@ -54,7 +54,7 @@ pub fn play(plan: &Plan) -> Played {
         let elapsed = simulation.elapsed();
         simulation.advance(if elapsed < plan.chaos { SAMPLE.min(plan.chaos - elapsed) } else { HALF_HOUR });
         let records: Vec<_> = ids.iter().map(|id| simulation.record(id)).collect();
-        reasons.extend(records.iter().flatten().map(|record| record.reason.clone()));
+        reasons.extend(records.iter().flatten().map(|record| record.reason.to_string()));
         if !simulation.violations().is_empty() {
             break;
         }

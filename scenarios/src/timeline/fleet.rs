@@ -174,7 +174,7 @@ fn kind_of(entry: &Entry) -> (Kind, String) {
         }
         Happening::Interrupted { .. } => (Kind::Taken { warned: true }, String::new()),
         Happening::Vanished { .. } => (Kind::Taken { warned: false }, String::new()),
-        Happening::Phase { from, to, reason } => (Kind::Phases(*from, *to), reason.clone()),
+        Happening::Phase { from, to, reason } => (Kind::Phases(*from, *to), reason.to_string()),
         Happening::Updated { caller, strategy: Some(strategy), .. } => {
             let by = match caller {
                 Caller::Owner => "owner updates the service: ",
