@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::event::Event;
@@ -36,7 +36,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const MARKET_TRIES: usize = 4;
 
 /// One service moved from one phase to another: the audit event, and the log line people search for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// The service's record id.
     pub id: String,
@@ -51,7 +51,7 @@ pub struct Transition {
     /// Outages of the service so far.
     pub episode: u32,
     /// The owner's strategy as saved, so that it can be read here even when the record is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
     /// Why, in words.
     pub reason: Cow<'static, str>,

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstream::eprintln;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use scenarios::file::Scenario;
+use scenarios::play::{self, Play};
 use scenarios::report::Report;
-use scenarios::{file, library, play};
+use scenarios::{file, library};
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
@@ -18,7 +20,7 @@ struct Arguments {
     scenario: Option<String>,
 
     /// Name the scenarios of the library with their titles
-    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json"])]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via"])]
     list: bool,
 
     /// Play with this seed instead of the file's
@@ -29,9 +31,19 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     services: Option<u32>,
 
+    /// How the handlers call AWS: straight into the simulator, or through production's adapters and the AWS SDK
+    #[arg(long, value_enum, default_value_t = Via::Native)]
+    via: Via,
+
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Via {
+    Native,
+    Sdk,
 }
 
 const MISTAKE: u8 = 2;
@@ -77,7 +89,7 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
-    let played = play::play(scenario).map_err(|error| format!("error: {error}"))?;
+    let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
     let text = if arguments.json {
         serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
@@ -85,4 +97,19 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
         report.text()
     };
     Ok((text, played.holds()))
+}
+
+fn played(scenario: Scenario, via: Via) -> Result<Play, String> {
+    let played = match via {
+        Via::Native => play::play(scenario),
+        #[cfg(feature = "sdk")]
+        Via::Sdk => play::play_via_sdk(scenario, simulator::sdk::CallLimits::default()),
+        #[cfg(not(feature = "sdk"))]
+        Via::Sdk => {
+            return Err("this build has no AWS SDK in it; `cargo xtask scenario NAME --via sdk` makes one that has, and so does \
+                        `--features sdk`"
+                .into());
+        }
+    };
+    played.map_err(|error| error.to_string())
 }

@@ -2,6 +2,8 @@
 
 use simulator::facts::Facts;
 use simulator::pattern::PatternError;
+#[cfg(feature = "sdk")]
+use simulator::sdk::CallLimits;
 use simulator::{Outcome, run};
 
 use crate::file::Scenario;
@@ -30,9 +32,26 @@ impl Play {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
-    // Details are for digging in a small world; of a fleet they would be most of the memory.
-    let trace_details = scenario.world.services.len() <= FEW;
-    let outcome = run(scenario.world.clone(), Facts { trace_details, ..scenario.facts.clone() }, scenario.duration)?;
+    let outcome = run(scenario.world.clone(), facts(&scenario), scenario.duration)?;
+    Ok(judged(scenario, outcome))
+}
+
+/// Plays `scenario` with handlers that call the simulator through production's adapters and the AWS SDK, within `limits`.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+#[cfg(feature = "sdk")]
+pub fn play_via_sdk(scenario: Scenario, limits: CallLimits) -> Result<Play, PatternError> {
+    let outcome = simulator::run_via_sdk(scenario.world.clone(), facts(&scenario), limits, scenario.duration)?;
+    Ok(judged(scenario, outcome))
+}
+
+/// Details are for digging in a small world; of a fleet they would be most of the memory.
+fn facts(scenario: &Scenario) -> Facts {
+    Facts { trace_details: scenario.world.services.len() <= FEW, ..scenario.facts.clone() }
+}
+
+fn judged(scenario: Scenario, outcome: Outcome) -> Play {
     let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
-    Ok(Play { scenario, outcome, verdicts })
+    Play { scenario, outcome, verdicts }
 }

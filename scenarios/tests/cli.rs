@@ -114,3 +114,19 @@ fn json_holds_the_whole_run_and_the_seed_is_taken_from_the_command_line() {
     assert_ne!(one["timeline"], two["timeline"]);
     assert_eq!(one, run("5"));
 }
+
+#[cfg(feature = "sdk")]
+#[test]
+fn a_scenario_played_through_the_sdk_prints_the_same() {
+    let output = scenario(&["spot-interruption", "--via", "sdk"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), stdout(&scenario(&["spot-interruption"])));
+}
+
+#[cfg(not(feature = "sdk"))]
+#[test]
+fn a_build_without_the_sdk_says_how_to_get_one_that_has_it() {
+    let output = scenario(&["spot-interruption", "--via", "sdk"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cargo xtask scenario NAME --via sdk"), "{}", stderr(&output));
+}

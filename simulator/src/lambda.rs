@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use handlers::event::Trust;
 use handlers::handler::{Message, handle_interruptions, handle_placement_failures, handle_restores};
+use handlers::ports::Ports;
 use handlers::reconcile::Reconciler;
 
 use crate::ports::SimPorts;
@@ -76,30 +77,19 @@ struct Fate {
     killed_at: Option<Duration>,
 }
 
-/// What a handler is given.
-#[cfg(not(feature = "planted"))]
-type Ports = SimPorts;
-#[cfg(feature = "planted")]
-type Ports = crate::planted::Planted;
-
 /// Runs `work` until it is done, its time is over, or it is killed, by one of its calls or at a time of its own.
-async fn until_the_end<T>(
-    sim: &Sim,
-    ports: &Ports,
-    timeout: Duration,
-    fate: &Fate,
-    work: impl Future<Output = T>,
-) -> End<T> {
+async fn until_the_end<T>(sim: &Sim, is_dead: impl Fn() -> bool, fate: &Fate, work: impl Future<Output = T>) -> End<T> {
     if fate.fails_to_start {
         return End::NotStarted;
     }
+    let timeout = sim.with(|world| world.facts.lambda_timeout);
     let killed = fate.killed_at.is_some_and(|at| at < timeout);
     let limit = fate.killed_at.map_or(timeout, |at| at.min(timeout));
     let mut work = pin!(work);
     let mut time_is_up = pin!(sim.sleep(limit));
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(End::Finished(done)),
-        Poll::Pending if ports.is_dead() => Poll::Ready(End::Killed),
+        Poll::Pending if is_dead() => Poll::Ready(End::Killed),
         Poll::Pending => time_is_up.as_mut().poll(cx).map(|()| if killed { End::Killed } else { End::TimedOut }),
     })
     .await
@@ -108,24 +98,41 @@ async fn until_the_end<T>(
 /// Runs one invocation with the production handler, within its timeout.
 pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     let Invocation { request_id, work } = invocation;
-    let function = work.function();
-    let (fate, timeout, policy, trust) = sim.with(|world| {
+    let (fate, policy, trust) = sim.with(|world| {
         let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
-        (world.fate_of_invocation(function), world.facts.lambda_timeout, world.spec.policy.clone(), trust)
+        (world.fate_of_invocation(work.function()), world.spec.policy.clone(), trust)
     });
     sim.sleep(fate.start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
+    #[cfg(feature = "sdk")]
+    if let Some(services) = &sim.sdk {
+        let ports = crate::sdk::SdkPorts::new(services, ports, FUNCTIONS[work.function()]);
+        let reconciler = Reconciler::new(&ports, &policy, request_id);
+        return handle(&sim, &reconciler, || ports.is_dead(), &fate, &trust, work).await;
+    }
     #[cfg(feature = "planted")]
     let (ports, policy, trust) = crate::planted::plant(ports, policy, trust);
     let reconciler = Reconciler::new(&ports, &policy, request_id);
     #[cfg(feature = "planted")]
     let reconciler = ports.plant_in(reconciler);
+    handle(&sim, &reconciler, || ports.is_dead(), &fate, &trust, work).await;
+}
+
+async fn handle<P: Ports>(
+    sim: &Sim,
+    reconciler: &Reconciler<'_, P>,
+    is_dead: impl Fn() -> bool,
+    fate: &Fate,
+    trust: &Trust,
+    work: Work,
+) {
+    let function = work.function();
     let (outcome, failed) = match work {
         Work::Batch { queue, receipts, messages } => {
-            let end = until_the_end(&sim, &ports, timeout, &fate, async {
+            let end = until_the_end(sim, is_dead, fate, async {
                 match queue {
-                    PLACEMENT_FAILURE_QUEUE => handle_placement_failures(&reconciler, &trust, &messages).await,
-                    _ => handle_interruptions(&reconciler, &trust, &messages).await,
+                    PLACEMENT_FAILURE_QUEUE => handle_placement_failures(reconciler, trust, &messages).await,
+                    _ => handle_interruptions(reconciler, trust, &messages).await,
                 }
             });
             let end = end.await;
@@ -133,7 +140,7 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
             end.outcome(Vec::len)
         }
         Work::Restore => {
-            let end = until_the_end(&sim, &ports, timeout, &fate, handle_restores(&reconciler)).await;
+            let end = until_the_end(sim, is_dead, fate, handle_restores(reconciler)).await;
             end.outcome(|swept| swept.as_ref().map_or(1, |report| report.failed))
         }
     };

@@ -14,6 +14,7 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
 //! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
@@ -40,6 +41,8 @@ mod ports;
 pub mod prices;
 mod run;
 mod scheduler;
+#[cfg(feature = "sdk")]
+pub mod sdk;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod shape;
@@ -56,4 +59,6 @@ mod world;
 mod zones;
 
 pub use ecs::{ApiError, UpdateService, fargate_alone};
+#[cfg(feature = "sdk")]
+pub use run::run_via_sdk;
 pub use run::{Outcome, ServiceOutcome, Simulation, run};

@@ -36,7 +36,7 @@ pub(crate) struct SimPorts {
 }
 
 /// A call whose reply is lost: it may have taken effect, the caller cannot know.
-struct LostReply;
+pub(crate) struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
@@ -48,7 +48,8 @@ impl SimPorts {
         self.dead.get()
     }
 
-    async fn call<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, LostReply> {
+    /// A call: `work` is its effect.
+    pub(crate) async fn call<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, LostReply> {
         let fate = self.sim.with(World::fate_of_call);
         self.sim.sleep(fate.there).await;
         if fate.kill == Some(false) {
@@ -62,7 +63,8 @@ impl SimPorts {
         if fate.reply_lost { Err(LostReply) } else { Ok(result) }
     }
 
-    fn count_look(&self, service: ServiceKey) -> u32 {
+    /// How often this invocation has looked at the service, this time included.
+    pub(crate) fn count_look(&self, service: ServiceKey) -> u32 {
         let mut looks = self.looks.borrow_mut();
         let count = looks.entry(service).or_default();
         *count += 1;
@@ -76,7 +78,7 @@ impl SimPorts {
     }
 }
 
-const NO_REPLY: &str = "the connection was closed before the reply came";
+pub(crate) const NO_REPLY: &str = "the connection was closed before the reply came";
 
 impl Ecs for SimPorts {
     async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
@@ -220,6 +222,8 @@ impl StateStore for SimPorts {
                 let (at, slot) = token.0.split_once(' ')?;
                 Some((Timestamp::from_millis(at.parse().ok()?), slot.parse().ok()?))
             });
+            // As the index is when it is read, not when the sweep began.
+            world.table.catch_up(world.now);
             let records = world.table.due(shard, now, after, world.facts.page_size);
             let last = records.last().filter(|_| records.len() == world.facts.page_size);
             let next = last.map(|((at, slot), _)| PageToken(format!("{} {slot}", at.as_millis())));

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
+#[cfg(feature = "sdk")]
+use handlers::aws::CallLimits;
 use handlers::reconcile::Transition;
 use handlers::record::Record;
 use handlers::service::ServiceId;
@@ -18,6 +20,8 @@ use crate::facts::Facts;
 use crate::lambda;
 use crate::ledger::Ledger;
 use crate::pattern::PatternError;
+#[cfg(feature = "sdk")]
+use crate::sdk::Services;
 use crate::spec::{WorldEvent, WorldSpec};
 use crate::timers::{Sleep, Timers};
 use crate::trace::Entry;
@@ -28,6 +32,9 @@ use crate::world::World;
 pub(crate) struct Sim {
     world: RefCell<World>,
     timers: Timers,
+    /// What answers the SDK, where the handlers call through it.
+    #[cfg(feature = "sdk")]
+    pub(crate) sdk: Option<Services>,
 }
 
 /// A world after its run.
@@ -116,9 +123,28 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        Ok(Self::of(Sim {
+            world: RefCell::new(World::new(spec, facts)?),
+            timers: Timers::new(GENESIS),
+            #[cfg(feature = "sdk")]
+            sdk: None,
+        }))
+    }
+
+    /// The same world, in which the handlers call AWS through production's adapters and the SDK, within `limits`. See
+    /// [`crate::sdk`] for what is the same then, and what is not.
+    ///
+    /// # Errors
+    /// [`PatternError`] when an event pattern of the product is invalid.
+    #[cfg(feature = "sdk")]
+    pub fn via_sdk(spec: WorldSpec, facts: Facts, limits: CallLimits) -> Result<Self, PatternError> {
+        let services = Services::new(&spec, limits);
         let world = RefCell::new(World::new(spec, facts)?);
-        let sim = Rc::new(Sim { world, timers: Timers::new(GENESIS) });
-        Ok(Self { invocations: LocalPool::new(), sim })
+        Ok(Self::of(Sim { world, timers: Timers::new(GENESIS), sdk: Some(services) }))
+    }
+
+    fn of(sim: Sim) -> Self {
+        Self { invocations: LocalPool::new(), sim: Rc::new(sim) }
     }
 
     /// Lets `time` pass. What is due at its very end comes after whatever is done to the world then.
@@ -183,6 +209,22 @@ impl Simulation {
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn run(spec: WorldSpec, facts: Facts, duration: Duration) -> Result<Outcome, PatternError> {
     let mut simulation = Simulation::new(spec, facts)?;
+    simulation.advance(duration);
+    Ok(simulation.finish())
+}
+
+/// Runs the world of `spec` for `duration` with the handlers on the SDK, as [`Simulation::via_sdk`] says.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+#[cfg(feature = "sdk")]
+pub fn run_via_sdk(
+    spec: WorldSpec,
+    facts: Facts,
+    limits: CallLimits,
+    duration: Duration,
+) -> Result<Outcome, PatternError> {
+    let mut simulation = Simulation::via_sdk(spec, facts, limits)?;
     simulation.advance(duration);
     Ok(simulation.finish())
 }

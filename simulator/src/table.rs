@@ -98,6 +98,17 @@ impl Table {
         Ok(before)
     }
 
+    /// From when the index shows the last write, made at `now` at the latest.
+    #[cfg(feature = "sdk")]
+    pub(crate) fn shown_at(&self, now: Timestamp) -> Timestamp {
+        self.index.under_way.back().map_or(now, |(shown_at, _)| *shown_at)
+    }
+
+    /// The index shows what it is to show by `now`.
+    pub(crate) fn catch_up(&mut self, now: Timestamp) {
+        self.index.catch_up(now);
+    }
+
     /// Up to `most` records of a shard due at `now`, after the position `after`, as the index shows them.
     pub(crate) fn due(
         &mut self,

@@ -12,8 +12,9 @@ mod bench;
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  scenario NAME|PATH [--seed N] [--services N] [--json]
-                                           play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build
+  scenario NAME|PATH [--seed N] [--services N] [--json] [--via sdk]
+                                           play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build;
+                                           --via sdk: through the AWS SDK and production's adapters
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
@@ -69,12 +70,21 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
     if fleet {
         run.arg("--release");
     }
-    if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
+    if through_the_sdk(arguments) {
+        // Never quiet: the SDK takes minutes to build the first time.
+        run.args(["--features", "sdk"]);
+    } else if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
         run.arg("--quiet");
     } else if fleet {
         eprintln!("thousands of services: the player is built with optimisations, once");
     }
     exit(run.arg("--").args(arguments).status())
+}
+
+/// Whether `--via sdk` is among the arguments.
+fn through_the_sdk(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--via=sdk")
+        || arguments.windows(2).any(|pair| pair == ["--via", "sdk"])
 }
 
 /// Whether the scenario `name`, of the library or at a path, generates services. Thousands of them are played ten times faster by an
