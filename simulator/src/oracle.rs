@@ -214,8 +214,8 @@ impl World {
         }
     }
 
-    /// A failover begins: only on a service whose tasks find no place or did not just now, that lost a Spot task as lately as
-    /// an event may still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
+    /// A failover begins: only on a service whose tasks find no place or did not just now, that lost a Spot task as lately as an
+    /// event may still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
     /// old one, or one about no loss asks for.
     pub(crate) fn judge_cause(&mut self, key: ServiceKey) {
         let now = self.now;

@@ -60,20 +60,30 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
+/// A program of the crate `scenarios`, wherever the command was called.
+fn program(name: &str) -> Command {
+    let mut run = cargo(&["run", "--package", "scenarios", "--bin", name, "--manifest-path"]);
+    run.arg(workspace().join("Cargo.toml"));
+    run
+}
+
+/// Whether the program at `path` within the target directory was built before: then cargo's progress tells nobody anything.
+fn was_built(path: &str) -> bool {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    target.join(path).exists()
+}
+
 /// Builds the player, with cargo's own progress while there is anything to build, and becomes it.
 fn scenario(arguments: &[OsString]) -> ExitCode {
-    let manifest = workspace().join("Cargo.toml");
-    let mut run = cargo(&["run", "--package", "scenarios", "--bin", "scenario"]);
-    run.arg("--manifest-path").arg(manifest);
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
+    let mut run = program("scenario");
     let fleet = arguments.iter().any(has_fleet);
     if fleet {
-        run.arg("--release");
+        run.args(["--release", "--features", "mimalloc"]);
     }
     if through_the_sdk(arguments) {
         // Never quiet: the SDK takes minutes to build the first time.
         run.args(["--features", "sdk"]);
-    } else if target.join(if fleet { "release/scenario" } else { "debug/scenario" }).exists() {
+    } else if was_built(if fleet { "release/scenario" } else { "debug/scenario" }) {
         run.arg("--quiet");
     } else if fleet {
         eprintln!("thousands of services: the player is built with optimisations, once");
@@ -100,10 +110,9 @@ fn has_fleet(name: &OsString) -> bool {
 
 /// Builds the swarm, optimised, and becomes it.
 fn swarm(arguments: &[OsString]) -> ExitCode {
-    let mut run = cargo(&["run", "--release", "--package", "scenarios", "--features", "mimalloc", "--bin", "swarm"]);
-    run.arg("--manifest-path").arg(workspace().join("Cargo.toml"));
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
-    if target.join("release/swarm").exists() {
+    let mut run = program("swarm");
+    run.args(["--release", "--features", "mimalloc"]);
+    if was_built("release/swarm") {
         run.arg("--quiet");
     }
     let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(workspace()).output();
@@ -115,10 +124,9 @@ fn swarm(arguments: &[OsString]) -> ExitCode {
 
 /// Builds the server and becomes it, so that a signal to this process is one to the server.
 fn simulator(arguments: &[OsString]) -> ExitCode {
-    let mut run = cargo(&["run", "--package", "scenarios", "--features", "serve", "--bin", "serve", "--manifest-path"]);
-    run.arg(workspace().join("Cargo.toml"));
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), Into::into);
-    if target.join("debug/serve").exists() {
+    let mut run = program("serve");
+    run.args(["--features", "serve"]);
+    if was_built("debug/serve") {
         run.arg("--quiet");
     }
     run.arg("--").args(arguments);
@@ -137,7 +145,8 @@ fn test() -> ExitCode {
     let tests = if nextest {
         vec!["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]
     } else {
-        vec!["test", "--workspace", "--all-features", "--all-targets", "--no-fail-fast"]
+        // No benches: what they print is no summary of tests.
+        vec!["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"]
     };
     let steps: [Step; 5] = [
         ("format", vec!["fmt", "--all", "--check"]),
