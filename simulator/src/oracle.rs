@@ -215,8 +215,8 @@ impl World {
     }
 
     /// A failover begins: only on a service whose tasks find no place or did not just now, that lost a Spot task as lately as an
-    /// event may still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another account, an
-    /// old one, or one about no loss asks for.
+    /// event may still say, or for a synthetic event of someone who may send one. So nothing is done that an event of another
+    /// account, an old one, or one about no loss asks for.
     pub(crate) fn judge_cause(&mut self, key: ServiceKey) {
         let now = self.now;
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
