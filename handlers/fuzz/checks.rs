@@ -135,7 +135,8 @@ fn believe(text: &str) {
         }
     };
     assert!(text.len() <= MAX_EVENT_BYTES);
-    let Event { service, signal, raw, .. } = &event;
+    let Event { service, signal, .. } = &event;
+    let raw = event.value();
     assert_eq!(raw["region"], REGION);
     assert_eq!(service.region.as_str(), REGION);
     let sender = raw["account"].as_str().unwrap();

@@ -12,7 +12,6 @@ use handlers::record::{Change, Held, Lease, Phase, Record};
 use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
-use serde_json::json;
 
 use super::{CREATED, ME, NOW, REGION};
 
@@ -44,7 +43,7 @@ pub(super) fn ctx<'a>(event: Option<&'a Event>, policy: &'a Policy, now: Timesta
 }
 
 pub(super) fn about(service: &ServiceId, signal: Signal, at: Timestamp) -> Event {
-    Event { service: service.clone(), signal, at, raw: json!({ "id": "1" }).into() }
+    Event { service: service.clone(), signal, at, text: r#"{"id":"1"}"#.into() }
 }
 
 pub(super) fn item(provider: &str, base: u32, weight: u32) -> StrategyItem {

@@ -5,6 +5,7 @@
 //! says [`Decision::Write`], which confirms. A handler killed anywhere in between leaves a record from which the same
 //! function goes on: level-triggered (DESIGN §3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Event, Signal};
@@ -246,7 +247,7 @@ fn start_episode(mut record: Record, seen: &Observation, reason: Reason, ctx: &C
     }
     record.service_created_at = Some(seen.created_at);
     record.event = match ctx.trigger {
-        Trigger::Event(event) => Some(event.raw.clone()),
+        Trigger::Event(event) => Some(Arc::new(event.value())),
         Trigger::Sweep => None,
     };
     let change = Change { to: original.fallback(), from: original.clone() };

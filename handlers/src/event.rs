@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::json::Json;
 use crate::service::{AccountId, ClusterName, EcsArn, NameError, Region, ServiceArn, ServiceId, ServiceName};
 use crate::strategy::CapacityProvider;
 use crate::timestamp::{Timestamp, TimestampError};
@@ -37,8 +38,16 @@ pub struct Event {
     pub signal: Signal,
     /// When it happened, from the envelope; whole seconds.
     pub at: Timestamp,
-    /// The event as it came, kept in the record of an episode it starts.
-    pub raw: Arc<Value>,
+    /// The event as it came.
+    pub text: Arc<str>,
+}
+
+impl Event {
+    /// The event as JSON, kept in the record of an episode it starts.
+    pub fn value(&self) -> Value {
+        // Whoever made an event has read it.
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
 }
 
 /// What an event says about a service. Never a command: the core looks at the service and decides.
@@ -123,35 +132,35 @@ pub fn parse(text: &str, trust: &Trust) -> Result<Parsed, Refusal> {
     if text.len() > MAX_EVENT_BYTES {
         return Err(Refusal::TooLarge(text.len()));
     }
-    let raw: Value = serde_json::from_str(text).map_err(|e| Refusal::NotJson(e.to_string()))?;
-    let sender: AccountId = string(&raw, "/account", "account")?.parse()?;
-    let region: Region = string(&raw, "/region", "region")?.parse()?;
+    let raw: Json<'_> = serde_json::from_str(text).map_err(|e| Refusal::NotJson(e.to_string()))?;
+    let sender: AccountId = string(raw.get("account"), "account")?.parse()?;
+    let region: Region = string(raw.get("region"), "region")?.parse()?;
     if region != trust.region {
         return Err(Refusal::ForeignRegion { expected: trust.region.clone(), found: region });
     }
-    let at = Timestamp::parse(string(&raw, "/time", "time")?)?;
-    let synthetic = match string(&raw, "/source", "source")? {
+    let at = Timestamp::parse(string(raw.get("time"), "time")?)?;
+    let synthetic = match string(raw.get("source"), "source")? {
         ECS_SOURCE => false,
         SYNTHETIC_SOURCE if trust.synthetic_from.contains(&sender) => true,
         SYNTHETIC_SOURCE => return Err(Refusal::SyntheticNotAllowed(sender)),
         other => return Err(Refusal::Source(other.chars().take(80).collect())),
     };
-    if !raw.get("detail").is_some_and(Value::is_object) {
+    let Some(detail @ Json::Object(_)) = raw.get("detail") else {
         return Err(Refusal::Shape { field: "detail", expected: "an object" });
-    }
+    };
     // A synthetic event is about another account than its sender, so its ARNs must agree with each other instead.
     let owner = if synthetic { service_arn(&raw)?.account } else { sender };
-    for part in ["resources", "detail"] {
-        check_arns(raw.get(part).unwrap_or(&Value::Null), &owner, &region)?;
+    for part in raw.get("resources").into_iter().chain([detail]) {
+        check_arns(part, &owner, &region)?;
     }
-    let read = match string(&raw, "/detail-type", "detail-type")? {
-        "ECS Service Action" => service_action(&raw, synthetic)?,
-        "ECS Task State Change" if !synthetic => task_state_change(&raw, owner, region)?,
+    let read = match string(raw.get("detail-type"), "detail-type")? {
+        "ECS Service Action" => service_action(&raw, detail, synthetic)?,
+        "ECS Task State Change" if !synthetic => task_state_change(detail, owner, region)?,
         _ => Read::Ignored("a detail-type that carries no capacity signal"),
     };
     Ok(match read {
         Read::Ignored(why) => Parsed::Ignored(why),
-        Read::Signal(service, signal) => Parsed::Event(Box::new(Event { service, signal, at, raw: Arc::new(raw) })),
+        Read::Signal(service, signal) => Parsed::Event(Box::new(Event { service, signal, at, text: text.into() })),
     })
 }
 
@@ -161,16 +170,16 @@ enum Read {
 }
 
 /// `ECS Service Action`, aws-facts.md §2.2.
-fn service_action(raw: &Value, synthetic: bool) -> Result<Read, Refusal> {
-    if string(raw, "/detail/eventName", "detail.eventName")? != "SERVICE_TASK_PLACEMENT_FAILURE" {
+fn service_action(raw: &Json<'_>, detail: &Json<'_>, synthetic: bool) -> Result<Read, Refusal> {
+    if string(detail.get("eventName"), "detail.eventName")? != "SERVICE_TASK_PLACEMENT_FAILURE" {
         return Ok(Read::Ignored("a service action that is no placement failure"));
     }
-    let Some(providers) = raw.pointer("/detail/capacityProviderArns").and_then(Value::as_array) else {
+    let Some(providers) = detail.get("capacityProviderArns").and_then(Json::list) else {
         return Ok(Read::Ignored("a placement failure on container instances"));
     };
     let mut signal = None;
     for provider in providers {
-        let arn = provider.as_str().ok_or(Refusal::Shape { field: "detail.capacityProviderArns", expected: "ARNs" })?;
+        let arn = provider.text().ok_or(Refusal::Shape { field: "detail.capacityProviderArns", expected: "ARNs" })?;
         let arn = EcsArn::parse(arn)?;
         if arn.kind != "capacity-provider" {
             return Err(Refusal::Shape {
@@ -189,8 +198,8 @@ fn service_action(raw: &Value, synthetic: bool) -> Result<Read, Refusal> {
         return Ok(Read::Ignored("a placement failure that names no Fargate capacity provider"));
     };
     let arn = service_arn(raw)?;
-    let stated = match raw.pointer("/detail/clusterArn") {
-        Some(_) => Some(cluster(raw)?),
+    let stated = match detail.get("clusterArn") {
+        Some(_) => Some(cluster(detail)?),
         None => None,
     };
     let cluster = match (arn.cluster, stated) {
@@ -207,33 +216,33 @@ fn service_action(raw: &Value, synthetic: bool) -> Result<Read, Refusal> {
 }
 
 /// `ECS Task State Change`, aws-facts.md §2.3: the service's name stands only in `group`.
-fn task_state_change(raw: &Value, account: AccountId, region: Region) -> Result<Read, Refusal> {
-    if raw.pointer("/detail/capacityProviderName").and_then(Value::as_str) != Some("FARGATE_SPOT") {
+fn task_state_change(detail: &Json<'_>, account: AccountId, region: Region) -> Result<Read, Refusal> {
+    if detail.get("capacityProviderName").and_then(Json::text) != Some("FARGATE_SPOT") {
         return Ok(Read::Ignored("a task that is not on FARGATE_SPOT"));
     }
-    let group = raw.pointer("/detail/group").and_then(Value::as_str).unwrap_or_default();
+    let group = detail.get("group").and_then(Json::text).unwrap_or_default();
     let Some(service) = group.strip_prefix("service:") else {
         return Ok(Read::Ignored("a task of no service"));
     };
     let service: ServiceName = service.parse()?;
-    let cluster = cluster(raw)?;
-    let detail = |key: &str| raw["detail"].get(key).and_then(Value::as_str).unwrap_or_default();
-    let interrupted = matches!(detail("stopCode"), "SpotInterruption" | "TerminationNotice")
-        || detail("stoppedReason").contains("Spot Task was interrupted");
+    let cluster = cluster(detail)?;
+    let field = |key: &str| detail.get(key).and_then(Json::text).unwrap_or_default();
+    let interrupted = matches!(field("stopCode"), "SpotInterruption" | "TerminationNotice")
+        || field("stoppedReason").contains("Spot Task was interrupted");
     let signal = if interrupted { Signal::Interruption } else { Signal::SpotTask };
     Ok(Read::Signal(ServiceId { account, region, cluster, service }, signal))
 }
 
-fn string<'a>(raw: &'a Value, pointer: &str, field: &'static str) -> Result<&'a str, Refusal> {
-    raw.pointer(pointer).and_then(Value::as_str).ok_or(Refusal::Shape { field, expected: "a string" })
+fn string<'a>(found: Option<&'a Json<'_>>, field: &'static str) -> Result<&'a str, Refusal> {
+    found.and_then(Json::text).ok_or(Refusal::Shape { field, expected: "a string" })
 }
 
-fn service_arn(raw: &Value) -> Result<ServiceArn, Refusal> {
-    Ok(string(raw, "/resources/0", "resources[0]")?.parse()?)
+fn service_arn(raw: &Json<'_>) -> Result<ServiceArn, Refusal> {
+    Ok(string(raw.get("resources").and_then(Json::list).and_then(<[_]>::first), "resources[0]")?.parse()?)
 }
 
-fn cluster(raw: &Value) -> Result<ClusterName, Refusal> {
-    let arn = EcsArn::parse(string(raw, "/detail/clusterArn", "detail.clusterArn")?)?;
+fn cluster(detail: &Json<'_>) -> Result<ClusterName, Refusal> {
+    let arn = EcsArn::parse(string(detail.get("clusterArn"), "detail.clusterArn")?)?;
     if arn.kind != "cluster" {
         return Err(Refusal::Shape { field: "detail.clusterArn", expected: "the ARN of a cluster" });
     }
@@ -241,9 +250,9 @@ fn cluster(raw: &Value) -> Result<ClusterName, Refusal> {
 }
 
 /// Every ECS ARN below `value` must be of `account` and `region`. serde_json bounds the nesting to 128.
-fn check_arns(value: &Value, account: &AccountId, region: &Region) -> Result<(), Refusal> {
+fn check_arns(value: &Json<'_>, account: &AccountId, region: &Region) -> Result<(), Refusal> {
     match value {
-        Value::String(text) if text.starts_with("arn:") && text.split(':').nth(2) == Some("ecs") => {
+        Json::Text(text) if text.starts_with("arn:") && text.split(':').nth(2) == Some("ecs") => {
             let arn = EcsArn::parse(text)?;
             if arn.account != *account {
                 return Err(Refusal::ForeignAccount { sender: account.clone(), named: arn.account });
@@ -253,8 +262,8 @@ fn check_arns(value: &Value, account: &AccountId, region: &Region) -> Result<(),
             }
             Ok(())
         }
-        Value::Array(items) => items.iter().try_for_each(|item| check_arns(item, account, region)),
-        Value::Object(fields) => fields.values().try_for_each(|item| check_arns(item, account, region)),
+        Json::List(items) => items.iter().try_for_each(|item| check_arns(item, account, region)),
+        Json::Object(fields) => fields.iter().try_for_each(|(_, item)| check_arns(item, account, region)),
         _ => Ok(()),
     }
 }

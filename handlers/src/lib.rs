@@ -19,6 +19,7 @@ pub mod decide;
 pub mod event;
 pub mod handler;
 pub mod held;
+mod json;
 pub mod market;
 pub mod metrics;
 pub mod observation;

@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::held::HeldReason;
 use crate::market::Market;
 use crate::observation::{Look, Observation};
@@ -87,8 +85,8 @@ pub trait AuditLog {
     /// [`AuditError`], if any of them was not accepted.
     async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError>;
 
-    /// Writes a line in the embedded metric format to the log, as it is.
-    fn measure(&self, line: &Value);
+    /// Counts a transition among the metrics.
+    fn measure(&self, transition: &Transition);
 }
 
 /// The time.

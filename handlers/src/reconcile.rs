@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::event::Event;
 use crate::market::{Finding, Market};
-use crate::metrics;
 use crate::observation::{Look, Observation};
 use crate::policy::Policy;
 use crate::ports::{Cluster, DESCRIBE_LIMIT, EcsError, Ports, Put, StoreError, UpdateError};
@@ -276,7 +275,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         news: &mut News,
     ) -> Result<Reason, ReconcileError> {
         self.settled.set(self.settled.get() + 1);
-        let owner = format!("{}/{}", self.owner, self.settled.get());
+        let owner = [&*self.owner, &self.settled.get().to_string()].join("/");
         for _ in 0..MAX_STEPS {
             let ctx = Context { trigger, policy: self.policy, now: self.ports.now(), owner: &owner, market };
             #[cfg(feature = "planted")]
@@ -483,7 +482,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             %reason,
             "transition"
         );
-        self.ports.measure(&metrics::line(&transition));
+        self.ports.measure(&transition);
         news.transitions.push(transition);
     }
 

@@ -1,5 +1,6 @@
 //! Which service: account, region, cluster and name, parsed once at the edge and trusted afterwards.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ impl NameError {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $allowed:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Eq, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         // Shared: a name is written once and passed on a thousand times.
         pub struct $type(Arc<str>);
@@ -37,6 +38,25 @@ macro_rules! name {
             }
         }
 
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                // Most names that are compared are one name passed on: its text need not be read.
+                Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
+
         impl FromStr for $type {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
@@ -45,6 +65,13 @@ macro_rules! name {
             }
         }
 
+        as_text!($type);
+    };
+}
+
+/// What a name is besides: a text.
+macro_rules! as_text {
+    ($type:ident) => {
         impl TryFrom<String> for $type {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
@@ -60,13 +87,13 @@ macro_rules! name {
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
+                fmt::Debug::fmt(self.as_str(), f)
             }
         }
     };
@@ -76,10 +103,29 @@ fn ecs_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-name!(
-    /// An AWS account: twelve digits.
-    AccountId, "account", "an account is 12 digits", |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit())
-);
+/// An AWS account: twelve digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId([u8; 12]);
+
+impl AccountId {
+    /// The digits as AWS writes them.
+    pub fn as_str(&self) -> &str {
+        // Digits are text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let digits = <[u8; 12]>::try_from(text.as_bytes()).ok().filter(|digits| digits.iter().all(u8::is_ascii_digit));
+        digits.map(Self).ok_or_else(|| NameError::new("account", text, "an account is 12 digits"))
+    }
+}
+
+as_text!(AccountId);
+
 name!(
     /// An AWS region such as `eu-west-1`. Only the shape is checked; AWS adds regions.
     Region, "region", "a region looks like eu-west-1", |t| {

@@ -27,7 +27,7 @@ fn a_placement_failure_of_a_short_service_saves_the_original_and_claims_before_a
     assert_eq!(reason, Reason::SpotPlacementFailure);
     assert_eq!((record.phase, record.phase_since, record.episode), (Phase::FailingOver, NOW, 1));
     assert_eq!(record.original.as_ref().unwrap().items(), original().items());
-    assert_eq!(record.event, Some(event(Signal::SpotPlacementFailure, NOW).raw));
+    assert_eq!(record.event, Some(event(Signal::SpotPlacementFailure, NOW).value().into()));
     assert_eq!(record.lease, Some(Lease { owner: ME.into(), until: NOW + mins(2) }));
     assert_eq!(record.service_created_at, Some(CREATED));
     assert!(!record.confirmed);

@@ -97,8 +97,8 @@ fn every_fixture_says_what_it_should_of_the_service_it_should() {
                     _ => service_named("111122223333", "shop", "checkout"),
                 };
                 assert_eq!(event.service, service, "{name}");
-                assert_eq!(*event.raw, serde_json::from_str::<Value>(text).unwrap(), "{name}");
-                assert_eq!(Ok(event.at), Timestamp::parse(event.raw["time"].as_str().unwrap()), "{name}");
+                assert_eq!(event.value(), serde_json::from_str::<Value>(text).unwrap(), "{name}");
+                assert_eq!(Ok(event.at), Timestamp::parse(event.value()["time"].as_str().unwrap()), "{name}");
             }
             (got, expected) => panic!("{name}: expected {expected:?}, got {got:?}"),
         }
@@ -399,15 +399,16 @@ fn collect_pointers(value: &Value, here: String, pointers: &mut Vec<String>) {
 fn speaks_only_of_its_sender(text: &str) {
     let Ok(Parsed::Event(event)) = parse(text, &trust()) else { return };
     assert_eq!(event.service.region, trust().region);
-    match event.raw["source"].as_str().unwrap() {
+    let raw = event.value();
+    match raw["source"].as_str().unwrap() {
         "aws.ecs" => {
-            assert_eq!(event.service.account.as_str(), event.raw["account"].as_str().unwrap());
+            assert_eq!(event.service.account.as_str(), raw["account"].as_str().unwrap());
             assert_ne!(event.signal, Signal::SyntheticPlacementFailure);
         }
         "test.aws.ecs" => {
-            let sender = event.raw["account"].as_str().unwrap();
+            let sender = raw["account"].as_str().unwrap();
             assert!(trust().synthetic_from.iter().any(|a| a.as_str() == sender));
-            assert!(event.raw["resources"][0].as_str().unwrap().contains(event.service.account.as_str()));
+            assert!(raw["resources"][0].as_str().unwrap().contains(event.service.account.as_str()));
         }
         other => panic!("believed source {other}"),
     }

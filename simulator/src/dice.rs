@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
+
 /// One stream of draws. Each part of the world has its own, so that a further draw in one leaves the others as they were.
 #[derive(Debug, Clone)]
 pub struct Dice(ChaCha8Rng);
@@ -70,20 +72,22 @@ impl Dice {
 
     /// `digits` hexadecimal digits, as in ECS task ids.
     pub fn hex(&mut self, digits: usize) -> String {
-        (0..digits).map(|_| char::from(b"0123456789abcdef"[self.below(16) as usize])).collect()
+        (0..digits).map(|_| char::from(DIGITS[self.below(16) as usize])).collect()
     }
 
     /// A UUID of version 4.
     pub fn uuid(&mut self) -> String {
         let (high, low) = (self.0.next_u64(), self.0.next_u64());
         let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            high >> 16 & 0xffff,
-            high & 0xffff,
-            low >> 48,
-            low & 0xffff_ffff_ffff
-        )
+        let bits = u128::from(high) << 64 | u128::from(low);
+        let mut text = String::with_capacity(36);
+        // Digit by digit: an event has two of them, and a formatter takes ten times as long.
+        for digit in (0..32_u32).rev() {
+            text.push(char::from(DIGITS[(bits >> (4 * digit) & 0xf) as usize]));
+            if matches!(digit, 24 | 20 | 16 | 12) {
+                text.push('-');
+            }
+        }
+        text
     }
 }

@@ -123,12 +123,14 @@ impl World {
     pub(crate) fn on_central_bus(&mut self, event: &Value) {
         let targets: Vec<(&'static str, usize)> =
             self.bus.central.iter().filter(|r| r.pattern.matches(event)).map(|r| (r.name, r.queue)).collect();
+        // Not `to_string`, which writes through a formatter.
+        let text = serde_json::to_string(event).expect("a value whose keys are strings is JSON");
         for (rule, queue) in targets {
             let at = self.now + self.dice.bus.within(self.facts.event_latency);
-            self.agenda.plan(at, Delivery::first(rule, queue, event.to_string(), at));
+            self.agenda.plan(at, Delivery::first(rule, queue, text.clone(), at));
             if self.dice.faults.chance(self.facts.duplicate_percent) {
                 let again = at + self.dice.faults.within(self.facts.duplicate_delay);
-                self.agenda.plan(again, Delivery::first(rule, queue, event.to_string(), again));
+                self.agenda.plan(again, Delivery::first(rule, queue, text.clone(), again));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use handlers::event::SYNTHETIC_SOURCE;
@@ -8,6 +8,8 @@ use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
@@ -34,9 +36,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     /// What each owner chose, and since when; the last is in force.
-    owners: BTreeMap<ServiceId, Vec<(Timestamp, Strategy)>>,
+    owners: IndexMap<ServiceId, Vec<(Timestamp, Strategy)>, FxBuildHasher>,
     /// What else happened to a service and was done to it.
-    lives: BTreeMap<ServiceId, Life>,
+    lives: IndexMap<ServiceId, Life, FxBuildHasher>,
     /// When a synthetic event that the cell must believe was last put.
     synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,

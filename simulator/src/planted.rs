@@ -18,7 +18,6 @@ use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::{Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
-use serde_json::Value;
 
 use crate::ecs::UpdateService;
 use crate::ports::SimPorts;
@@ -342,8 +341,8 @@ impl AuditLog for Planted {
         self.ports.announce(transitions).await
     }
 
-    fn measure(&self, line: &Value) {
-        self.ports.measure(line);
+    fn measure(&self, transition: &Transition) {
+        self.ports.measure(transition);
     }
 }
 

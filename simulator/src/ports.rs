@@ -17,7 +17,6 @@ use handlers::record::Record;
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
-use serde_json::Value;
 
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::limits::Bucket;
@@ -241,7 +240,7 @@ impl AuditLog for SimPorts {
     }
 
     /// A log line; nothing here reads logs.
-    fn measure(&self, _: &Value) {}
+    fn measure(&self, _: &Transition) {}
 }
 
 impl Clock for SimPorts {

@@ -157,7 +157,7 @@ impl AuditLog for SdkPorts {
     }
 
     /// A log line; nothing here reads logs.
-    fn measure(&self, _: &Value) {}
+    fn measure(&self, _: &Transition) {}
 }
 
 /// The virtual clock; production's is the system's.

@@ -1,7 +1,8 @@
 //! What invocations wait for: times of the virtual clock, woken in order.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -18,22 +19,28 @@ struct State {
     now: Timestamp,
     /// Sleepers so far; those of the same moment are woken in the order in which they lay down.
     slept: u64,
-    sleeping: BTreeMap<(Timestamp, u64), Waker>,
+    /// When each bed is left: time, number of the sleeper, bed. Whoever got up early still stands here.
+    leaving: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
+    /// Whom to wake; nobody, where the sleeper got up early.
+    beds: Vec<Option<Waker>>,
+    /// Beds that nobody is to leave any more.
+    free: Vec<usize>,
 }
 
 impl Timers {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self(Rc::new(RefCell::new(State { now, slept: 0, sleeping: BTreeMap::new() })))
+        let (leaving, beds, free) = (BinaryHeap::new(), Vec::new(), Vec::new());
+        Self(Rc::new(RefCell::new(State { now, slept: 0, leaving, beds, free })))
     }
 
     /// Waits, from the first poll on.
     pub(crate) fn sleep(&self, time: Duration) -> Sleep {
-        Sleep { timers: self.clone(), time, place: None }
+        Sleep { timers: self.clone(), time, until: None, bed: None }
     }
 
     /// The first moment somebody waits for.
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.0.borrow().sleeping.keys().next().map(|(at, _)| *at)
+        self.0.borrow_mut().next_at()
     }
 
     /// The clock goes on to `now`; whoever waited for it, or for an earlier moment, is woken.
@@ -46,9 +53,35 @@ impl Timers {
 }
 
 impl State {
+    fn next_at(&mut self) -> Option<Timestamp> {
+        while let Some(Reverse((at, _, bed))) = self.leaving.peek() {
+            if self.beds[*bed].is_some() {
+                return Some(*at);
+            }
+            self.free.push(*bed);
+            self.leaving.pop();
+        }
+        None
+    }
+
     fn take_due(&mut self) -> Option<Waker> {
-        let first = self.sleeping.first_entry()?;
-        (first.key().0 <= self.now).then(|| first.remove())
+        if self.next_at()? > self.now {
+            return None;
+        }
+        let Reverse((_, _, bed)) = self.leaving.pop()?;
+        self.free.push(bed);
+        self.beds[bed].take()
+    }
+
+    /// A bed until `at`, which lies ahead.
+    fn lie_down(&mut self, at: Timestamp) -> usize {
+        self.slept += 1;
+        let bed = self.free.pop().unwrap_or_else(|| {
+            self.beds.push(None);
+            self.beds.len() - 1
+        });
+        self.leaving.push(Reverse((at, self.slept, bed)));
+        bed
     }
 }
 
@@ -57,34 +90,37 @@ impl State {
 pub(crate) struct Sleep {
     timers: Timers,
     time: Duration,
-    /// When it ends, and its number; none before the first poll.
-    place: Option<(Timestamp, u64)>,
+    /// When it ends; none before the first poll.
+    until: Option<Timestamp>,
+    /// Where it is slept until then.
+    bed: Option<usize>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let timers = self.timers.clone();
-        let state = &mut *timers.0.borrow_mut();
-        let time = self.time;
-        let place = *self.place.get_or_insert_with(|| {
-            state.slept += 1;
-            (state.now + time, state.slept)
-        });
-        if place.0 <= state.now {
+        let this = &mut *self;
+        let mut state = this.timers.0.borrow_mut();
+        let until = *this.until.get_or_insert(state.now + this.time);
+        if until <= state.now {
             return Poll::Ready(());
         }
-        let waker = state.sleeping.entry(place).or_insert_with(|| cx.waker().clone());
-        waker.clone_from(cx.waker());
+        let bed = *this.bed.get_or_insert_with(|| state.lie_down(until));
+        match &mut state.beds[bed] {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.timers.0.borrow_mut().sleeping.remove(&place);
+        let mut state = self.timers.0.borrow_mut();
+        // Whose time is over left the bed when woken.
+        if let Some(bed) = self.bed.filter(|_| self.until.is_some_and(|until| until > state.now)) {
+            state.beds[bed] = None;
         }
     }
 }

@@ -4,10 +4,10 @@ use std::io::Write;
 
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use serde_json::Value;
 
 use super::Aws;
 use super::failure::Failure;
+use crate::metrics;
 use crate::ports::{AuditError, AuditLog};
 use crate::reconcile::Transition;
 
@@ -33,7 +33,9 @@ impl AuditLog for Aws {
         }
     }
 
-    fn measure(&self, line: &Value) {
+    /// Writes its line in the embedded metric format to the log, as it is.
+    fn measure(&self, transition: &Transition) {
+        let line = metrics::line(transition);
         // One line, one write: CloudWatch counts a line only as a whole.
         if let Err(error) = std::io::stdout().write_all(format!("{line}\n").as_bytes()) {
             tracing::error!(%error, %line, "metric not written");

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use handlers::held::HeldReason;
 use handlers::market::Market;
+use handlers::metrics;
 use handlers::observation::{Look, Observation};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError,
@@ -307,8 +308,8 @@ impl AuditLog for Fake {
         Ok(())
     }
 
-    fn measure(&self, line: &Value) {
-        self.measured.borrow_mut().push(line.clone());
+    fn measure(&self, transition: &Transition) {
+        self.measured.borrow_mut().push(metrics::line(transition));
     }
 }
 

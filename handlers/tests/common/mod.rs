@@ -214,7 +214,7 @@ pub(crate) fn event(signal: Signal, at: Timestamp) -> Event {
 
 pub(crate) fn event_of(service: ServiceId, signal: Signal, at: Timestamp) -> Event {
     Event {
-        raw: json!({ "signal": format!("{signal:?}"), "service": service.record_id() }).into(),
+        text: json!({ "signal": format!("{signal:?}"), "service": service.record_id() }).to_string().into(),
         service,
         signal,
         at,

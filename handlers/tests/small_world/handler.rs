@@ -255,7 +255,7 @@ impl SmallWorld {
         let ended = match handler.why {
             Why::Sweep => pin!(reconciler.sweep()).poll(&mut context).is_ready(),
             Why::Event(signal, at) => {
-                let event = Event { service: self.ids[handler.service].clone(), signal, at, raw: Value::Null.into() };
+                let event = Event { service: self.ids[handler.service].clone(), signal, at, text: "null".into() };
                 pin!(reconciler.on_event(&event)).poll(&mut context).is_ready()
             }
         };
@@ -388,7 +388,7 @@ impl AuditLog for Replay<'_> {
         Ok(())
     }
 
-    fn measure(&self, _: &Value) {}
+    fn measure(&self, _: &Transition) {}
 }
 
 impl Clock for Replay<'_> {

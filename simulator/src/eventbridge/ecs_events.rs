@@ -16,17 +16,18 @@ impl World {
     /// An ECS event on the default bus of the service's account, stamped by EventBridge.
     fn emit(&mut self, key: ServiceKey, detail_type: &str, resource: &str, detail: Value) {
         let id = &self.ecs.service(key).id;
-        let event = json!({
+        let mut event = json!({
             "version": "0",
             "id": self.dice.bus.uuid(),
             "detail-type": detail_type,
             "source": ECS_SOURCE,
-            "account": id.account,
+            "account": id.account.as_str(),
             "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": id.region,
+            "region": id.region.as_str(),
             "resources": [resource],
-            "detail": detail,
         });
+        // Moved: within the macro it would be copied.
+        event["detail"] = detail;
         let account = id.account.clone();
         self.on_default_bus(account, event);
     }
