@@ -1,14 +1,14 @@
 //! What will happen, in order: by time, then by the order in which it was planned.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
-use serde_json::Value;
 
 use crate::ecs::{ServiceKey, TaskKey};
-use crate::eventbridge::{Delivery, Reforward};
+use crate::eventbridge::{Delivery, Envelope, Reforward};
 use crate::spec::WorldEvent;
 
 /// A planned happening.
@@ -31,11 +31,11 @@ pub(crate) enum Action {
     /// The scheduler looks at a service.
     Schedule(ServiceKey),
     /// The forwarding rule of an account hands an event to the central bus.
-    Forward(AccountId, Box<Value>),
+    Forward(AccountId, Box<Envelope>),
     /// It tries again.
     Reforward(Box<Reforward>),
     /// An event reaches the central bus.
-    CentralBus(Box<Value>),
+    CentralBus(Box<Envelope>),
     /// A rule of the central bus hands an event to a queue.
     Deliver(Box<Delivery>),
     /// The event-source mapping asks a queue for messages.
@@ -59,24 +59,51 @@ pub(crate) enum Reclaim {
 
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
-    entries: BTreeMap<(Timestamp, u64), Action>,
+    entries: BinaryHeap<Entry>,
     planned: u64,
+}
+
+/// An action, when it is due, and how many were planned before it.
+#[derive(Debug)]
+struct Entry {
+    due: Reverse<(Timestamp, u64)>,
+    action: Action,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.due.cmp(&other.due)
+    }
 }
 
 impl Agenda {
     pub(crate) fn plan(&mut self, at: Timestamp, action: Action) {
         self.planned += 1;
-        self.entries.insert((at, self.planned), action);
+        self.entries.push(Entry { due: Reverse((at, self.planned)), action });
     }
 
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.entries.keys().next().map(|(at, _)| *at)
+        self.entries.peek().map(|entry| entry.due.0.0)
     }
 
     /// The first action due at `now`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Action> {
-        let entry = self.entries.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
+        self.next_at().filter(|at| *at <= now)?;
+        self.entries.pop().map(|entry| entry.action)
     }
 }
 

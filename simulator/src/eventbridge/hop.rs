@@ -9,9 +9,9 @@ use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
 use serde_json::{Value, json};
 
-use super::Failure;
 use super::delivery::Tries;
 use super::ecs_events::{SERVICE_ACTION, TASK_STATE_CHANGE};
+use super::{Envelope, Failure};
 use crate::agenda::Action;
 use crate::pattern::Pattern;
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
@@ -26,7 +26,7 @@ const RULE: &str = "workload-forwarding";
 #[derive(Debug)]
 pub(crate) struct Reforward {
     account: AccountId,
-    event: Value,
+    event: Envelope,
     tries: Tries,
 }
 
@@ -138,11 +138,11 @@ impl World {
         }
         let late = self.dice.faults.chance(self.facts.late_percent);
         let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
-        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(event)));
+        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(self.bus.seal(&event))));
     }
 
     /// The forwarding rule of `account` hands an event to the central bus.
-    pub(crate) fn forward(&mut self, account: &AccountId, event: &Value) {
+    pub(crate) fn forward(&mut self, account: &AccountId, event: &Envelope) {
         if self.bus.hop.broken.get(account) == Some(&Forwarding::Unreachable) {
             let (account, event, tries) = (account.clone(), event.clone(), Tries::first(self.now));
             self.reforward(Reforward { account, event, tries });
@@ -167,7 +167,7 @@ impl World {
         }
     }
 
-    fn hand_over(&mut self, account: &AccountId, event: &Value, retries: u32) {
+    fn hand_over(&mut self, account: &AccountId, event: &Envelope, retries: u32) {
         match self.bus.hop.refuses(account) {
             Some(code) => self.rule_gives_up(account.clone(), RULE, Failure { code, retries, exhausted: None }),
             None => self.on_central_bus(event),

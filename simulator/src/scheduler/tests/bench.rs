@@ -122,7 +122,9 @@ impl Bench {
                     Action::Terraform(service) => self.world.apply_terraform(service),
                     Action::Market(shape) => self.world.step_shape(shape),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
-                    Action::Forward(_, event) => self.events.push(*event),
+                    Action::Forward(_, event) => {
+                        self.events.push(serde_json::from_str(&event.text).expect("events are JSON"))
+                    }
                     // No queues, no handlers, no script here.
                     _ => {}
                 }
