@@ -12,9 +12,11 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod compare;
 pub mod diagnostic;
 pub mod file;
 pub mod library;
+pub mod naive;
 pub mod play;
 pub mod report;
 pub mod swarm;

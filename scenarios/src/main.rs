@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 use scenarios::file::Scenario;
 use scenarios::play::{self, Play};
 use scenarios::report::Report;
-use scenarios::{file, library};
+use scenarios::{compare, file, library};
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
@@ -34,6 +34,10 @@ struct Arguments {
     /// How the handlers call AWS: straight into the simulator, or through production's adapters and the AWS SDK
     #[arg(long, value_enum, default_value_t = Via::Native)]
     via: Via,
+
+    /// Play it three times, with no automation, with the proof of concept and with Spot Recovery, and compare
+    #[arg(long, conflicts_with = "via")]
+    compare: bool,
 
     /// Print the whole run as JSON
     #[arg(long)]
@@ -89,14 +93,23 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
+    if arguments.compare {
+        return compared(&scenario, arguments.json);
+    }
     let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
-    let text = if arguments.json {
-        serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
-    } else {
-        report.text()
-    };
+    let text = if arguments.json { json(&report)? } else { report.text() };
     Ok((text, played.holds()))
+}
+
+fn compared(scenario: &Scenario, as_json: bool) -> Result<(String, bool), String> {
+    let comparison = compare::compare(scenario).map_err(|error| format!("error: {error}"))?;
+    let text = if as_json { json(&comparison)? } else { comparison.text() };
+    Ok((text, comparison.holds))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| format!("error: {error}"))
 }
 
 fn played(scenario: Scenario, via: Via) -> Result<Play, String> {
