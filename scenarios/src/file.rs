@@ -9,6 +9,7 @@ mod event_path;
 mod expect;
 mod faults;
 mod fleet;
+pub mod keys;
 mod market;
 mod policy;
 mod quotas;
@@ -44,25 +45,6 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-const KEYS: &[&str] = &[
-    "title",
-    "about",
-    "seed",
-    "duration",
-    "region",
-    "central",
-    "accounts",
-    "synthetic_from",
-    "restore_schedule",
-    "policy",
-    "faults",
-    "quotas",
-    "service",
-    "fleet",
-    "at",
-    "expect",
-];
 
 /// A world, what happens to it, and what must hold afterwards.
 #[derive(Debug, Clone)]
@@ -205,7 +187,7 @@ fn scenario(text: &str, generated: Option<u32>) -> Step<Scenario> {
         return Err(Fault::new(0..0, "the file is empty", "a scenario begins with a title")
             .help("needed are: title, duration, one [[service]] or more, and [expect]"));
     }
-    let root = Table::document(&document, KEYS)?;
+    let root = Table::document(&document, &keys::SCENARIO)?;
     let title = root.need("title", "\"Spot vanishes for 40 minutes\"")?.line()?.trim().to_owned();
     let about = root.get("about").map_or(Ok(""), Value::text)?.trim().replace("\r\n", "\n");
     let end = root.need("duration", "\"3h\"")?;

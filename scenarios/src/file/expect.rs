@@ -12,20 +12,11 @@ use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
 use super::fleet::{self, Fleet};
-use super::{Check, Expectation, FinalStrategy, service, strategy};
+use super::{Check, Expectation, FinalStrategy, keys, service, strategy};
 use crate::diagnostic::Fault;
 
 /// No scenario is long enough for more failovers or deployments than this.
 const MAX_COUNT: RangeInclusive<u32> = 0..=10_000;
-
-const CHECKS: &[&str] = &[
-    "failover_within",
-    "restored_within",
-    "min_availability",
-    "final_strategy",
-    "failovers",
-    "max_deployments_forced",
-];
 
 /// The keys of one table. What is absent is not expected.
 #[derive(Default, Clone)]
@@ -50,12 +41,11 @@ pub(super) fn read_all(
             .fault("the scenario expects nothing, so it cannot fail", "`[expect]` is missing")
             .help("add for example: [expect] with final_strategy = \"original\""));
     };
-    let table = expect.table("[expect]", &[&["service", "fleet"], CHECKS].concat())?;
+    let table = expect.table(&keys::EXPECT)?;
     let general = Keys::read(&table, duration)?;
-    let tables =
-        table.get("service").map(|tables| tables.tables("[[expect.service]]", &[&["service"], CHECKS].concat()));
+    let tables = table.get("service").map(|tables| tables.tables(&keys::EXPECT_SERVICE));
     let own = keys_of(tables, "service", "\"web/checkout\"", duration, |name| Ok(&service::find(name, services)?.id))?;
-    let tables = table.get("fleet").map(|tables| tables.tables("[[expect.fleet]]", &[&["fleet"], CHECKS].concat()));
+    let tables = table.get("fleet").map(|tables| tables.tables(&keys::EXPECT_FLEET));
     let of_fleets = keys_of(tables, "fleet", "\"batch\"", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
 
     let mut expectations = Vec::new();
