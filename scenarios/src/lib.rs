@@ -14,11 +14,13 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod all;
 pub mod compare;
 pub mod diagnostic;
 pub mod file;
 pub mod library;
 pub mod naive;
+pub mod new;
 pub mod play;
 pub mod reference;
 pub mod report;
@@ -26,3 +28,4 @@ pub mod schema;
 pub mod swarm;
 pub mod timeline;
 pub mod verdict;
+pub mod watch;
