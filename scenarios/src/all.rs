@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 
 use crate::file::{self, Scenario};
-use crate::library::{self, Named};
+use crate::library::Named;
 use crate::play::play;
 use crate::report::Report;
 use crate::verdict::{percent, seconds, thousands};
@@ -35,10 +35,8 @@ struct Played {
     faults: String,
 }
 
-/// Plays every scenario of the library, on as many threads as the machine has cores, with `seed` or with the seed of each. `print`
-/// gets the lines in order.
-pub fn play_all(seed: Option<u64>, mut print: impl FnMut(&str)) -> Score {
-    let all = library::all();
+/// Plays `all`, on as many threads as the machine has cores, with `seed` or with the seed of each. `print` gets the lines in order.
+pub fn play_all(all: &[Named], seed: Option<u64>, mut print: impl FnMut(&str)) -> Score {
     let width = all.iter().map(|named| named.name.len()).max().unwrap_or(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
@@ -48,7 +46,7 @@ pub fn play_all(seed: Option<u64>, mut print: impl FnMut(&str)) -> Score {
     let mut printed = 0;
     std::thread::scope(|threads| {
         for _ in 0..cores.min(all.len()) {
-            let (sender, all, next) = (sender.clone(), &all, &next);
+            let (sender, next) = (sender.clone(), &next);
             threads.spawn(move || {
                 while let Some((n, named)) =
                     Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, all.get(n)?)))

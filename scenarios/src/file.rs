@@ -16,6 +16,7 @@ mod quotas;
 mod service;
 mod strategy;
 mod suggest;
+mod threat;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,7 @@ use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
 use cursor::{Result as Step, Table, Value};
 use fleet::Fleet;
+use threat::Threats;
 pub use write::write;
 
 /// Largest file that is read, 1 MiB: some thousand services, each written out; a `[[fleet]]` of any size takes a few lines.
@@ -193,9 +195,10 @@ fn scenario(text: &str, generated: Option<u32>) -> Step<Scenario> {
     let end = root.need("duration", "\"3h\"")?;
     let duration = end.duration(SECOND..=LONGEST)?;
     let (world, fleets) = world(&root, end, duration, generated)?;
-    let expectations = expect::read_all(&root, &world.services, &fleets, duration)?;
     let mut facts = faults::read(root.get("faults"))?;
     quotas::read(root.get("quotas"), &mut facts)?;
+    let threats = Threats::of(&world, &facts);
+    let expectations = expect::read_all(&root, &world.services, &fleets, &threats, duration)?;
     Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 

@@ -109,7 +109,7 @@ fn unwritable(error: &io::Error) -> ExitCode {
 
 fn play_all(seed: Option<u64>) -> ExitCode {
     let mut written = Ok(());
-    let score = all::play_all(seed, |line| {
+    let score = all::play_all(&library::all(), seed, |line| {
         if written.is_ok() {
             written = writeln!(anstream::stdout(), "{line}");
         }

@@ -39,7 +39,7 @@ time = "10m"
 spot = { capacity = 0 }
 
 [expect]
-final_strategy = "original"
+min_availability = 0.5
 "#;
 
 /// The schema, ready to be held against files.

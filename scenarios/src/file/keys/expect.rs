@@ -8,7 +8,7 @@ const TIME: Kind = Duration("0s", "the duration");
 const COUNT: Kind = Integer(0, 10_000);
 
 /// What can be expected of a service.
-const CHECKS: &[Key] = &[
+pub(in super::super) const CHECKS: &[Key] = &[
     key("failover_within", TIME, Else("not checked"), "\"2m\"", "The fallback is live this soon after the first loss"),
     key(
         "restored_within",
@@ -35,6 +35,16 @@ const CHECKS: &[Key] = &[
     ),
 ];
 
+/// A table of its own that expects nothing is a slip.
+const SOME_CHECK: Rule = Rule::SomeOf(&[
+    "failover_within",
+    "restored_within",
+    "min_availability",
+    "final_strategy",
+    "failovers",
+    "max_deployments_forced",
+]);
+
 pub(in super::super) static EXPECT: Group = Group {
     what: "[expect]",
     about: "What must hold of every service that uses Spot. A fleet's own table overrides it key by key, a service's own table both.",
@@ -52,12 +62,12 @@ pub(in super::super) static EXPECT_SERVICE: Group = Group {
     what: "[[expect.service]]",
     about: "All that is expected of a service that does not use Spot.",
     keys: &[&[key("service", Service, Required, "\"web/checkout\"", "Which service")], CHECKS],
-    rule: Rule::Free,
+    rule: SOME_CHECK,
 };
 
 pub(in super::super) static EXPECT_FLEET: Group = Group {
     what: "[[expect.fleet]]",
     about: "The same for each service of the fleet.",
     keys: &[&[key("fleet", Line, Required, "\"batch\"", "Which fleet")], CHECKS],
-    rule: Rule::Free,
+    rule: SOME_CHECK,
 };
