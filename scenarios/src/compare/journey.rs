@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn spot_is_back_when_it_first_grows_after_it_last_shrank() {
-        let minute = |n| Duration::from_secs(60 * n);
+        let minute = |n: u64| Duration::from_secs(60 * n);
         let mut spot = Spot::START;
         for (capacity, at, back_at) in [(4, 1, 0), (6, 2, 2), (8, 3, 2), (5, 4, 0), (5, 5, 0), (9, 6, 6)] {
             spot.becomes(Capacity::Tasks(capacity), minute(at));
