@@ -4,6 +4,7 @@
 mod event;
 mod event_path;
 mod expect;
+mod market;
 mod scenario;
 mod service;
 mod walk;
@@ -11,6 +12,7 @@ mod walk;
 pub(super) use event::*;
 pub(super) use event_path::*;
 pub(super) use expect::*;
+pub(super) use market::*;
 pub(super) use service::*;
 
 pub use scenario::SCENARIO;
