@@ -1,27 +1,39 @@
 //! `scenario`: plays scenario files. Exit code 0 when every expectation holds, 1 when one does not, 2 when a file or the
 //! command line is wrong.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use anstream::eprintln;
 use clap::{Parser, ValueEnum};
+use scenarios::all::{self, Score};
 use scenarios::file::Scenario;
 use scenarios::play::{self, Play};
 use scenarios::report::Report;
-use scenarios::{file, library};
+use scenarios::verdict::seconds;
+use scenarios::watch::{self, Shown};
+use scenarios::{compare, file, library, new};
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
 #[command(name = "scenario", bin_name = "cargo xtask scenario")]
 struct Arguments {
     /// A scenario of the library, or a path to a .toml file
-    #[arg(required_unless_present = "list", value_name = "NAME|PATH")]
+    #[arg(required_unless_present_any = ["list", "all", "new"], value_name = "NAME|PATH")]
     scenario: Option<String>,
 
     /// Name the scenarios of the library with their titles
-    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via"])]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via", "all", "new"])]
     list: bool,
+
+    /// Play every scenario of the library, a line each; a fleet in full only in an optimised build
+    #[arg(long, conflicts_with_all = ["scenario", "services", "json", "via", "new"])]
+    all: bool,
+
+    /// Write a commented scenario file to begin from, in the library or at a path that ends in .toml
+    #[arg(long, value_name = "NAME|PATH", conflicts_with_all = ["scenario", "seed", "services", "json", "via"])]
+    new: Option<String>,
 
     /// Play with this seed instead of the file's
     #[arg(long, value_name = "N")]
@@ -34,6 +46,18 @@ struct Arguments {
     /// How the handlers call AWS: straight into the simulator, or through production's adapters and the AWS SDK
     #[arg(long, value_enum, default_value_t = Via::Native)]
     via: Via,
+
+    /// Play it three times, with no automation, with the proof of concept and with Spot Recovery, and compare
+    #[arg(long, requires = "scenario", conflicts_with = "via")]
+    compare: bool,
+
+    /// Show the run as it goes, --speed times as fast
+    #[arg(long, requires = "scenario", conflicts_with_all = ["compare", "json"])]
+    watch: bool,
+
+    /// Seconds of the world to a second of --watch
+    #[arg(long, value_name = "N", requires = "watch", default_value_t = 60.0, value_parser = speed)]
+    speed: f64,
 
     /// Print the whole run as JSON
     #[arg(long)]
@@ -48,27 +72,91 @@ enum Via {
 
 const MISTAKE: u8 = 2;
 
+/// 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.scenario {
+        Some(name) if arguments.watch => return watch(name, &arguments).unwrap_or_else(|mistake| mistaken(&mistake)),
         Some(name) => play_one(name, &arguments),
-        None => Ok((list(), true)),
+        None if arguments.all => return play_all(arguments.seed),
+        None => match &arguments.new {
+            Some(name) => new(name),
+            None => Ok((list(), true)),
+        },
     };
     let (text, holds) = match done {
         Ok(done) => done,
-        Err(mistake) => {
-            eprintln!("{mistake}");
-            return ExitCode::from(MISTAKE);
-        }
+        Err(mistake) => return mistaken(&mistake),
     };
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has seen enough; the verdict stands.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: cannot write the report: {error}");
-            ExitCode::from(MISTAKE)
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
         _ if holds => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+fn mistaken(mistake: &str) -> ExitCode {
+    eprintln!("{mistake}");
+    ExitCode::from(MISTAKE)
+}
+
+fn unwritable(error: &io::Error) -> ExitCode {
+    mistaken(&format!("error: cannot write the report: {error}"))
+}
+
+fn play_all(seed: Option<u64>) -> ExitCode {
+    let mut written = Ok(());
+    let score = all::play_all(&library::all(), seed, |line| {
+        if written.is_ok() {
+            written = writeln!(anstream::stdout(), "{line}");
+        }
+    });
+    match (written, score) {
+        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
+        (_, Score::AllHold) => ExitCode::SUCCESS,
+        (_, Score::SomeBroken) => ExitCode::FAILURE,
+        (_, Score::SomeUnreadable) => ExitCode::from(MISTAKE),
+    }
+}
+
+fn new(name: &str) -> Result<(String, bool), String> {
+    let path = new::create(name).map_err(|error| format!("error: {error}"))?;
+    Ok((format!("wrote {}; play it with: cargo xtask scenario {name}\n", path.display()), true))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=100_000.0).contains(speed));
+    speed.ok_or_else(|| "allowed is 0.1 to 100000".into())
+}
+
+/// Shows the run as it goes, then what became of it. Ctrl-C ends it.
+fn watch(name: &str, arguments: &Arguments) -> Result<ExitCode, String> {
+    let played = played(load(name, arguments)?, arguments.via).map_err(|error| format!("error: {error}"))?;
+    let report = Report::of(&played);
+    let (stopped, stop) = mpsc::channel();
+    // Without it Ctrl-C ends the program all the same, only less tidily.
+    let _ = ctrlc::set_handler(move || _ = stopped.send(()));
+    let mut out = anstream::stdout();
+    let (duration, status) = (played.scenario.duration, io::stdout().is_terminal());
+    let head = format!(
+        "{}\n{} of virtual time, {} times as fast; Ctrl-C ends it\n",
+        played.scenario.title,
+        seconds(duration),
+        arguments.speed
+    );
+    let shown =
+        writeln!(out, "{head}").and_then(|()| watch::show(&report, duration, arguments.speed, status, &stop, &mut out));
+    let shown = shown.and_then(|shown| match shown {
+        Shown::Whole => write!(out, "\n{}", report.outcome()).map(|()| u8::from(!played.holds())),
+        Shown::Stopped => writeln!(out, "stopped").map(|()| INTERRUPTED),
+    });
+    match shown {
+        Ok(code) => Ok(ExitCode::from(code)),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Ok(unwritable(&error)),
     }
 }
 
@@ -78,8 +166,8 @@ fn list() -> String {
     all.iter().map(|named| format!("{:width$}  {}\n", named.name, file::heading(&named.path).title)).collect()
 }
 
-/// What to print, and whether everything holds; or what is wrong with the request.
-fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+/// The scenario as the command line wants it.
+fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
     let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),
@@ -89,14 +177,29 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
+    Ok(scenario)
+}
+
+/// What to print, and whether everything holds; or what is wrong with the request.
+fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+    let scenario = load(name, arguments)?;
+    if arguments.compare {
+        return compared(&scenario, arguments.json);
+    }
     let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
-    let text = if arguments.json {
-        serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
-    } else {
-        report.text()
-    };
+    let text = if arguments.json { json(&report)? } else { report.text() };
     Ok((text, played.holds()))
+}
+
+fn compared(scenario: &Scenario, as_json: bool) -> Result<(String, bool), String> {
+    let comparison = compare::compare(scenario).map_err(|error| format!("error: {error}"))?;
+    let text = if as_json { json(&comparison)? } else { comparison.text() };
+    Ok((text, comparison.holds))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| format!("error: {error}"))
 }
 
 fn played(scenario: Scenario, via: Via) -> Result<Play, String> {

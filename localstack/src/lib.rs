@@ -1,0 +1,1 @@
+//! End to end on LocalStack: starts it, deploys the cell, runs the functions' own binaries, and looks at every stage.
