@@ -2,14 +2,17 @@
 //! command line is wrong.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::eprintln;
 use clap::{Parser, ValueEnum};
 use scenarios::file::Scenario;
 use scenarios::play::{self, Play};
-use scenarios::report::Report;
+use scenarios::report::{Report, html, strips};
 use scenarios::{file, library};
+
+mod pictures;
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
@@ -20,7 +23,7 @@ struct Arguments {
     scenario: Option<String>,
 
     /// Name the scenarios of the library with their titles
-    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via"])]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via", "report"])]
     list: bool,
 
     /// Play with this seed instead of the file's
@@ -38,6 +41,10 @@ struct Arguments {
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
+
+    /// Write the run as a page with pictures, to be opened in a browser
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,14 +96,35 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
+    let page = arguments.report.as_deref().map(pictures::Page::open).transpose()?;
+    let terminal = pictures::terminal().filter(|_| !arguments.json);
+    scenario.facts.series = page.is_some() || terminal.is_some();
     let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
+    if let Some(page) = page {
+        page.write(&html::page(&played, &report, &replay(name, &played.scenario, arguments)))?;
+    }
     let text = if arguments.json {
         serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
     } else {
-        report.text()
+        let strips = terminal.map(|terminal| strips(&played, &report, terminal.width, terminal.colour));
+        report.text_with(&strips.unwrap_or_default())
     };
     Ok((text, played.holds()))
+}
+
+/// The command that plays the same run.
+fn replay(name: &str, scenario: &Scenario, arguments: &Arguments) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let name = if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
+    let mut command = format!("cargo xtask scenario {name} --seed {}", scenario.world.seed);
+    if let Some(services) = arguments.services {
+        command += &format!(" --services {services}");
+    }
+    if arguments.via == Via::Sdk {
+        command += " --via sdk";
+    }
+    command
 }
 
 fn played(scenario: Scenario, via: Via) -> Result<Play, String> {
