@@ -54,11 +54,13 @@ pub fn strips(play: &Play, report: &Report, width: usize, colour: bool) -> Strin
     out += &rooms(&play.outcome, &services, &cells, name, &pen);
     for course in course::courses(&play.outcome, &services).0 {
         let ledger = &course.service.ledger;
-        let tasks: String = cells.iter().map(|cell| pen.tasks(&ledger.series, *cell)).collect();
-        let phases: String = cells.iter().map(|cell| pen.phase(&course, *cell)).collect();
-        let _ =
-            writeln!(out, "{:name$}  {tasks}  {:>6}", course.service.id.to_string(), percent(ledger.availability()));
-        let _ = writeln!(out, "{:name$}  {}", "", phases.trim_end());
+        let tasks = pen.line(cells.iter().map(|cell| pen.tasks(&ledger.series, *cell)));
+        let phases: Vec<Ink> = cells.iter().map(|cell| phase(&course, *cell)).collect();
+        let (id, available) = (course.service.id.to_string(), percent(ledger.availability()));
+        let _ = writeln!(out, "{id:name$}  {tasks}  {available:>6}");
+        if phases.iter().any(|(_, character)| *character != ' ') {
+            let _ = writeln!(out, "{:name$}  {}", "", pen.line(phases.into_iter()));
+        }
     }
     out += &legend(&pen);
     out
@@ -100,12 +102,12 @@ fn rooms(outcome: &Outcome, services: &[&ServiceOutcome], cells: &[Cell], name: 
         let room = |cell: &Cell| {
             let least = during(&markets.spot, *cell, |(at, _)| *at).filter_map(|(_, tasks)| *tasks).min();
             match least {
-                None => "─".to_owned(),
-                Some(0) => pen.paint(AnsiColor::Red.on_default(), 'x'),
-                Some(_) => "╌".to_owned(),
+                None => (Style::new(), '─'),
+                Some(0) => (AnsiColor::Red.on_default(), 'x'),
+                Some(_) => (Style::new(), '╌'),
             }
         };
-        let line = format!("{:name$}  {}\n", "Spot room", cells.iter().map(room).collect::<String>());
+        let line = format!("{:name$}  {}\n", "Spot room", pen.line(cells.iter().map(room)));
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -122,16 +124,20 @@ fn during<T>(list: &[T], cell: Cell, at: impl Fn(&T) -> u64) -> impl Iterator<It
 }
 
 fn legend(pen: &Pen) -> String {
-    let (spot, on_demand) = if pen.colour { ('█', '█') } else { ('█', '░') };
     let dim = pen.style(Style::new().dimmed());
-    let both = if pen.colour { "" } else { " ▓▒ both" };
+    let spot = pen.paint(SPOT.on_default(), '█');
+    let on_demand = match pen.colour {
+        true => format!("{} On-Demand", pen.paint(ON_DEMAND.on_default(), '█')),
+        false => "░ On-Demand, ▓▒ both".to_owned(),
+    };
     format!(
-        "{} Spot {} On-Demand{both} {dim}▁▄▇ short of tasks, _ none   · Watching, F FailingOver, O OnDemand, R Restoring, H Held, \
-         × loss, ^ owner, < rollback{dim:#}\n",
-        pen.paint(SPOT.on_default(), spot),
-        pen.paint(ON_DEMAND.on_default(), on_demand),
+        "{spot} Spot, {on_demand}, {dim}▁▄▇ short, _ none running; a character shows the least of its time{dim:#}\n\
+         {dim}· Watching, F FailingOver, O OnDemand, R Restoring, H Held; × loss, ^ owner, < rollback{dim:#}\n"
     )
 }
+
+/// A character and how it looks.
+type Ink = (Style, char);
 
 struct Pen {
     colour: bool,
@@ -143,59 +149,74 @@ impl Pen {
     }
 
     fn paint(&self, style: Style, character: char) -> String {
-        let style = self.style(style);
-        format!("{style}{character}{style:#}")
+        self.line(std::iter::once((style, character)))
+    }
+
+    /// `inks` in a row; neighbours that look the same share their escape codes.
+    fn line(&self, inks: impl Iterator<Item = Ink>) -> String {
+        let mut line = String::new();
+        let mut last = Style::new();
+        for (style, character) in inks.map(|(style, character)| (self.style(style), character)) {
+            if style != last {
+                let _ = write!(line, "{last:#}{style}");
+                last = style;
+            }
+            line.push(character);
+        }
+        line + &format!("{last:#}")
     }
 
     /// The least that ran during `cell`, as a height; a full one shows how much of it was On-Demand.
-    fn tasks(&self, series: &[Counts], cell: Cell) -> String {
+    fn tasks(&self, series: &[Counts], cell: Cell) -> Ink {
         let millis = |c: &Counts| c.at.as_millis() as u64;
         let share = |c: &Counts| f64::from(c.spot + c.on_demand) / f64::from(c.desired);
         let wanted = during(series, cell, millis).filter(|c| c.desired > 0);
-        let Some(least) = wanted.min_by(|a, b| share(a).total_cmp(&share(b))) else { return " ".into() };
-        let eighths_on_demand = (8 * least.on_demand).checked_div(least.spot + least.on_demand).unwrap_or(0);
-        if share(least) < 1.0 {
-            let height = EIGHTHS[((share(least) * 8.0) as usize).max(usize::from(share(least) > 0.0))];
-            let most_of = if eighths_on_demand >= 4 { ON_DEMAND } else { SPOT };
-            let colour = if share(least) == 0.0 { AnsiColor::Red } else { most_of };
-            return self.paint(colour.on_default(), height);
+        let Some(least) = wanted.min_by(|a, b| share(a).total_cmp(&share(b))) else { return (Style::new(), ' ') };
+        let on_demand = (8 * least.on_demand).checked_div(least.spot + least.on_demand).unwrap_or(0);
+        if share(least) == 0.0 {
+            return (AnsiColor::Red.on_default(), EIGHTHS[0]);
         }
-        match (self.colour, eighths_on_demand) {
-            (true, 0) => self.paint(SPOT.on_default(), '█'),
-            (true, 8) => self.paint(ON_DEMAND.on_default(), '█'),
-            (true, n) => self.paint(ON_DEMAND.on(Color::Ansi(SPOT)), EIGHTHS[n as usize]),
-            (false, 0) => "█".into(),
-            (false, 1..4) => "▓".into(),
-            (false, 4..8) => "▒".into(),
-            (false, _) => "░".into(),
+        if share(least) < 1.0 {
+            // A task that runs is seen, and so is one that is missing.
+            let height = ((share(least) * 8.0) as usize).clamp(1, 7);
+            return (if on_demand >= 4 { ON_DEMAND } else { SPOT }.on_default(), EIGHTHS[height]);
+        }
+        match (self.colour, on_demand) {
+            (true, 0) if least.on_demand == 0 => (SPOT.on_default(), '█'),
+            (true, 8) => (ON_DEMAND.on_default(), '█'),
+            (true, n) => (ON_DEMAND.on(Color::Ansi(SPOT)), EIGHTHS[(n as usize).max(1)]),
+            (false, 0) if least.on_demand == 0 => (Style::new(), '█'),
+            (false, 0..4) => (Style::new(), '▓'),
+            (false, 4..8) => (Style::new(), '▒'),
+            (false, _) => (Style::new(), '░'),
         }
     }
+}
 
-    /// The phase of the record that most wants to be seen, or a mark where that is none of note.
-    fn phase(&self, course: &Course<'_>, cell: Cell) -> String {
-        let rank = |phase: &Phase| match phase {
-            Phase::Watching => 0,
-            Phase::OnDemand => 1,
-            Phase::Restoring => 2,
-            Phase::FailingOver => 3,
-            Phase::Held => 4,
-        };
-        let begun = cell.from >= course.phases.first().map_or(u64::MAX, |(at, _)| *at);
-        let phases = during(&course.phases, cell, |(at, _)| *at).filter(|(at, _)| begun || *at >= cell.from);
-        let phase = phases.filter_map(|(_, phase)| *phase).max_by_key(rank);
-        let within = || course.marks.iter().filter(|mark| (cell.from..cell.to).contains(&mark.at_ms));
-        let marked = |kinds: &[Kind]| within().any(|mark| kinds.contains(&mark.kind));
-        let (character, style) = match phase {
-            Some(Phase::FailingOver) => ('F', AnsiColor::Red.on_default()),
-            Some(Phase::Held) => ('H', AnsiColor::Red.on_default().bold()),
-            _ if marked(&[Kind::RolledBack]) => ('<', AnsiColor::Magenta.on_default()),
-            _ if marked(&[Kind::Owner]) => ('^', AnsiColor::Magenta.on_default()),
-            Some(Phase::OnDemand) => ('O', ON_DEMAND.on_default()),
-            Some(Phase::Restoring) => ('R', AnsiColor::Cyan.on_default()),
-            _ if marked(&[Kind::Interrupted, Kind::Vanished, Kind::Unplaced]) => ('×', AnsiColor::Red.on_default()),
-            Some(Phase::Watching) => ('·', Style::new().dimmed()),
-            None => (' ', Style::new()),
-        };
-        self.paint(style, character)
+/// The phase of the record that most wants to be seen, or a mark where that is none of note.
+fn phase(course: &Course<'_>, cell: Cell) -> Ink {
+    let rank = |phase: &Phase| match phase {
+        Phase::Watching => 0,
+        Phase::OnDemand => 1,
+        Phase::Restoring => 2,
+        Phase::FailingOver => 3,
+        Phase::Held => 4,
+    };
+    // Before the first there is no record.
+    let begun = cell.from >= course.phases.first().map_or(u64::MAX, |(at, _)| *at);
+    let phases = during(&course.phases, cell, |(at, _)| *at).filter(|(at, _)| begun || *at >= cell.from);
+    let phase = phases.filter_map(|(_, phase)| *phase).max_by_key(rank);
+    let within = || course.marks.iter().filter(|mark| (cell.from..cell.to).contains(&mark.at_ms));
+    let marked = |kinds: &[Kind]| within().any(|mark| kinds.contains(&mark.kind));
+    match phase {
+        Some(Phase::FailingOver) => (AnsiColor::Red.on_default(), 'F'),
+        Some(Phase::Held) => (AnsiColor::Red.on_default().bold(), 'H'),
+        _ if marked(&[Kind::RolledBack]) => (AnsiColor::Magenta.on_default(), '<'),
+        _ if marked(&[Kind::Owner]) => (AnsiColor::Magenta.on_default(), '^'),
+        Some(Phase::OnDemand) => (ON_DEMAND.on_default(), 'O'),
+        Some(Phase::Restoring) => (AnsiColor::Cyan.on_default(), 'R'),
+        _ if marked(&[Kind::Interrupted, Kind::Vanished, Kind::Unplaced]) => (AnsiColor::Red.on_default(), '×'),
+        Some(Phase::Watching) => (Style::new().dimmed(), '·'),
+        None => (Style::new(), ' '),
     }
 }

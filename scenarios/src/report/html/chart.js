@@ -42,20 +42,33 @@ function tasks(service, view, x, y, slim) {
     shape("path", { class: "on-demand", d: area(list, x, () => y(0), ({ values: [, onDemand] }) => y(onDemand)) }),
     shape("path", { class: "spot", d: area(list, x, ({ values: [, onDemand] }) => y(onDemand), (span) => y(running(span))) }),
   );
-  const missing = (span) => Math.max(span.values[2] - running(span), 0);
-  for (const span of list.filter((span) => missing(span) > 0)) {
-    const left = x(span.from), width = Math.max(x(span.to) - left, slim);
-    const [top, bottom] = [y(span.values[2]), y(running(span))];
-    group.append(shape("rect", {
-      class: width < 5 ? "flat" : "short", x: round(left), width: round(width), y: round(top), height: round(bottom - top),
-    }));
+  // A shortage goes on while any task is missing.
+  let shortage = [];
+  const close = () => {
+    if (shortage.length > 0) group.append(missing(shortage, x, y, running, slim));
+    shortage = [];
+  };
+  for (const span of list) {
+    if (span.values[2] > running(span)) shortage.push(span); else close();
   }
+  close();
   let line = "";
   for (const span of list) {
     line += `${line === "" ? `M${round(x(span.from))} ` : "V"}${round(y(span.values[2]))}H${round(x(span.to))}`;
   }
   group.append(shape("path", { class: "wanted", d: line }));
   return group;
+}
+
+/** One shortage, from the running tasks up to the wanted. */
+function missing(list, x, y, running, slim) {
+  const left = x(list[0].from), width = x(list.at(-1).to) - left;
+  const look = { class: width < 5 ? "flat" : "short" };
+  if (width >= slim) {
+    return shape("path", { ...look, d: area(list, x, (span) => y(running(span)), ({ values: [, , wanted] }) => y(wanted)) });
+  }
+  const top = Math.min(...list.map(({ values: [, , wanted] }) => y(wanted))), bottom = Math.max(...list.map((span) => y(running(span))));
+  return shape("rect", { ...look, x: round(left), width: slim, y: round(top), height: round(bottom - top) });
 }
 
 /** The phases of the record as a band. Short ones are at least `slim` wide; where there is room, `write` names them. */

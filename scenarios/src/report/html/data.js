@@ -66,7 +66,7 @@ function percent(share) {
 }
 
 const dollars = (amount) => (amount < 1 ? `$${amount.toFixed(3)}` : `$${amount.toFixed(2)}`);
-const hours = (amount) => amount.toFixed(2);
+const hours = (amount) => (amount < 1000 ? amount.toFixed(2) : thousands(Math.round(amount)));
 const thousands = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 const counted = (number, one, many) => `${thousands(number)} ${number === 1 ? one : many}`;
 const capacityText = (tasks) => (tasks === null ? "unlimited" : counted(tasks, "task", "tasks"));

@@ -1,7 +1,8 @@
 // The large chart of one service: what ran at any moment, in which phase, and what happened then.
 
 const LANES = [
-  ["losses", ["interrupted", "vanished", "unplaced", "refused"]],
+  ["losses", ["interrupted", "vanished"]],
+  ["not placed", ["unplaced", "refused"]],
   ["recovery", ["recovery"]],
   ["deploys", ["completed", "rolled_back"]],
   ["owner", ["owner"]],
@@ -177,11 +178,26 @@ function detail(service) {
   };
   const controls = element("div", { class: "controls" },
     control("+", "Look closer", () => zoom(0.5)), control("−", "Look from farther", () => zoom(2)),
-    control("Whole run", "Show the whole run", () => look(0, END)),
+    control("whole run", "Look at the whole run", () => look(0, END)),
+    ...windows(service).map(([name, from, to]) => control(name, `Look closer at the ${name}`, () => {
+      cursor = from + MINUTE;
+      look(from, to);
+    })),
     element("span", { class: "hint" }, "drag to look closer · ← → from change to change · + − 0 zoom"));
   const root = element("div", { class: "detail" }, controls, readout, story, chart, events);
   new ResizeObserver(() => { if (chart.clientWidth !== width) draw(); }).observe(chart);
   return root;
+}
+
+/** What one most wants to look at closely, from a minute before it: `[name, from, to]`. */
+function windows(service) {
+  const { phases } = service.course;
+  const starts = (name) => phases.flatMap(([at, phase], n) => (phase === name ? [[at, phases[n + 1]?.[0] ?? END]] : []));
+  const failover = starts("FailingOver")[0], restore = starts("Restoring").at(-1);
+  return [
+    ...(failover ? [["failover", failover[0] - MINUTE, failover[0] + 4 * MINUTE]] : []),
+    ...(restore ? [["restore", restore[0] - MINUTE, restore[1] + MINUTE]] : []),
+  ];
 }
 
 /** The heights that get a line: 0, the most, and one between. */

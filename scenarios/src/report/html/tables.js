@@ -10,8 +10,8 @@ function table(columns, rows, attributes = {}) {
 function summaryTable(root) {
   const time = (ms) => (ms === null ? "–" : span(ms));
   const restore = (s) => (s.time_to_restore_ms === null && s.failovers > 0 && !s.taken_away ? "not yet" : time(s.time_to_restore_ms));
-  const columns = [["service", "left"], ["time to failover"], ["time to restore"], ["failed restores"], ["availability"], ["short for"],
-    ["On-Demand task-hours"], ["Spot task-hours"], ["deployments forced"], ["phase at the end"]];
+  const columns = [["service", "left"], ...["time to failover", "time to restore", "failed restores", "availability", "short for",
+    "On-Demand task-hours", "Spot task-hours", "deployments forced", "phase at the end"].map((name) => [name, "figure"])];
   const rows = () => SERVICES.map(({ summary: s }) => [s.service, time(s.time_to_failover_ms), restore(s), String(s.failed_restores),
     percent(s.availability), span(s.time_short_ms), hours(s.on_demand_task_hours), hours(s.spot_task_hours),
     String(s.deployments_forced), s.phase ?? "–"]);
@@ -20,8 +20,8 @@ function summaryTable(root) {
 }
 
 function expectationsTable(root) {
-  const rows = RUN.expectations.map((v) => [verdict(v.holds), v.service, v.expected, `found: ${v.found}`]);
-  const columns = [["", "left"], ["service", "left"], ["expected", "left"], ["found", "left"]];
+  const rows = RUN.expectations.map((v) => [verdict(v.holds), v.service, v.expected, v.found]);
+  const columns = [["", "left"], ["service", "left"], ["expected", "left"], ["found", "left found"]];
   root.append(table(columns, rows, { class: "stack" }));
 }
 
@@ -29,10 +29,10 @@ const verdict = (holds) => element("strong", { class: holds ? "good" : "bad" }, 
 
 /** What is broken, where nobody overlooks it. */
 function broken(root) {
-  const expectations = RUN.expectations.filter((v) => !v.holds).map((v) => [v.service, v.expected, `found: ${v.found}`]);
+  const expectations = RUN.expectations.filter((v) => !v.holds).map((v) => [v.service, v.expected, v.found]);
   const violations = RUN.violations.map((violation) => ["invariant", violation, ""]);
   root.hidden = expectations.length + violations.length === 0;
-  if (!root.hidden) root.append(table([["", "left"], ["expected", "left"], ["found", "left"]], [...expectations, ...violations], { class: "stack" }));
+  if (!root.hidden) root.append(table([["", "left"], ["expected", "left"], ["found", "left found"]], [...expectations, ...violations], { class: "stack" }));
 }
 
 function timelineTable(root) {
@@ -44,7 +44,7 @@ function timelineTable(root) {
   const phases = (line) => (line.from || line.to ? `${line.from ?? "(none)"} → ${line.to ?? "(none)"}: ` : "");
   const rows = () => RUN.timeline.map((line) => [element("time", {}, when(line)), line.service ?? "everywhere", phases(line) + line.what]);
   const columns = [["time", "left"], ["service", "left"], ["what", "left"]];
-  folded(root, RUN.timeline.length > 80, counted(RUN.timeline.length, "line", "lines"), () => table(columns, rows(), { class: "stack" }));
+  folded(root, RUN.timeline.length > 40, counted(RUN.timeline.length, "line", "lines"), () => table(columns, rows(), { class: "stack" }));
 }
 
 /** What `write` makes; if it is `long`, only once somebody asks for it. */
@@ -60,11 +60,11 @@ function folded(root, long, title, write) {
 
 function figures(root) {
   const f = RUN.figures;
-  const of = (times) => (times ? [span(times.p50_ms), `p99 ${span(times.p99_ms)}, max ${span(times.max_ms)}, ${times.count} of ${counted(f.episodes, "episode", "episodes")}`] : null);
+  const of = (times) => (times ? [span(times.p50_ms), `median of ${times.count === f.episodes ? "" : `${thousands(times.count)} of `}${counted(f.episodes, "episode", "episodes")}; max ${span(times.max_ms)}`] : null);
   const all = [
     ["availability", percent(f.availability), f.time_short_ms > 0 ? `short for ${span(f.time_short_ms)}, ${(f.task_time_missing_ms / MINUTE).toFixed(1)} task-minutes` : "never short"],
-    ["time to failover, median", ...(of(f.time_to_failover) ?? ["–", "no failover"])],
-    ["time to restore, median", ...(of(f.time_to_restore) ?? ["–", "no restore"])],
+    ["time to failover", ...(of(f.time_to_failover) ?? ["–", "no failover"])],
+    ["time to restore", ...(of(f.time_to_restore) ?? ["–", "no restore"])],
     ["deployments forced", thousands(f.deployments_forced.total), `at most ${f.deployments_forced.most} on one service`],
     ["task-hours", `${thousands(Math.round(f.spot_task_hours + f.on_demand_task_hours))}`, `${hours(f.spot_task_hours)} Spot, ${hours(f.on_demand_task_hours)} On-Demand`],
     ["cost", dollars(f.cost_usd), `without Spot ${dollars(f.cost_on_demand_alone_usd)}, ${f.prices.region}`],
