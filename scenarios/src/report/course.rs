@@ -131,9 +131,9 @@ pub(super) fn markets<'o>(outcome: &'o Outcome, services: &[&'o ServiceOutcome])
     let unlimited = || Markets { spot: vec![(0, None)], on_demand: vec![(0, None)] };
     let mut markets: BTreeMap<&AccountId, Markets> = services.iter().map(|s| (&s.id.account, unlimited())).collect();
     for entry in &outcome.trace {
-        let (accounts, capacity, of): (_, _, fn(&mut Markets) -> &mut Vec<(u64, Option<u32>)>) = match &entry.what {
-            Happening::SpotCapacity { accounts, capacity, .. } => (accounts, capacity, |m| &mut m.spot),
-            Happening::OnDemandCapacity { accounts, capacity } => (accounts, capacity, |m| &mut m.on_demand),
+        let (accounts, capacity, of_spot) = match &entry.what {
+            Happening::SpotCapacity { accounts, capacity, .. } => (accounts, capacity, true),
+            Happening::OnDemandCapacity { accounts, capacity } => (accounts, capacity, false),
             _ => continue,
         };
         let tasks = match capacity {
@@ -141,7 +141,9 @@ pub(super) fn markets<'o>(outcome: &'o Outcome, services: &[&'o ServiceOutcome])
             Capacity::Unlimited => None,
         };
         for account in accounts {
-            markets.get_mut(account).into_iter().for_each(|m| of(m).push((entry.at.as_millis() as u64, tasks)));
+            let Some(market) = markets.get_mut(account) else { continue };
+            let room = if of_spot { &mut market.spot } else { &mut market.on_demand };
+            room.push((entry.at.as_millis() as u64, tasks));
         }
     }
     markets
