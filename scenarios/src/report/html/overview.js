@@ -5,7 +5,7 @@ const MANY = 20;
 
 function overview(root, tools) {
   const many = SERVICES.length > MANY;
-  const height = SERVICES.length > 60 ? 18 : many ? 24 : SERVICES.length > 3 ? 44 : 64;
+  const height = SERVICES.length > 60 ? 20 : many ? 26 : SERVICES.length > 3 ? 44 : 64;
   root.style.setProperty("--strip", `${height}px`);
   root.classList.toggle("compact", many);
   root.append(hatching(), axis(), ...lanes());
@@ -15,12 +15,12 @@ function overview(root, tools) {
   const whole = { from: 0, to: END };
   const draw = (row) => {
     const width = row.cell.clientWidth || 700;
-    const x = scale(whole, 0, width), base = height - 8;
+    const x = scale(whole, 0, width), bar = many ? 4 : 5, base = height - bar - 2;
     const svg = shape("svg", { class: "strip", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     // What a deployment starts on top of the wanted is cut off here; the large chart has it in full.
     const most = Math.min(row.service.most, 1.3 * row.service.course.counts.reduce((most, [, , , wanted]) => Math.max(most, wanted), 1));
     const y = (count) => 1 + (base - 2) * (1 - Math.min(count / most, 1));
-    svg.append(tasks(row.service, whole, x, y, 1.5), band(row.service, whole, x, height - 5, 5, 2, false));
+    svg.append(tasks(row.service, whole, x, y, 1.5), band(row.service, whole, x, height - bar, bar, 2, false));
     row.cell.replaceChildren(svg);
   };
   const waiting = new Map();

@@ -58,6 +58,9 @@ function folded(root, long, title, write) {
   root.append(details);
 }
 
+/** Hyphens at which no line ends. */
+const unbroken = (text) => text.replaceAll("-", "\u2011");
+
 function figures(root) {
   const f = RUN.figures;
   const of = (times) => (times ? [span(times.p50_ms), `median of ${times.count === f.episodes ? "" : `${thousands(times.count)} of `}${counted(f.episodes, "episode", "episodes")}; max ${span(times.max_ms)}`] : null);
@@ -70,5 +73,5 @@ function figures(root) {
     ["cost", dollars(f.cost_usd), `without Spot ${dollars(f.cost_on_demand_alone_usd)}, ${f.prices.region}`],
   ];
   root.append(...all.map(([name, value, more]) => element("div", {},
-    element("dt", {}, name), element("dd", {}, value, element("small", {}, more)))));
+    element("dt", {}, name), element("dd", {}, value, element("small", {}, unbroken(more))))));
 }
