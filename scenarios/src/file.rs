@@ -9,12 +9,14 @@ mod event_path;
 mod expect;
 mod faults;
 mod fleet;
+pub mod keys;
 mod market;
 mod policy;
 mod quotas;
 mod service;
 mod strategy;
 mod suggest;
+mod threat;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +36,7 @@ use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
 use cursor::{Result as Step, Table, Value};
 use fleet::Fleet;
+use threat::Threats;
 pub use write::write;
 
 /// Largest file that is read, 1 MiB: some thousand services, each written out; a `[[fleet]]` of any size takes a few lines.
@@ -44,25 +47,6 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-const KEYS: &[&str] = &[
-    "title",
-    "about",
-    "seed",
-    "duration",
-    "region",
-    "central",
-    "accounts",
-    "synthetic_from",
-    "restore_schedule",
-    "policy",
-    "faults",
-    "quotas",
-    "service",
-    "fleet",
-    "at",
-    "expect",
-];
 
 /// A world, what happens to it, and what must hold afterwards.
 #[derive(Debug, Clone)]
@@ -205,15 +189,16 @@ fn scenario(text: &str, generated: Option<u32>) -> Step<Scenario> {
         return Err(Fault::new(0..0, "the file is empty", "a scenario begins with a title")
             .help("needed are: title, duration, one [[service]] or more, and [expect]"));
     }
-    let root = Table::document(&document, KEYS)?;
+    let root = Table::document(&document, &keys::SCENARIO)?;
     let title = root.need("title", "\"Spot vanishes for 40 minutes\"")?.line()?.trim().to_owned();
     let about = root.get("about").map_or(Ok(""), Value::text)?.trim().replace("\r\n", "\n");
     let end = root.need("duration", "\"3h\"")?;
     let duration = end.duration(SECOND..=LONGEST)?;
     let (world, fleets) = world(&root, end, duration, generated)?;
-    let expectations = expect::read_all(&root, &world.services, &fleets, duration)?;
     let mut facts = faults::read(root.get("faults"))?;
     quotas::read(root.get("quotas"), &mut facts)?;
+    let threats = Threats::of(&world, &facts);
+    let expectations = expect::read_all(&root, &world.services, &fleets, &threats, duration)?;
     Ok(Scenario { title, about, duration, world, facts, expectations })
 }
 

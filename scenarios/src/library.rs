@@ -20,11 +20,15 @@ pub struct Unknown {
     known: String,
 }
 
+/// Where the scenarios of the library are.
+pub fn directory() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Every scenario of the library, by name.
 pub fn all() -> Vec<Named> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     // An unreadable directory is an empty library; asking for a scenario then says so.
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(directory()).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
     let named = paths.filter_map(|path| Some(Named { name: path.file_stem()?.to_str()?.to_owned(), path }));
     let mut all: Vec<Named> = named.filter(|named| named.name != "Cargo" && named.name != "insta").collect();

@@ -1,16 +1,21 @@
 //! `scenario`: plays scenario files. Exit code 0 when every expectation holds, 1 when one does not, 2 when a file or the
 //! command line is wrong.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use anstream::eprintln;
 use clap::{Parser, ValueEnum};
+use scenarios::all::{self, Score};
+use scenarios::compare::{self, Comparison};
 use scenarios::file::Scenario;
 use scenarios::play::{self, Play};
 use scenarios::report::{Report, html, strips};
-use scenarios::{file, library};
+use scenarios::verdict::seconds;
+use scenarios::watch::{self, Shown};
+use scenarios::{file, library, new};
 
 mod pictures;
 
@@ -19,12 +24,20 @@ mod pictures;
 #[command(name = "scenario", bin_name = "cargo xtask scenario")]
 struct Arguments {
     /// A scenario of the library, or a path to a .toml file
-    #[arg(required_unless_present = "list", value_name = "NAME|PATH")]
+    #[arg(required_unless_present_any = ["list", "all", "new"], value_name = "NAME|PATH")]
     scenario: Option<String>,
 
     /// Name the scenarios of the library with their titles
-    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via", "report"])]
+    #[arg(long, conflicts_with_all = ["scenario", "seed", "services", "json", "via", "all", "new"])]
     list: bool,
+
+    /// Play every scenario of the library, a line each; a fleet in full only in an optimised build
+    #[arg(long, conflicts_with_all = ["scenario", "services", "json", "via", "new"])]
+    all: bool,
+
+    /// Write a commented scenario file to begin from, in the library or at a path that ends in .toml
+    #[arg(long, value_name = "NAME|PATH", conflicts_with_all = ["scenario", "seed", "services", "json", "via"])]
+    new: Option<String>,
 
     /// Play with this seed instead of the file's
     #[arg(long, value_name = "N")]
@@ -38,12 +51,24 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Via::Native)]
     via: Via,
 
+    /// Play it three times, with no automation, with the proof of concept and with Spot Recovery, and compare
+    #[arg(long, requires = "scenario", conflicts_with = "via")]
+    compare: bool,
+
+    /// Show the run as it goes, --speed times as fast
+    #[arg(long, requires = "scenario", conflicts_with_all = ["compare", "json"])]
+    watch: bool,
+
+    /// Seconds of the world to a second of --watch
+    #[arg(long, value_name = "N", requires = "watch", default_value_t = 60.0, value_parser = speed)]
+    speed: f64,
+
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
 
     /// Write the run as a page with pictures, to be opened in a browser
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", requires = "scenario", conflicts_with = "watch")]
     report: Option<PathBuf>,
 }
 
@@ -55,27 +80,91 @@ enum Via {
 
 const MISTAKE: u8 = 2;
 
+/// 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.scenario {
+        Some(name) if arguments.watch => return watch(name, &arguments).unwrap_or_else(|mistake| mistaken(&mistake)),
         Some(name) => play_one(name, &arguments),
-        None => Ok((list(), true)),
+        None if arguments.all => return play_all(arguments.seed),
+        None => match &arguments.new {
+            Some(name) => new(name),
+            None => Ok((list(), true)),
+        },
     };
     let (text, holds) = match done {
         Ok(done) => done,
-        Err(mistake) => {
-            eprintln!("{mistake}");
-            return ExitCode::from(MISTAKE);
-        }
+        Err(mistake) => return mistaken(&mistake),
     };
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has seen enough; the verdict stands.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: cannot write the report: {error}");
-            ExitCode::from(MISTAKE)
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
         _ if holds => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+fn mistaken(mistake: &str) -> ExitCode {
+    eprintln!("{mistake}");
+    ExitCode::from(MISTAKE)
+}
+
+fn unwritable(error: &io::Error) -> ExitCode {
+    mistaken(&format!("error: cannot write the report: {error}"))
+}
+
+fn play_all(seed: Option<u64>) -> ExitCode {
+    let mut written = Ok(());
+    let score = all::play_all(&library::all(), seed, |line| {
+        if written.is_ok() {
+            written = writeln!(anstream::stdout(), "{line}");
+        }
+    });
+    match (written, score) {
+        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
+        (_, Score::AllHold) => ExitCode::SUCCESS,
+        (_, Score::SomeBroken) => ExitCode::FAILURE,
+        (_, Score::SomeUnreadable) => ExitCode::from(MISTAKE),
+    }
+}
+
+fn new(name: &str) -> Result<(String, bool), String> {
+    let path = new::create(name).map_err(|error| format!("error: {error}"))?;
+    Ok((format!("wrote {}; play it with: cargo xtask scenario {name}\n", path.display()), true))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=100_000.0).contains(speed));
+    speed.ok_or_else(|| "allowed is 0.1 to 100000".into())
+}
+
+/// Shows the run as it goes, then what became of it. Ctrl-C ends it.
+fn watch(name: &str, arguments: &Arguments) -> Result<ExitCode, String> {
+    let played = played(load(name, arguments)?, arguments.via).map_err(|error| format!("error: {error}"))?;
+    let report = Report::of(&played);
+    let (stopped, stop) = mpsc::channel();
+    // Without it Ctrl-C ends the program all the same, only less tidily.
+    let _ = ctrlc::set_handler(move || _ = stopped.send(()));
+    let mut out = anstream::stdout();
+    let (duration, status) = (played.scenario.duration, io::stdout().is_terminal());
+    let head = format!(
+        "{}\n{} of virtual time, {} times as fast; Ctrl-C ends it\n",
+        played.scenario.title,
+        seconds(duration),
+        arguments.speed
+    );
+    let shown =
+        writeln!(out, "{head}").and_then(|()| watch::show(&report, duration, arguments.speed, status, &stop, &mut out));
+    let shown = shown.and_then(|shown| match shown {
+        Shown::Whole => write!(out, "\n{}", report.outcome()).map(|()| u8::from(!played.holds())),
+        Shown::Stopped => writeln!(out, "stopped").map(|()| INTERRUPTED),
+    });
+    match shown {
+        Ok(code) => Ok(ExitCode::from(code)),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Ok(unwritable(&error)),
     }
 }
 
@@ -85,8 +174,8 @@ fn list() -> String {
     all.iter().map(|named| format!("{:width$}  {}\n", named.name, file::heading(&named.path).title)).collect()
 }
 
-/// What to print, and whether everything holds; or what is wrong with the request.
-fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+/// The scenario as the command line wants it.
+fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
     let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),
@@ -96,21 +185,49 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
+    Ok(scenario)
+}
+
+/// What to print, and whether everything holds; or what is wrong with the request.
+fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+    let mut scenario = load(name, arguments)?;
     let page = arguments.report.as_deref().map(pictures::Page::open).transpose()?;
-    let terminal = pictures::terminal().filter(|_| !arguments.json);
+    let terminal = pictures::terminal().filter(|_| !arguments.json && !arguments.compare);
     scenario.facts.series = page.is_some() || terminal.is_some();
+    if arguments.compare {
+        return compared(name, &scenario, page, arguments);
+    }
     let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
     if let Some(page) = page {
-        page.write(&html::page(&played, &report, &replay(name, &played.scenario, arguments)))?;
+        page.write(&html::page(&played, &report, None, &replay(name, &played.scenario, arguments)))?;
     }
-    let text = if arguments.json {
-        serde_json::to_string_pretty(&report).map_err(|error| format!("error: {error}"))? + "\n"
-    } else {
-        let strips = terminal.map(|terminal| strips(&played, &report, terminal.width, terminal.colour));
-        report.text_with(&strips.unwrap_or_default())
-    };
-    Ok((text, played.holds()))
+    if arguments.json {
+        return Ok((json(&report)?, played.holds()));
+    }
+    let strips = terminal.map(|terminal| strips(&played, &report, terminal.width, terminal.colour));
+    Ok((report.text_with(&strips.unwrap_or_default()), played.holds()))
+}
+
+fn compared(
+    name: &str,
+    scenario: &Scenario,
+    page: Option<pictures::Page>,
+    arguments: &Arguments,
+) -> Result<(String, bool), String> {
+    let plays = compare::plays(scenario).map_err(|error| format!("error: {error}"))?;
+    let comparison = Comparison::of(&plays);
+    if let Some(page) = page {
+        let [others @ .., (_, ours)] = &plays;
+        page.write(&html::page(
+            ours,
+            &Report::of(ours),
+            Some((&comparison, others)),
+            &replay(name, scenario, arguments),
+        ))?;
+    }
+    let text = if arguments.json { json(&comparison)? } else { comparison.text() };
+    Ok((text, comparison.holds))
 }
 
 /// The command that plays the same run.
@@ -124,7 +241,14 @@ fn replay(name: &str, scenario: &Scenario, arguments: &Arguments) -> String {
     if arguments.via == Via::Sdk {
         command += " --via sdk";
     }
+    if arguments.compare {
+        command += " --compare";
+    }
     command
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| format!("error: {error}"))
 }
 
 fn played(scenario: Scenario, via: Via) -> Result<Play, String> {

@@ -47,11 +47,11 @@ pub fn play_via_sdk(scenario: Scenario, limits: CallLimits) -> Result<Play, Patt
 }
 
 /// Details are for digging in a small world; of a fleet they would be most of the memory.
-fn facts(scenario: &Scenario) -> Facts {
+pub(crate) fn facts(scenario: &Scenario) -> Facts {
     Facts { trace_details: scenario.world.services.len() <= FEW, ..scenario.facts.clone() }
 }
 
-fn judged(scenario: Scenario, outcome: Outcome) -> Play {
+pub(crate) fn judged(scenario: Scenario, outcome: Outcome) -> Play {
     let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
     Play { scenario, outcome, verdicts }
 }

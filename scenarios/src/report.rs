@@ -96,6 +96,16 @@ impl Summary {
 }
 
 impl Report {
+    /// The figures of all services.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What happened, to be read as prose.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// The report of a run.
     pub fn of(play: &Play) -> Self {
         Self {

@@ -396,12 +396,12 @@ fn a_service_of_an_unknown_account() {
 fn two_services_of_one_name() {
     assert_snapshot!(refused(&OUTAGE.replace("search", "checkout")), @r#"
     error: there are two services 111111111111/web/checkout
-      --> test.toml:21:12
+      --> test.toml:22:12
        |
-    14 | name     = "checkout"
+    15 | name     = "checkout"
        |            ---------- the first one
     ...
-    21 | name     = "checkout"
+    22 | name     = "checkout"
        |            ^^^^^^^^^^ the second one
     "#);
 }

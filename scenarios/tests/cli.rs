@@ -54,7 +54,7 @@ fn a_mistake_in_the_file_exits_2_and_points_at_it() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stdout(&output).is_empty());
     let error = stderr(&output);
-    assert!(error.contains("mistake.toml:8:12") && error.contains("^^^") && error.contains("minutes"), "{error}");
+    assert!(error.contains("mistake.toml:9:12") && error.contains("^^^") && error.contains("minutes"), "{error}");
 }
 
 #[test]

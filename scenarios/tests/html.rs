@@ -42,7 +42,7 @@ fn the_numbers_of_a_small_run_are_embedded_as_json() {
     let play = drawn(scenario(1, 2, OUTAGE));
     let report = Report::of(&play);
     let data: serde_json::Value =
-        serde_json::from_str(&html::data(&play, &report, "cargo xtask scenario small --seed 1")).expect("JSON");
+        serde_json::from_str(&html::data(&play, &report, None, "cargo xtask scenario small --seed 1")).expect("JSON");
     // `run` is what --json prints, which has its own tests.
     let run =
         serde_json::to_string(&report).and_then(|run| serde_json::from_str::<serde_json::Value>(&run)).expect("JSON");
@@ -62,7 +62,7 @@ fn the_numbers_of_a_small_run_are_embedded_as_json() {
 #[test]
 fn no_text_of_a_scenario_ends_the_element_it_stands_in() {
     let play = drawn(scenario(1, 1, ""));
-    let page = html::page(&play, &Report::of(&play), "cargo xtask scenario '</script><!--' --seed 1");
+    let page = html::page(&play, &Report::of(&play), None, "cargo xtask scenario '</script><!--' --seed 1");
     assert!(page.contains("<title>&lt;/script&gt; &amp; &lt;b&gt;</title>"));
     let (_, data) = page.split_once("id=\"data\">").expect("the data are embedded");
     let (data, _) = data.split_once("</script>").expect("their element ends");
@@ -76,7 +76,7 @@ fn no_text_of_a_scenario_ends_the_element_it_stands_in() {
 #[test]
 fn a_page_asks_for_nothing() {
     let play = drawn(scenario(1, 1, ""));
-    let page = html::page(&play, &Report::of(&play), "");
+    let page = html::page(&play, &Report::of(&play), None, "");
     for fetched in ["http:", "https:", "//cdn", "<link", "src=", "@import", "url(\"", "fetch("] {
         let known = if fetched == "http:" { page.matches("http://www.w3.org/2000/svg").count() } else { 0 };
         assert_eq!(page.matches(fetched).count(), known, "{fetched} is in the page");
@@ -87,7 +87,7 @@ fn a_page_asks_for_nothing() {
 #[test]
 fn a_page_of_five_hundred_services_stays_small() {
     let play = drawn(scenario(500, 6, OUTAGE));
-    let page = html::page(&play, &Report::of(&play), "");
+    let page = html::page(&play, &Report::of(&play), None, "");
     assert!(page.len() > 500_000 && page.len() < 3 << 20, "{} bytes", page.len());
 }
 
@@ -95,7 +95,7 @@ fn a_page_of_five_hundred_services_stays_small() {
 fn of_very_many_services_the_least_available_are_drawn_and_the_others_counted() {
     let happens = "[[at]]\ntime = \"2m\"\ninterrupt = { service = \"web/s1003\", tasks = 1 }\n";
     let play = drawn(scenario(html::DRAWN + 5, 1, happens));
-    let data = html::data(&play, &Report::of(&play), "");
+    let data = html::data(&play, &Report::of(&play), None, "");
     let data: serde_json::Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!(data["services_in_all"], html::DRAWN + 5);
     let (courses, services) = (data["courses"].as_array(), data["run"]["services"].as_array());

@@ -138,6 +138,26 @@ fn what_is_drawn_of_a_service_is_what_the_json_says() {
 }
 
 #[test]
+fn a_comparison_is_a_table_and_a_strip_for_each_automation() {
+    let (file, compared) = reported("compared", &["spot-interruption", "--compare"]);
+    let mut page = Page::new("compared");
+    page.resize(1280);
+    page.open(&file);
+    assert_eq!(page.text("#replay"), "cargo xtask scenario spot-interruption --seed 1 --compare");
+    let cells = "[...document.querySelectorAll('#compare tr')].map(tr => [...tr.cells].map(td => td.textContent))";
+    let rows = page.eval(cells);
+    assert_eq!(rows[0], serde_json::json!(["", "no automation", "proof of concept", "Spot Recovery"]));
+    assert_eq!(rows[1][0], "availability");
+    for (n, run) in compared["runs"].as_array().expect("runs").iter().enumerate() {
+        assert_eq!(rows[1][n + 1], percent(&run["figures"]["availability"]));
+    }
+    page.click(".service > button");
+    assert_eq!(page.eval("document.querySelectorAll('.detail .tasks').length"), 3);
+    assert_eq!(page.eval("document.querySelectorAll('.detail .tasks.other .wanted').length"), 2);
+    assert_eq!(page.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_phone_needs_no_scrolling_sideways() {
     let (file, _) = reported("phone", &["spot-outage"]);
     let mut page = Page::new("phone");

@@ -76,9 +76,9 @@ fn every_planted_bug_is_found_by_the_check_that_is_there_for_it() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Bug, where it was seen, what finds it: made from the code, so that it cannot drift. `INSTA_UPDATE=always` writes it anew.
+/// Bug, where it was seen, what finds it: made from the code, so that it cannot drift. `cargo xtask scenario --accept` writes it anew.
 #[test]
-fn the_table_of_planted_bugs_says_what_is_tested() {
+fn the_table_of_planted_bugs_kept_as_a_file_says_what_is_tested() {
     let mut table = String::from(
         "# Planted bugs\n\n\
          Can the checks fail? Each of these mistakes was made by somebody. `simulator/src/planted.rs` plants them around the \

@@ -1,6 +1,6 @@
 //! Every scenario of the library holds, and tells the story that was reviewed.
 //!
-//! The snapshots are the product's behaviour in prose: a transition that changes shows up as a diff. `cargo insta review`
+//! The snapshots are the product's behaviour in prose: a transition that changes shows up as a diff. `cargo xtask scenario --accept`
 //! accepts a new story.
 //!
 //! A fleet is played here with [`SCALED`] services instead of its thousands: all of them, in a build that is not optimised and with a
@@ -27,7 +27,7 @@ fn load(named: &library::Named) -> (Scenario, bool) {
 }
 
 #[test]
-fn every_scenario_holds_and_tells_its_reviewed_story() {
+fn every_scenario_holds_and_tells_the_story_kept_as_a_file() {
     let all = library::all();
     assert!(!all.is_empty(), "the library is empty");
     // One after the other to the end: a change usually moves several stories, and all of them want review.

@@ -8,13 +8,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use handlers::event::Trust;
-use handlers::handler::{Message, handle_interruptions, handle_placement_failures, handle_restores};
+use handlers::handler::{Failure, Message, handle_interruptions, handle_placement_failures, handle_restores};
 use handlers::ports::Ports;
 use handlers::reconcile::Reconciler;
 
 use crate::ports::SimPorts;
 use crate::run::Sim;
 use crate::spec::FunctionName;
+use crate::stand_in::Raised;
+use crate::world::World;
 
 mod mapping;
 
@@ -66,6 +68,8 @@ enum End<T> {
     Killed,
     /// It never came to the handler's first line.
     NotStarted,
+    /// It gave up the whole batch; only a stand-in does.
+    Raised,
 }
 
 /// What chance and the state of its function have in store for an invocation.
@@ -104,6 +108,19 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     });
     sim.sleep(fate.start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
+    if let Some(stand_in) = &sim.stand_in {
+        let is_dead = || ports.is_dead();
+        return match work {
+            Work::Batch { queue, receipts, messages } => {
+                let end = until_the_end(&sim, is_dead, &fate, stand_in.messages(&ports, &messages)).await;
+                sim.with(|world| world.batch_ended(queue, &receipts, &messages, &end.all_or_nothing()));
+            }
+            Work::Restore => {
+                let end = until_the_end(&sim, is_dead, &fate, stand_in.tick(&ports)).await;
+                sim.with(|world| world.tick_ended(&end));
+            }
+        };
+    }
     #[cfg(feature = "sdk")]
     if let Some(services) = &sim.sdk {
         let ports = crate::sdk::SdkPorts::new(services, ports, FUNCTIONS[work.function()]);
@@ -126,8 +143,7 @@ async fn handle<P: Ports>(
     trust: &Trust,
     work: Work,
 ) {
-    let function = work.function();
-    let (outcome, failed) = match work {
+    match work {
         Work::Batch { queue, receipts, messages } => {
             let end = until_the_end(sim, is_dead, fate, async {
                 match queue {
@@ -136,15 +152,42 @@ async fn handle<P: Ports>(
                 }
             });
             let end = end.await;
-            sim.with(|world| world.batch_done(queue, &receipts, &messages, &end));
-            end.outcome(Vec::len)
+            sim.with(|world| world.batch_ended(queue, &receipts, &messages, &end));
         }
         Work::Restore => {
-            let end = until_the_end(sim, is_dead, fate, handle_restores(reconciler)).await;
-            end.outcome(|swept| swept.as_ref().map_or(1, |report| report.failed))
+            let swept = async { handle_restores(reconciler).await.map_or(1, |report| report.failed) };
+            let end = until_the_end(sim, is_dead, fate, swept).await;
+            sim.with(|world| world.tick_ended(&end));
         }
-    };
-    sim.with(|world| world.invocation_ended(function, outcome, failed));
+    }
+}
+
+impl World {
+    fn batch_ended(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
+        self.batch_done(queue, receipts, messages, end);
+        let (outcome, failed) = end.outcome(Vec::len);
+        self.invocation_ended(queue, outcome, failed);
+    }
+
+    /// The end of a tick of the schedule, with the number of records that could not be finished.
+    fn tick_ended(&mut self, end: &End<usize>) {
+        let (outcome, failed) = end.outcome(|failed| *failed);
+        self.invocation_ended(FunctionName::Restore as usize, outcome, failed);
+    }
+}
+
+impl End<Result<(), Raised>> {
+    /// The end of a function that knows no failure of a part of its batch.
+    fn all_or_nothing(self) -> End<Vec<Failure>> {
+        match self {
+            Self::Finished(Ok(())) => End::Finished(Vec::new()),
+            Self::Finished(Err(Raised)) => End::Raised,
+            Self::TimedOut => End::TimedOut,
+            Self::Killed => End::Killed,
+            Self::NotStarted => End::NotStarted,
+            Self::Raised => End::Raised,
+        }
+    }
 }
 
 impl<T> End<T> {
@@ -154,6 +197,7 @@ impl<T> End<T> {
             Self::TimedOut => ("is stopped at its timeout", 0),
             Self::Killed => ("is killed", 0),
             Self::NotStarted => ("fails to start", 0),
+            Self::Raised => ("raises an error", 0),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
+//! | how are other handlers tried in the same world? | `stand_in.rs` |
 //! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
 //! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
@@ -48,6 +49,7 @@ pub mod serve;
 mod shape;
 pub mod spec;
 mod sqs;
+mod stand_in;
 mod table;
 mod task;
 mod throttle;
@@ -59,6 +61,8 @@ mod world;
 mod zones;
 
 pub use ecs::{ApiError, UpdateService, fargate_alone};
+pub use ports::SimPorts;
 #[cfg(feature = "sdk")]
 pub use run::run_via_sdk;
 pub use run::{Outcome, ServiceOutcome, Simulation, run};
+pub use stand_in::{Raised, StandIn};

@@ -27,7 +27,7 @@ use crate::world::World;
 
 /// The ports of one invocation. Each call takes its time on the way there and back, and may be the invocation's last.
 #[derive(Debug)]
-pub(crate) struct SimPorts {
+pub struct SimPorts {
     pub(crate) sim: Rc<Sim>,
     /// Whether one of the calls was the last.
     dead: Cell<bool>,

@@ -23,6 +23,7 @@ use crate::pattern::PatternError;
 #[cfg(feature = "sdk")]
 use crate::sdk::Services;
 use crate::spec::{WorldEvent, WorldSpec};
+use crate::stand_in::StandIn;
 use crate::timers::{Sleep, Timers};
 use crate::trace::Entry;
 use crate::world::World;
@@ -32,6 +33,8 @@ use crate::world::World;
 pub(crate) struct Sim {
     world: RefCell<World>,
     timers: Timers,
+    /// What handles events in the place of the production handlers, if anything does.
+    pub(crate) stand_in: Option<Rc<dyn StandIn>>,
     /// What answers the SDK, where the handlers call through it.
     #[cfg(feature = "sdk")]
     pub(crate) sdk: Option<Services>,
@@ -123,9 +126,22 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        Self::with(spec, facts, None)
+    }
+
+    /// The same world, in which `handlers` stand in for the production ones.
+    ///
+    /// # Errors
+    /// [`PatternError`] when an event pattern of the product is invalid.
+    pub fn with_stand_in(spec: WorldSpec, facts: Facts, handlers: Rc<dyn StandIn>) -> Result<Self, PatternError> {
+        Self::with(spec, facts, Some(handlers))
+    }
+
+    fn with(spec: WorldSpec, facts: Facts, stand_in: Option<Rc<dyn StandIn>>) -> Result<Self, PatternError> {
         Ok(Self::of(Sim {
             world: RefCell::new(World::new(spec, facts)?),
             timers: Timers::new(GENESIS),
+            stand_in,
             #[cfg(feature = "sdk")]
             sdk: None,
         }))
@@ -140,7 +156,7 @@ impl Simulation {
     pub fn via_sdk(spec: WorldSpec, facts: Facts, limits: CallLimits) -> Result<Self, PatternError> {
         let services = Services::new(&spec, limits);
         let world = RefCell::new(World::new(spec, facts)?);
-        Ok(Self::of(Sim { world, timers: Timers::new(GENESIS), sdk: Some(services) }))
+        Ok(Self::of(Sim { world, timers: Timers::new(GENESIS), stand_in: None, sdk: Some(services) }))
     }
 
     fn of(sim: Sim) -> Self {

@@ -16,7 +16,12 @@ cargo xtask COMMAND
   scenario NAME|PATH [--seed N] [--services N] [--json] [--report FILE.html] [--via sdk]
                                            play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build;
                                            --via sdk: through the AWS SDK and production's adapters
+  scenario NAME|PATH --compare             the same world with no automation, with the proof of concept, and with Spot Recovery
+  scenario NAME|PATH --watch [--speed 60]  show the run as it goes
   scenario --list                          name the scenarios
+  scenario --all                           play the whole library, optimised, a line each
+  scenario --new NAME|PATH                 write a commented scenario file to begin from
+  scenario --accept                        take the timelines, and the pages made from code, as they are now; read the difference first
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
   simulator serve [--port 4580] [--scenario NAME|PATH] [--speed 60]
@@ -76,8 +81,11 @@ fn was_built(path: &str) -> bool {
 
 /// Builds the player, with cargo's own progress while there is anything to build, and becomes it.
 fn scenario(arguments: &[OsString]) -> ExitCode {
+    if arguments == ["--accept"] {
+        return accept();
+    }
     let mut run = program("scenario");
-    let fleet = arguments.iter().any(has_fleet);
+    let fleet = arguments.iter().any(|argument| argument == "--all" || has_fleet(argument));
     if fleet {
         run.args(["--release", "--features", "mimalloc"]);
     }
@@ -89,7 +97,23 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
     } else if fleet {
         eprintln!("thousands of services: the player is built with optimisations, once");
     }
-    exit(run.arg("--").args(arguments).status())
+    run.arg("--").args(arguments);
+    become_it(run)
+}
+
+/// The tests whose expected texts are files of this repository.
+const KEPT_TEXTS: [&str; 10] =
+    ["--test", "timelines", "--test", "keys", "--test", "planted_bugs", "--test", "readme", "--", "kept_as_a_file"];
+
+/// Writes every text that is kept as a file and compared by a test: timelines, pages and tables made from code.
+fn accept() -> ExitCode {
+    let mut test = cargo(&["test", "--quiet", "--package", "scenarios"]);
+    test.args(KEPT_TEXTS).env("INSTA_UPDATE", "always").current_dir(workspace());
+    let status = test.status();
+    if status.as_ref().is_ok_and(ExitStatus::success) {
+        eprintln!("written; `git diff` shows what changed");
+    }
+    exit(status)
 }
 
 /// Whether `--via sdk` is among the arguments.
@@ -131,6 +155,11 @@ fn simulator(arguments: &[OsString]) -> ExitCode {
         run.arg("--quiet");
     }
     run.arg("--").args(arguments);
+    become_it(run)
+}
+
+/// Becomes `run`, so that a signal to this process is one to that.
+fn become_it(mut run: Command) -> ExitCode {
     #[cfg(unix)]
     return exit(Err(std::os::unix::process::CommandExt::exec(&mut run)));
     #[cfg(not(unix))]

@@ -11,6 +11,7 @@ use handlers::service::NameError;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::keys::Group;
 use super::suggest;
 use crate::diagnostic::Fault;
 
@@ -33,8 +34,8 @@ pub(super) struct Value<'d> {
 
 impl<'d> Table<'d> {
     /// The whole document. A missing key is shown at its start.
-    pub(super) fn document(document: &'d Spanned<DeTable<'d>>, keys: &[&str]) -> Result<Self> {
-        Self::new("the scenario", 0..0, document.get_ref(), keys)
+    pub(super) fn document(document: &'d Spanned<DeTable<'d>>, group: &'static Group) -> Result<Self> {
+        Self::new(group.what, 0..0, document.get_ref(), &group.names())
     }
 
     fn new(what: &'static str, span: Range<usize>, entries: &'d DeTable<'d>, keys: &[&str]) -> Result<Self> {
@@ -242,17 +243,22 @@ impl<'d> Value<'d> {
         Ok(items.iter().map(|value| Value { key: self.key, value }).collect())
     }
 
-    /// The tables of a key that is written `[[key]]` once for each of them, named `what` with its brackets.
-    pub(super) fn tables(self, what: &'static str, keys: &[&str]) -> Result<Vec<Table<'d>>> {
+    /// The tables of a key that is written `[[key]]` once for each of them.
+    pub(super) fn tables(self, group: &'static Group) -> Result<Vec<Table<'d>>> {
         if !self.raw().is_array() {
             let message = format!("there can be several `{}`, so each is a table in double brackets", self.key());
-            return Err(Fault::new(self.span(), message, format!("write {what}")));
+            return Err(Fault::new(self.span(), message, format!("write {}", group.what)));
         }
-        self.list()?.into_iter().map(|item| item.table(what, keys)).collect()
+        self.list()?.into_iter().map(|item| item.table(group)).collect()
     }
 
-    /// A table with no other keys than `keys`.
-    pub(super) fn table(self, what: &'static str, keys: &[&str]) -> Result<Table<'d>> {
+    /// A table with no other keys than those of `group`.
+    pub(super) fn table(self, group: &'static Group) -> Result<Table<'d>> {
+        self.table_of(group.what, &group.names())
+    }
+
+    /// A table named `what` with no other keys than `keys`.
+    pub(super) fn table_of(self, what: &'static str, keys: &[&str]) -> Result<Table<'d>> {
         let DeValue::Table(entries) = self.raw() else {
             return Err(self.fault(
                 "is not a table",

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::cursor::{Result, Table, Value, span_of_time};
 use super::event_path::{bus_policy, forwarding, function, organization, queue, redrive};
 use super::fleet::{self, Fleet};
-use super::{market, service, strategy, suggest};
+use super::{keys, market, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most `[[at]]` of a scenario; each may name every account.
@@ -68,9 +68,7 @@ pub(super) struct Stage<'a> {
 /// Reads every `[[at]]`, in the order of the file.
 pub(super) fn read_all(root: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedEvent>> {
     let Some(at) = root.get("at") else { return Ok(Vec::new()) };
-    let actions = ACTIONS.iter().map(|(key, _)| *key);
-    let keys: Vec<&str> = std::iter::once("time").chain(actions).collect();
-    let tables = at.tables("[[at]]", &keys)?;
+    let tables = at.tables(&keys::AT)?;
     if let Some(table) = tables.get(MAX_EVENTS) {
         return Err(table.fault(format!("a scenario has at most {MAX_EVENTS} [[at]]"), "one too many"));
     }
@@ -123,18 +121,18 @@ fn read(table: &Table<'_>, stage: &Stage<'_>) -> Result<Vec<TimedEvent>> {
 }
 
 fn on_demand(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`on_demand`", &["capacity", "accounts"])?;
+    let table = value.table(&keys::ON_DEMAND)?;
     Ok(WorldEvent::OnDemand { accounts: accounts(&table, stage)?, capacity: market::capacity(&table)? })
 }
 
 fn interrupt(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`interrupt`", &["service", "fleet", "tasks"])?;
+    let table = value.table(&keys::INTERRUPT)?;
     let tasks = table.get("tasks").map_or(Ok(None), |tasks| tasks.integer_or("all"))?;
     Ok(WorldEvent::Interrupt { service: service_of(&table, stage)?.id.clone(), tasks: tasks.unwrap_or(u32::MAX) })
 }
 
 fn put_events(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`put_events`", &["from", "source", "detail_type", "resources", "detail"])?;
+    let table = value.table(&keys::PUT_EVENTS)?;
     let source = table.need("source", "\"test.aws.ecs\"")?;
     if source.line()?.starts_with("aws.") {
         // aws-facts.md §5: the entry fails with NotAuthorizedForSource.
@@ -153,7 +151,7 @@ fn put_events(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`update_service`", &["service", "fleet", "strategy", "desired"])?;
+    let table = value.table(&keys::UPDATE_SERVICE)?;
     let service = service_of(&table, stage)?.id.clone();
     let strategy = table.get("strategy").map(strategy::read).transpose()?;
     let desired = table.get("desired").map(|desired| desired.integer(0..=service::MAX_DESIRED)).transpose()?;
@@ -164,15 +162,15 @@ fn update_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn deploy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    only_service("`deploy`", value, stage).map(|service| WorldEvent::Deploy { service })
+    only_service(&keys::DEPLOY, value, stage).map(|service| WorldEvent::Deploy { service })
 }
 
 fn roll_back(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    only_service("`roll_back`", value, stage).map(|service| WorldEvent::RollBack { service })
+    only_service(&keys::ROLL_BACK, value, stage).map(|service| WorldEvent::RollBack { service })
 }
 
 fn alarm(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`alarm`", &["service", "fleet"])?;
+    let table = value.table(&keys::ALARM)?;
     let service = service_of(&table, stage)?;
     if service.alarms {
         return Ok(WorldEvent::Alarm { service: service.id.clone() });
@@ -183,42 +181,42 @@ fn alarm(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn delete_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    only_service("`delete_service`", value, stage).map(|service| WorldEvent::DeleteService { service })
+    only_service(&keys::DELETE_SERVICE, value, stage).map(|service| WorldEvent::DeleteService { service })
 }
 
 fn create_service(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    only_service("`create_service`", value, stage).map(|service| WorldEvent::CreateService { service })
+    only_service(&keys::CREATE_SERVICE, value, stage).map(|service| WorldEvent::CreateService { service })
 }
 
 fn rebalancing_failure(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    only_service("`rebalancing_failure`", value, stage).map(|service| WorldEvent::RebalancingFailure { service })
+    only_service(&keys::REBALANCING_FAILURE, value, stage).map(|service| WorldEvent::RebalancingFailure { service })
 }
 
-fn only_service(what: &'static str, value: Value<'_>, stage: &Stage<'_>) -> Result<ServiceId> {
-    let table = value.table(what, &["service", "fleet"])?;
+fn only_service(group: &'static keys::Group, value: Value<'_>, stage: &Stage<'_>) -> Result<ServiceId> {
+    let table = value.table(group)?;
     Ok(service_of(&table, stage)?.id.clone())
 }
 
 fn opt_out(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`opt_out`", &["service", "fleet", "off"])?;
+    let table = value.table(&keys::OPT_OUT)?;
     let off = table.get("off").map_or(Ok(true), Value::boolean)?;
     Ok(WorldEvent::OptOut { service: service_of(&table, stage)?.id.clone(), off })
 }
 
 fn application(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`application`", &["service", "fleet", "fails"])?;
+    let table = value.table(&keys::APPLICATION)?;
     let fails = table.need("fails", "true")?.boolean()?;
     Ok(WorldEvent::Application { service: service_of(&table, stage)?.id.clone(), fails })
 }
 
 fn crash_loop(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`crash_loop`", &["service", "crashes"])?;
+    let table = value.table(&keys::CRASH_LOOP)?;
     let crashes = table.need("crashes", "true")?.boolean()?;
     Ok(WorldEvent::CrashLoop { service: service_of(&table, stage)?.id.clone(), crashes })
 }
 
 fn protect(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`protect`", &["service", "tasks", "time"])?;
+    let table = value.table(&keys::PROTECT)?;
     let tasks = table.get("tasks").map_or(Ok(None), |tasks| tasks.integer_or("all"))?;
     let time = table.get("time").map_or(Ok(DEFAULT_PROTECTION), |time| time.duration(PROTECTION))?;
     let service = service_of(&table, stage)?.id.clone();
@@ -230,7 +228,7 @@ fn calm(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 fn role(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`role`", &["is", "accounts"])?;
+    let table = value.table(&keys::ROLE)?;
     let roles = [("present", Role::Present), ("missing", Role::Missing), ("read-only", Role::ReadOnly)];
     let role = table.need("is", "\"missing\"")?.choice(&roles)?;
     Ok(WorldEvent::Role { accounts: accounts(&table, stage)?, role })

@@ -4,12 +4,13 @@ use simulator::spec::{BusPolicy, Forwarding, FunctionName, FunctionState, QueueA
 
 use super::cursor::{Result, Table, Value};
 use super::event::{Stage, accounts, known_accounts};
+use super::keys;
 
 const PLACEMENT_FAILURE: &str = "placement-failure";
 const INTERRUPTION: &str = "interruption";
 
 pub(super) fn forwarding(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`forwarding`", &["is", "accounts"])?;
+    let table = value.table(&keys::FORWARDING)?;
     let forwarding = table.need("is", "\"missing\"")?.choice(&[
         ("present", Forwarding::Present),
         ("missing", Forwarding::Missing),
@@ -21,7 +22,7 @@ pub(super) fn forwarding(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEve
 }
 
 pub(super) fn bus_policy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`bus_policy`", &["admits"])?;
+    let table = value.table(&keys::BUS_POLICY)?;
     let admits = table.need("admits", "[\"111111111111\"]")?;
     let policy = if admits.raw().is_array() {
         BusPolicy::Accounts(known_accounts(admits, stage)?)
@@ -35,13 +36,13 @@ pub(super) fn bus_policy(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEve
 }
 
 pub(super) fn organization(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`organization`", &["member", "accounts"])?;
+    let table = value.table(&keys::ORGANIZATION)?;
     let member = table.need("member", "false")?.boolean()?;
     Ok(WorldEvent::Membership { accounts: accounts(&table, stage)?, member })
 }
 
 pub(super) fn queue(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`queue`", &["name", "is"])?;
+    let table = value.table(&keys::QUEUE)?;
     let access = table.need("is", "\"unreachable\"")?.choice(&[
         ("reachable", QueueAccess::Reachable),
         ("unreachable", QueueAccess::Unreachable),
@@ -51,7 +52,7 @@ pub(super) fn queue(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 pub(super) fn redrive(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`redrive`", &["queue"])?;
+    let table = value.table(&keys::REDRIVE)?;
     Ok(WorldEvent::Redrive { queue: queue_name(&table, "queue")? })
 }
 
@@ -61,7 +62,7 @@ fn queue_name(table: &Table<'_>, key: &str) -> Result<QueueName> {
 }
 
 pub(super) fn function(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`function`", &["name", "is"])?;
+    let table = value.table(&keys::FUNCTION)?;
     let function = table.need("name", "\"placement-failure\"")?.choice(&[
         (PLACEMENT_FAILURE, FunctionName::PlacementFailure),
         (INTERRUPTION, FunctionName::Interruption),

@@ -12,20 +12,12 @@ use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
 use super::fleet::{self, Fleet};
-use super::{Check, Expectation, FinalStrategy, service, strategy};
+use super::threat::Threats;
+use super::{Check, Expectation, FinalStrategy, keys, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// No scenario is long enough for more failovers or deployments than this.
 const MAX_COUNT: RangeInclusive<u32> = 0..=10_000;
-
-const CHECKS: &[&str] = &[
-    "failover_within",
-    "restored_within",
-    "min_availability",
-    "final_strategy",
-    "failovers",
-    "max_deployments_forced",
-];
 
 /// The keys of one table. What is absent is not expected.
 #[derive(Default, Clone)]
@@ -34,7 +26,7 @@ struct Keys<'d> {
     restored_within: Option<(Value<'d>, Duration)>,
     min_availability: Option<f64>,
     final_strategy: Option<FinalStrategy>,
-    failovers: Option<u32>,
+    failovers: Option<(Value<'d>, u32)>,
     max_deployments_forced: Option<u32>,
 }
 
@@ -43,6 +35,7 @@ pub(super) fn read_all(
     root: &Table<'_>,
     services: &[ServiceSpec],
     fleets: &[Fleet],
+    threats: &Threats<'_>,
     duration: Duration,
 ) -> Result<Vec<Expectation>> {
     let Some(expect) = root.get("expect") else {
@@ -50,12 +43,11 @@ pub(super) fn read_all(
             .fault("the scenario expects nothing, so it cannot fail", "`[expect]` is missing")
             .help("add for example: [expect] with final_strategy = \"original\""));
     };
-    let table = expect.table("[expect]", &[&["service", "fleet"], CHECKS].concat())?;
+    let table = expect.table(&keys::EXPECT)?;
     let general = Keys::read(&table, duration)?;
-    let tables =
-        table.get("service").map(|tables| tables.tables("[[expect.service]]", &[&["service"], CHECKS].concat()));
+    let tables = table.get("service").map(|tables| tables.tables(&keys::EXPECT_SERVICE));
     let own = keys_of(tables, "service", "\"web/checkout\"", duration, |name| Ok(&service::find(name, services)?.id))?;
-    let tables = table.get("fleet").map(|tables| tables.tables("[[expect.fleet]]", &[&["fleet"], CHECKS].concat()));
+    let tables = table.get("fleet").map(|tables| tables.tables(&keys::EXPECT_FLEET));
     let of_fleets = keys_of(tables, "fleet", "\"batch\"", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
 
     let mut expectations = Vec::new();
@@ -67,6 +59,9 @@ pub(super) fn read_all(
             true => own.over(&of_fleet.over(&general)?)?,
             false => own.over(&of_fleet)?.without_spot(id)?,
         };
+        if let Some(why) = threats.none_for(id) {
+            keys.refuse_failovers(&why)?;
+        }
         expectations.extend(keys.checks().map(|check| Expectation { service: id.clone(), check }));
     }
     if expectations.is_empty() {
@@ -90,6 +85,7 @@ fn keys_of<'d, 'n, N: Ord>(
 ) -> Result<BTreeMap<&'n N, Keys<'d>>> {
     let mut places: BTreeMap<&N, Value<'_>> = BTreeMap::new();
     let mut all = BTreeMap::new();
+    let mut silent = None;
     for table in tables.transpose()?.unwrap_or_default() {
         let name = table.need(key, example)?;
         let named = find(name)?;
@@ -98,9 +94,18 @@ fn keys_of<'d, 'n, N: Ord>(
                 .fault(format_args!("has two [[expect.{key}]]"), "put its keys into one table")
                 .also(first.span(), "the first one"));
         }
-        all.insert(named, Keys::read(&table, duration)?);
+        let keys = Keys::read(&table, duration)?;
+        if keys.clone().checks().next().is_none() {
+            silent.get_or_insert(name);
+        }
+        all.insert(named, keys);
     }
-    Ok(all)
+    match silent {
+        Some(name) => Err(name
+            .fault("has an expectation that expects nothing", "no check results from this")
+            .help(format!("checks are: {}", suggest::list(keys::CHECKS.iter().map(|check| check.name))))),
+        None => Ok(all),
+    }
 }
 
 impl<'d> Keys<'d> {
@@ -115,7 +120,7 @@ impl<'d> Keys<'d> {
             restored_within: within("restored_within")?,
             min_availability: table.get("min_availability").map(Value::share).transpose()?,
             final_strategy: table.get("final_strategy").map(final_strategy).transpose()?,
-            failovers: count("failovers")?,
+            failovers: table.get("failovers").map(|value| Ok((value, value.integer(MAX_COUNT)?))).transpose()?,
             max_deployments_forced: count("max_deployments_forced")?,
         })
     }
@@ -123,7 +128,7 @@ impl<'d> Keys<'d> {
     /// These keys, and those of `general` for what they do not mention.
     fn over(mut self, general: &Self) -> Result<Self> {
         self.failovers = self.failovers.or(general.failovers);
-        if self.failovers == Some(0) {
+        if self.failovers.is_some_and(|(_, count)| count == 0) {
             // Waiting for a failover that must not happen is dropped when it was meant for all, refused when meant for this service.
             self.refuse_waiting("cannot be checked: `failovers` is 0 for this service")?;
         } else {
@@ -149,13 +154,23 @@ impl<'d> Keys<'d> {
         }
     }
 
+    /// Nothing may wait for a failover, nor count on one.
+    fn refuse_failovers(&self, why: &str) -> Result<()> {
+        let counted = self.failovers.filter(|(_, count)| *count > 0).map(|(value, _)| value);
+        let waiting = self.failover_within.or(self.restored_within).map(|(value, _)| value);
+        let Some(value) = waiting.or(counted) else { return Ok(()) };
+        Err(value
+            .fault(format_args!("cannot be checked: {why}"), "there will be no failover")
+            .help("let something happen to its Spot capacity, or write failovers = 0 in its [[expect.service]]"))
+    }
+
     fn checks(self) -> impl Iterator<Item = Check> {
         let checks = [
             self.failover_within.map(|(_, within)| Check::FailoverWithin(within)),
             self.restored_within.map(|(_, within)| Check::RestoredWithin(within)),
             self.min_availability.map(Check::MinAvailability),
             self.final_strategy.map(Check::FinalStrategy),
-            self.failovers.map(Check::Failovers),
+            self.failovers.map(|(_, count)| Check::Failovers(count)),
             self.max_deployments_forced.map(Check::MaxDeploymentsForced),
         ];
         checks.into_iter().flatten()

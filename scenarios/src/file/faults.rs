@@ -6,6 +6,7 @@ use simulator::dice::Span;
 use simulator::facts::Facts;
 
 use super::cursor::{Result, Value};
+use super::keys;
 
 type Set = fn(&mut Facts, u32);
 
@@ -27,8 +28,7 @@ const FAULTS: &[(&str, Set)] = &[
 pub(super) fn read(value: Option<Value<'_>>) -> Result<Facts> {
     let mut facts = Facts::default();
     let Some(value) = value else { return Ok(facts) };
-    let keys: Vec<&str> = FAULTS.iter().map(|(key, _)| *key).chain(["index_lag"]).collect();
-    let table = value.table("[faults]", &keys)?;
+    let table = value.table(&keys::FAULTS)?;
     for (key, set) in FAULTS {
         if let Some(percent) = table.get(key) {
             set(&mut facts, percent.integer(0..=100)?);

@@ -22,7 +22,7 @@ use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
 use super::service::{self, MAX_DESIRED, Places};
-use super::{MAX_ACCOUNTS, suggest};
+use super::{MAX_ACCOUNTS, keys, suggest};
 use crate::diagnostic::Fault;
 
 /// Most services that the fleets of a scenario generate.
@@ -33,8 +33,6 @@ const MAX_FLEETS: usize = 99;
 const SERVICES_PER_CLUSTER: u32 = 5_000;
 /// Stream of the seed's dice from which sizes are drawn; the world's streams begin at 0, further fleets follow this one.
 const STREAM: u64 = 0xf1ee_7000;
-
-const KEYS: &[&str] = &["name", "accounts", "cluster", "clusters", "services"];
 
 /// One `[[fleet]]`, after its services were generated.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ pub(super) fn read_all<'d>(
     places: &mut Places<'d>,
     services: &mut Vec<ServiceSpec>,
 ) -> Result<Vec<Fleet>> {
-    let tables = root.get("fleet").map(|fleet| fleet.tables("[[fleet]]", &[KEYS, service::TRAITS].concat()));
+    let tables = root.get("fleet").map(|fleet| fleet.tables(&keys::FLEET));
     let tables = tables.transpose()?.unwrap_or_default();
     if let Some(table) = tables.get(MAX_FLEETS) {
         return Err(table.fault(format!("a scenario has at most {MAX_FLEETS} [[fleet]]"), "one too many"));

@@ -6,6 +6,7 @@ use simulator::spec::{Capacity, Loss, SpotShape, WorldEvent};
 
 use super::cursor::{Result, Table, Value};
 use super::event::{Stage, accounts};
+use super::keys;
 use crate::diagnostic::Fault;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,8 +26,7 @@ const KINDS: &[(&str, Read)] = &[
 ];
 
 pub(super) fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table =
-        value.table("`spot`", &["capacity", "loss", "flapping", "slow_return", "random", "rebalance", "accounts"])?;
+    let table = value.table(&keys::SPOT)?;
     let is_kind = |value: &Value<'_>| KINDS.iter().any(|(key, _)| *key == value.key());
     let mut kinds = table.values().into_iter().filter(is_kind);
     let Some(kind) = kinds.next() else {
@@ -47,7 +47,7 @@ pub(super) fn spot(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
 }
 
 pub(super) fn spot_zone(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`spot_zone`", &["zone", "short", "loss", "accounts"])?;
+    let table = value.table(&keys::SPOT_ZONE)?;
     let zones = [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4), ("f", 5)];
     Ok(WorldEvent::SpotZone {
         accounts: accounts(&table, stage)?,
@@ -71,21 +71,21 @@ fn once(_: Value<'_>, table: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent
 }
 
 fn flapping(value: Value<'_>, spot: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`flapping`", &["up", "down"])?;
+    let table = value.table(&keys::FLAPPING)?;
     let time = |key| table.need(key, "\"10m\"")?.duration(SECOND..=DAY);
     let shape = SpotShape::Flapping { up: time("up")?, down: time("down")? };
     Ok(WorldEvent::SpotShape { accounts: accounts(spot, stage)?, shape })
 }
 
 fn slow_return(value: Value<'_>, spot: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`slow_return`", &["per_minute", "until"])?;
+    let table = value.table(&keys::SLOW_RETURN)?;
     let tasks = |key, example| table.need(key, example)?.integer(1..=MAX_TASKS);
     let shape = SpotShape::SlowReturn { per_minute: tasks("per_minute", "2")?, until: tasks("until", "40")? };
     Ok(WorldEvent::SpotShape { accounts: accounts(spot, stage)?, shape })
 }
 
 fn random(value: Value<'_>, spot: &Table<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
-    let table = value.table("`random`", &["every", "shortest", "longest"])?;
+    let table = value.table(&keys::RANDOM)?;
     let time = |key, example| table.need(key, example)?.duration(SECOND..=31 * DAY);
     let (every, shortest) = (time("every", "\"6h\"")?, time("shortest", "\"2m\"")?);
     let longest = time("longest", "\"12h\"")?;

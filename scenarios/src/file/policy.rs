@@ -13,7 +13,7 @@ pub(super) fn read(value: Option<Value<'_>>) -> Result<Policy> {
     let mut policy = Policy::default();
     let Some(value) = value else { return Ok(policy) };
     let names: Vec<&str> = TUNABLES.iter().map(|tunable| tunable.name).collect();
-    let table = value.table("[policy]", &names)?;
+    let table = value.table_of("[policy]", &names)?;
     for value in table.values() {
         set(&mut policy, value)?;
     }

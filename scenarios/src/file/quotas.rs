@@ -3,6 +3,7 @@
 use simulator::facts::Facts;
 
 use super::cursor::{Result, Value};
+use super::keys;
 
 /// More vCPU than any account is known to have.
 const MAX_VCPU: u32 = 1_000_000;
@@ -11,8 +12,7 @@ const MAX_LAUNCHES: u32 = 10_000;
 /// Reads the table; a quota it does not mention is no limit.
 pub(super) fn read(value: Option<Value<'_>>, facts: &mut Facts) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
-    let keys = ["on_demand_vcpu", "spot_vcpu", "launch_burst", "launches_per_second"];
-    let table = value.table("[quotas]", &keys)?;
+    let table = value.table(&keys::QUOTAS)?;
     let vcpu = |key| table.get(key).map(|value| value.integer(0..=MAX_VCPU)).transpose();
     facts.on_demand_vcpu_quota = vcpu("on_demand_vcpu")?;
     facts.spot_vcpu_quota = vcpu("spot_vcpu")?;

@@ -9,7 +9,7 @@ use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
 use super::cursor::{Result, Table, Value};
-use super::{strategy, suggest};
+use super::{keys, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most tasks of a service (aws-facts.md §4).
@@ -20,29 +20,6 @@ const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_DEREGISTRATION_DELAY: Duration = Duration::from_secs(3600);
 const BOTH: [CapacityProvider; 2] = [CapacityProvider::Fargate, CapacityProvider::FargateSpot];
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
-
-const NAMES: &[&str] = &["account", "cluster", "name"];
-
-/// What a service may be given besides its name; a `[[fleet]]` gives it to all of its services.
-pub(super) const TRAITS: &[&str] = &[
-    "desired",
-    "cpu",
-    "strategy",
-    "launch_type",
-    "scheduling",
-    "minimum_healthy_percent",
-    "maximum_percent",
-    "stop_timeout",
-    "deregistration_delay",
-    "zones",
-    "zone_rebalancing",
-    "circuit_breaker",
-    "alarms",
-    "autoscaling",
-    "terraform",
-    "controller",
-    "cluster_providers",
-];
 
 /// Where each service is named, so that no two have one name.
 pub(super) type Places<'d> = BTreeMap<ServiceId, Value<'d>>;
@@ -57,7 +34,7 @@ pub(super) fn read_all<'d>(
 ) -> Result<Vec<ServiceSpec>> {
     let Some(tables) = root.get("service") else { return Ok(Vec::new()) };
     let mut services = Vec::new();
-    for table in tables.tables("[[service]]", &[NAMES, TRAITS].concat())? {
+    for table in tables.tables(&keys::SERVICE)? {
         let account = table.need("account", "\"111111111111\"")?;
         let name = table.need("name", "\"checkout\"")?;
         let id = ServiceId {
@@ -143,7 +120,7 @@ fn replica(value: Value<'_>) -> Result<()> {
 
 /// Bounds within which an auto scaler moves the desired count.
 fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
-    let table = value.table("`autoscaling`", &["min", "max"])?;
+    let table = value.table(&keys::AUTOSCALING)?;
     let min = table.need("min", "2")?.integer(0..=MAX_DESIRED)?;
     let max = table.need("max", "10")?.integer(min..=MAX_DESIRED)?;
     if !(min..=max).contains(&desired) {
@@ -153,7 +130,7 @@ fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
 }
 
 fn terraform(value: Value<'_>) -> Result<Terraform> {
-    let table = value.table("`terraform`", &["every", "force"])?;
+    let table = value.table(&keys::TERRAFORM)?;
     let every = table.need("every", "\"1h\"")?.duration(Duration::from_secs(60)..=Duration::from_secs(31 * 86_400))?;
     Ok(Terraform { every, force: table.need("force", "true")?.boolean()? })
 }

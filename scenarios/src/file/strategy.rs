@@ -3,13 +3,14 @@
 use handlers::strategy::{CapacityProvider, MAX_BASE, MAX_WEIGHT, Strategy, StrategyError, StrategyItem};
 
 use super::cursor::{Result, Value};
+use super::keys;
 
 /// Reads a strategy; ECS's own rules are the handlers' [`Strategy::new`], this adds the place.
 pub(super) fn read(value: Value<'_>) -> Result<Strategy> {
     let mut items = Vec::new();
     let mut bases = Vec::new();
     for item in value.list()? {
-        let table = item.table("a strategy item", &["provider", "weight", "base"])?;
+        let table = item.table(&keys::STRATEGY_ITEM)?;
         let base = match table.get("base") {
             Some(base) => {
                 let tasks = base.integer(0..=MAX_BASE)?;

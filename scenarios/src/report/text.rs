@@ -50,13 +50,28 @@ impl Report {
     }
 
     fn write_timeline(&self, out: &mut String) -> std::fmt::Result {
+        self.timeline_lines().iter().try_for_each(|line| writeln!(out, "{line}"))
+    }
+
+    /// The timeline, line by line.
+    pub fn timeline_lines(&self) -> Vec<String> {
         // Colour is laid over the finished text, so that the columns are those of the plain one.
         let text = self.timeline.to_string();
-        for (line, text) in self.timeline.0.iter().zip(text.lines()) {
-            let style = style_of(line);
-            writeln!(out, "{style}{text}{style:#}")?;
-        }
-        Ok(())
+        let lines = self.timeline.0.iter().zip(text.lines());
+        lines.map(|(line, text)| format!("{0}{text}{0:#}", style_of(line))).collect()
+    }
+
+    /// What became of the services and of what was expected: all that follows the timeline.
+    pub fn outcome(&self) -> String {
+        let mut out = String::new();
+        let written = self
+            .write_services(&mut out)
+            .and_then(|()| writeln!(out))
+            .and_then(|()| self.write_figures(&mut out))
+            .and_then(|()| writeln!(out))
+            .and_then(|()| self.write_verdicts(&mut out));
+        written.expect("writing to a string does not fail");
+        out
     }
 
     fn write_services(&self, out: &mut String) -> std::fmt::Result {

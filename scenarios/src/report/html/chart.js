@@ -60,6 +60,12 @@ function tasks(service, view, x, y, slim) {
   return group;
 }
 
+/** The top of a strip: what a deployment starts on top of the wanted is cut off there; the large chart has it in full. */
+function slimMost(counts) {
+  const most = (of) => counts.reduce((most, values) => Math.max(most, of(values)), 1);
+  return Math.min(most(([, spot, onDemand, wanted]) => Math.max(spot + onDemand, wanted)), 1.3 * most(([, , , wanted]) => wanted));
+}
+
 /** One shortage, from the running tasks up to the wanted. */
 function missing(list, x, y, running, slim) {
   const left = x(list[0].from), width = x(list.at(-1).to) - left;

@@ -8,7 +8,7 @@ const LANES = [
   ["owner", ["owner"]],
   ["around", ["market", "other"]],
 ];
-const GUTTER = 66, PLOT = 150, LANE = 17;
+const GUTTER = 66, PLOT = 150, LANE = 17, OTHER = 62;
 /** The closest that one can look. */
 const CLOSEST = 2 * SECOND;
 
@@ -43,7 +43,8 @@ function detail(service) {
     width = chart.clientWidth || 900;
     const plot = width - GUTTER - 8;
     const x = scale(view, GUTTER, plot);
-    const top = 24, phases = top + PLOT + 8, first = phases + 18 + 6, bottom = first + lanes.length * LANE;
+    const top = 24, phases = top + PLOT + 8, first = phases + 18 + 6, marked = first + lanes.length * LANE;
+    const others = service.course.others ?? [], bottom = marked + others.length * OTHER;
     const y = (count) => top + PLOT * (1 - count / service.most);
     const svg = shape("svg", { viewBox: `0 0 ${width} ${bottom + 20}`, role: "img", "aria-label": `Tasks of ${service.short_name} over time` });
     const clip = `clip-${service.n}`;
@@ -55,7 +56,7 @@ function detail(service) {
     }
     for (const { at, text } of ticks(view.from, view.to, plot / 64)) {
       const left = x(at);
-      svg.append(shape("line", { class: "grid", x1: left, x2: left, y1: top, y2: bottom }));
+      svg.append(shape("line", { class: "grid", x1: left, x2: left, y1: top, y2: marked }));
       const anchor = left < GUTTER + 20 ? "start" : left > width - 30 ? "end" : "middle";
       svg.append(shape("text", { x: left, y: bottom + 15, "text-anchor": anchor }, text));
     }
@@ -70,6 +71,16 @@ function detail(service) {
         node.append(shape("title", {}, `${clock(mark.at)}  ${mark.what}`));
         drawn.append(node);
       }
+    });
+    // The same world with the other automations, below each other, on the same times.
+    others.forEach((counts, n) => {
+      const base = marked + (n + 1) * OTHER - 2, high = OTHER - 26;
+      const other = { ...service, course: { ...service.course, counts } };
+      const most = slimMost(counts);
+      svg.append(shape("text", { x: GUTTER, y: base - high - 6 }, `with ${DATA.comparison.automations[n]}`));
+      const running = tasks(other, view, x, (count) => base - high * Math.min(count / most, 1), 1.5);
+      fill(running, { class: "tasks other" }, []);
+      drawn.append(running);
     });
     const line = shape("line", { class: "cursor", y1: 0, y2: bottom });
     const chosen = shape("rect", { class: "brush", y: 0, height: bottom });

@@ -48,6 +48,7 @@ figures(by("figures"));
 broken(by("broken"));
 legend(by("legend"));
 overview(by("overview"), by("tools"));
+comparisonTable(by("compare"));
 summaryTable(by("summary"));
 expectationsTable(by("expectations"));
 timelineTable(by("timeline"));

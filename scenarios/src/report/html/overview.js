@@ -17,8 +17,7 @@ function overview(root, tools) {
     const width = row.cell.clientWidth || 700;
     const x = scale(whole, 0, width), bar = many ? 4 : 5, base = height - bar - 2;
     const svg = shape("svg", { class: "strip", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    // What a deployment starts on top of the wanted is cut off here; the large chart has it in full.
-    const most = Math.min(row.service.most, 1.3 * row.service.course.counts.reduce((most, [, , , wanted]) => Math.max(most, wanted), 1));
+    const most = slimMost(row.service.course.counts);
     const y = (count) => 1 + (base - 2) * (1 - Math.min(count / most, 1));
     svg.append(tasks(row.service, whole, x, y, 1.5), band(row.service, whole, x, height - bar, bar, 2, false));
     row.cell.replaceChildren(svg);

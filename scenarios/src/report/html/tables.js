@@ -35,6 +35,16 @@ function broken(root) {
   if (!root.hidden) root.append(table([["", "left"], ["expected", "left"], ["found", "left found"]], [...expectations, ...violations], { class: "stack" }));
 }
 
+/** What each automation made of the same world, where the run was compared. */
+function comparisonTable(root) {
+  const { automations, measures } = DATA.comparison ?? {};
+  root.hidden = automations === undefined;
+  if (root.hidden) return;
+  const last = automations.length;
+  const columns = [["", "left"], ...automations.map((name, n) => [name, n + 1 === last ? "figure ours" : "figure"])];
+  root.append(element("div", { class: "scroll" }, table(columns, measures.map(([name, cells]) => [name, ...cells]))));
+}
+
 function timelineTable(root) {
   const when = (line) => {
     const seconds = (ms) => clock(ms).split(".")[0];
