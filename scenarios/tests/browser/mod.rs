@@ -118,6 +118,12 @@ impl Page {
             let event = self.read();
             self.events.push(event);
         }
+        self.settle();
+    }
+
+    /// Lets the page draw: what is observed of sizes and of what is on the screen is told once a frame.
+    fn settle(&mut self) {
+        self.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))");
     }
 
     /// The value of a JavaScript expression in the page; promises are waited for.
@@ -145,6 +151,7 @@ impl Page {
             let event = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event);
         }
+        self.settle();
     }
 
     /// Presses a key, such as `ArrowRight` or `Enter`.
