@@ -1,11 +1,13 @@
-// All services, a strip each; a strip opens to its large chart. What is not on the screen is not drawn yet.
+// All services, a strip each; a strip opens to its large chart.
 
-/** More than this and rows are slim, sorted by the least available, and can be searched. */
-const MANY = 20;
+/** More than this and rows are slim, sorted by the least available, and can be searched; of many more only those in sight are drawn. */
+const MANY = 20, VERY_MANY = 60;
 
 function overview(root, tools) {
   const many = SERVICES.length > MANY;
-  const height = SERVICES.length > 60 ? 20 : many ? 26 : SERVICES.length > 3 ? 44 : 64;
+  const lazy = SERVICES.length > VERY_MANY;
+  root.classList.toggle("lazy", lazy);
+  const height = lazy ? 20 : many ? 26 : SERVICES.length > 3 ? 44 : 64;
   root.style.setProperty("--strip", `${height}px`);
   root.classList.toggle("compact", many);
   root.append(hatching(), axis(), ...lanes());
@@ -37,10 +39,12 @@ function overview(root, tools) {
     watcher.observe(row.cell);
     return row;
   });
-  addEventListener("beforeprint", () => waiting.forEach((row, cell) => {
+  const drawAll = () => waiting.forEach((row, cell) => {
     watcher.unobserve(cell);
     draw(row);
-  }));
+    waiting.delete(cell);
+  });
+  addEventListener("beforeprint", drawAll);
 
   const orders = {
     least: ["least available first", (a, b) => a.service.summary.availability - b.service.summary.availability || a.service.n - b.service.n],
@@ -66,6 +70,7 @@ function overview(root, tools) {
     });
     tools.append(element("label", {}, "Find ", search), found);
   }
+  if (!lazy) drawAll();
   // One service is looked at at once.
   if (rows.length === 1) rows[0].open();
 }
