@@ -120,6 +120,14 @@ fn what_is_drawn_of_a_service_is_what_the_json_says() {
     assert_eq!(page.text("[data-of=\"wanted\"]"), "10");
     assert!(page.text(".story").contains("Watching → FailingOver"));
 
+    // Looked at closely the same moment is chosen, and the axis has seconds.
+    let labels = "[...document.querySelectorAll('.chart svg text')].map(text => text.textContent)";
+    assert!(!page.eval(labels).to_string().contains("0:10:30"));
+    page.click("[aria-label=\"Look closer at the failover\"]");
+    assert!(page.eval(labels).to_string().contains("0:10:30"), "{}", page.eval(labels));
+    assert_eq!(page.text("[data-of=\"time\"]"), times[failover]);
+    page.click("[aria-label=\"Look at the whole run\"]");
+
     // The keyboard goes from change to change, and says the same to those who listen.
     page.eval("document.querySelector('.chart').focus()");
     page.press("End");
@@ -165,6 +173,10 @@ fn a_phone_needs_no_scrolling_sideways() {
     page.open(&file);
     page.click(".service > button");
     assert_eq!(page.eval("document.documentElement.scrollWidth"), 390);
+    // A tap says what was then: in the middle of the chart it is about the middle of the three hours.
+    page.tap(".chart");
+    let time = page.text("[data-of=\"time\"]");
+    assert!(time.starts_with("1:1") || time.starts_with("1:2"), "{time}");
     let fits = "[...document.querySelectorAll('h1, .service, .chart svg, #expectations td, #figures > div')]\
                 .every(e => { const b = e.getBoundingClientRect(); return b.left >= 0 && b.right <= 390; })";
     assert_eq!(page.eval(fits), true);

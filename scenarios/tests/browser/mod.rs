@@ -140,13 +140,27 @@ impl Page {
         found.as_str().unwrap_or_else(|| panic!("nothing is at {selector}")).to_owned()
     }
 
-    /// Clicks with the mouse on the middle of the first element that `selector` finds.
-    pub(crate) fn click(&mut self, selector: &str) {
-        let middle = self.eval(&format!(
+    /// The middle of the first element that `selector` finds, scrolled to.
+    fn middle(&mut self, selector: &str) -> Value {
+        self.eval(&format!(
             "(() => {{ const e = document.querySelector({}); e.scrollIntoView({{ block: 'center' }}); \
              const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; }})()",
             json!(selector)
-        ));
+        ))
+    }
+
+    /// Taps with a finger there.
+    pub(crate) fn tap(&mut self, selector: &str) {
+        let middle = self.middle(selector);
+        let touched = json!({ "type": "touchStart", "touchPoints": [{ "x": middle[0], "y": middle[1] }] });
+        self.call("Input.dispatchTouchEvent", touched);
+        self.call("Input.dispatchTouchEvent", json!({ "type": "touchEnd", "touchPoints": [] }));
+        self.settle();
+    }
+
+    /// Clicks with the mouse there.
+    pub(crate) fn click(&mut self, selector: &str) {
+        let middle = self.middle(selector);
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event);
