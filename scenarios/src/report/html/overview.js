@@ -7,7 +7,7 @@ function overview(root, tools) {
   const many = SERVICES.length > MANY;
   const lazy = SERVICES.length > VERY_MANY;
   root.classList.toggle("lazy", lazy);
-  const height = lazy ? 20 : many ? 26 : SERVICES.length > 3 ? 44 : 64;
+  const height = lazy ? 20 : many ? 26 : SERVICES.length > 3 ? 54 : 74;
   root.style.setProperty("--strip", `${height}px`);
   root.classList.toggle("compact", many);
   root.append(hatching(), axis(), ...lanes());
@@ -17,11 +17,12 @@ function overview(root, tools) {
   const whole = { from: 0, to: END };
   const draw = (row) => {
     const width = row.cell.clientWidth || 700;
-    const x = scale(whole, 0, width), bar = many ? 4 : 5, base = height - bar - 2;
+    const x = scale(whole, 0, width), bar = many ? 4 : 5, lane = many ? 0 : 11, base = height - lane - bar - 2;
     const svg = shape("svg", { class: "strip", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     const most = slimMost(row.service.course.counts);
     const y = (count) => 1 + (base - 2) * (1 - Math.min(count / most, 1));
-    svg.append(tasks(row.service, whole, x, y, 1.5), band(row.service, whole, x, height - bar, bar, 2, false));
+    svg.append(tasks(row.service, whole, x, y, 1.5), band(row.service, whole, x, height - lane - bar, bar, 2, false));
+    if (lane > 0) svg.append(glyphs(row.service, x, height - lane / 2 + 1));
     row.cell.replaceChildren(svg);
   };
   const waiting = new Map();
@@ -96,6 +97,19 @@ function serviceRow(service) {
   };
   button.addEventListener("click", open);
   return { service, root, cell, open };
+}
+
+/** What happened to the service itself, small, in the order of how much it matters. */
+function glyphs(service, x, y) {
+  const kinds = ["completed", "recovery", "owner", "rolled_back", "refused", "unplaced", "vanished", "interrupted"];
+  const group = shape("g", { class: "glyphs" });
+  for (const kind of kinds) {
+    for (const mark of service.marks.filter((mark) => mark.kind === kind && !mark.far)) {
+      const node = markAt(mark, 0, 0);
+      group.append(fill(node, { transform: `translate(${round(x(mark.at))} ${y}) scale(.72)` }, []));
+    }
+  }
+  return group;
 }
 
 function axis() {
