@@ -8,7 +8,7 @@ use scenarios::play::{Play, play};
 use scenarios::{file, library};
 use simulator::planted::Bug;
 
-/// Which scenario finds a bug, and the first check that does.
+/// Which scenario finds a bug, and the first check that does. Each bug is here at least once.
 const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::SavesWhatIsLive, "event-storm", "saved original is"),
     (Bug::RestoresOnEveryTick, "on-demand-short-too", "deployments forced"),
@@ -37,6 +37,80 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::DropsTheForbidden, "role-missing", "failover within"),
     (Bug::IgnoresOptOut, "owner-changes-strategy", "opted out"),
     (Bug::IgnoresKillSwitch, "kill-switch", "failovers: 0"),
+    // The same once more, for the scenarios that are there for what these bugs do to them.
+    (Bug::DoneWhenUpdateReturns, "restore-probation-fails", "failovers: 1"),
+    (Bug::WatchesNothing, "silent-rebalance", "failover within"),
+    (Bug::BaseIsLost, "base-and-blend-survive", "neither the owner's"),
+    (Bug::SavesWhatIsLive, "duplicate-event-keeps-baseline", "saved original is"),
+    (Bug::BackoffNeverGrows, "deployment-never-completes", "deployments forced"),
+    (Bug::SendsDesiredCount, "autoscaling-during-failover", "desired count"),
+    (Bug::SteadyMeansSpotIsBack, "scaled-to-zero", "deployments forced"),
+    (Bug::RestoresOnEveryTick, "large-service-by-shortfall", "deployments forced"),
+    (Bug::KeyWithoutCluster, "same-name-other-cluster", "saved original is"),
+    (Bug::WatchesNothing, "forwarding-broken", "failovers: 2"),
+    (Bug::WatchesNothing, "crash-loop", "failover within"),
+    (Bug::NoiseIsLoss, "one-zone-short", "failovers: 0"),
+    (Bug::TakesEveryController, "other-controllers", "deployments forced"),
+    (Bug::BackoffNeverGrows, "spot-flapping", "deployments forced"),
+    (Bug::SavesWhatIsLive, "spot-interruption", "saved original is"),
+    (Bug::ForgetsForce, "synthetic-placement-failure", "does not force"),
+    (Bug::DoneWhenUpdateReturns, "rollback-behind-our-back", "restore is under way"),
+    (Bug::SendsDesiredCount, "terraform-re-applies", "desired count"),
+    (Bug::DeafDuringDeployments, "terraform-during-an-outage", "failover within"),
+    (Bug::SendsDesiredCount, "scale-out-during-probation", "desired count"),
+];
+
+/// What each scenario of the library is there for, and where the need was seen.
+const NEEDS: &[(&str, &str, &str)] = &[
+    ("az-rebalancing", "The event of a shortage without a shortage changes nothing", "aws-facts.md §2.2"),
+    ("autoscaling-during-failover", "The desired count is the auto scaler's, before, during and after", "peers.md 16"),
+    ("base-and-blend-survive", "Base, weights and order come back to the letter", "peers.md 6"),
+    ("crash-loop", "Tasks that run and crash are the owner's matter", "DESIGN rule 7"),
+    ("crash-looping-application", "So is an application that cannot start", "DESIGN rule 7"),
+    ("deployment-never-completes", "Every wait has an end", "peers.md 15"),
+    ("duplicate-event-keeps-baseline", "A second event never overwrites what was saved", "peers.md 7"),
+    ("event-storm", "Events lost, late, twice; crashes; stale reads: the same end", "peers.md 3, 14, 21"),
+    ("fleet", "Ten thousand restores pending, none forgotten, none at once", "peers.md 20"),
+    ("forged-event", "Nobody acts on a service of somebody else", "peers.md 10"),
+    ("forwarding-broken", "A lost event costs time, not correctness", "peers.md 5"),
+    ("kill-switch", "All changes stop at once, and nothing is forgotten", "DESIGN §6"),
+    ("large-service-by-shortfall", "One interrupted task of many moves nobody", "DESIGN rule 10"),
+    ("many-events-one-failover", "Handlers at once, one deployment", "peers.md 14"),
+    ("on-demand-quota-used-up", "No quota for On-Demand: held with the reason", "peers.md 28"),
+    ("on-demand-short-too", "Spot gone, then On-Demand: no ping-pong", "peers.md 28"),
+    ("one-zone-short", "One zone without Spot is an outage to whom it hits alone", "aws-facts.md §2.2"),
+    ("other-controllers", "Services deployed by others are left alone", "DESIGN rule 11"),
+    ("owner-changes-strategy", "What an owner sets, deploys, scales or opts out stands", "peers.md 26"),
+    ("recreated-service", "A service created anew has no past", "peers.md 27"),
+    (
+        "restore-into-shortage",
+        "The wait grows once per failed restore; steady on the fallback is not recovery",
+        "peers.md 1, 3, 13",
+    ),
+    ("restore-into-silence", "A restore that fails in silence costs one task", "peers.md 24"),
+    ("restore-min-healthy-zero", "Nor do failures during the deployment of the restore go unheard", "peers.md 4, 24"),
+    ("restore-probation-fails", "A restore is done when it has held", "peers.md 2"),
+    ("role-missing", "No role: held, with what to do; the neighbour is not held up", "aws-facts.md §11.23"),
+    ("rollback-behind-our-back", "A rollback by ECS is seen for what it is", "peers.md 25"),
+    ("same-name-other-account", "One state for each account's service", "peers.md 8"),
+    ("same-name-other-cluster", "And for each cluster's", "peers.md 8"),
+    ("scale-out-during-probation", "More tasks wanted is no loss", "peers.md 16"),
+    ("scaled-to-zero", "A restore of nothing proves nothing, and counts as failed", "peers.md 17"),
+    ("silent-loss", "Tasks gone without an event are missed all the same", "peers.md 5"),
+    ("silent-rebalance", "What comes back by itself needs no failover", "peers.md 5"),
+    ("spot-flapping", "The service does not follow the market up and down", "peers.md 1"),
+    ("spot-interruption", "Only the service that was interrupted moves, before its tasks stop", "peers.md 18"),
+    ("spot-outage", "The base case: out, over, back", "the original design"),
+    ("stale-events", "Old news changes nothing", "peers.md 29"),
+    ("stale-redrive", "Nor does a DLQ redriven hours later", "peers.md 29"),
+    (
+        "synthetic-placement-failure",
+        "The event of the original design drives the whole pipeline",
+        "the original design",
+    ),
+    ("terraform-during-an-outage", "A forced apply in the outage is the owner's right, and no rollback", "peers.md 26"),
+    ("terraform-re-applies", "A pipeline on a schedule and the recovery do not fight", "peers.md 26"),
+    ("unsupported-services", "What cannot be moved is held, each with its reason", "DESIGN rule 11"),
 ];
 
 /// A bug that takes bad luck to show is found with one of so many seeds.
@@ -63,10 +137,11 @@ fn failures(played: &Play) -> Vec<String> {
 fn every_planted_bug_is_found_by_the_check_that_is_there_for_it() {
     let mut wrong = String::new();
     for bug in Bug::ALL {
-        let Some((_, name, check)) = FOUND_BY.iter().find(|(found, ..)| found == bug) else {
+        if !FOUND_BY.iter().any(|(found, ..)| found == bug) {
             writeln!(wrong, "{bug:?} is in no scenario").unwrap();
-            continue;
-        };
+        }
+    }
+    for (bug, name, check) in FOUND_BY {
         assert!(play(scenario(name)).unwrap().holds(), "{name} does not hold without a bug");
         let found = |seed| failures(&played_with(*bug, seed, scenario(name)));
         if !(1..=SEEDS).any(|seed| found(seed).iter().any(|failure| failure.contains(check))) {
@@ -74,6 +149,17 @@ fn every_planted_bug_is_found_by_the_check_that_is_there_for_it() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_scenario_of_the_library_is_there_for_a_need() {
+    let needed: Vec<&str> = NEEDS.iter().map(|(name, ..)| *name).collect();
+    let mut names: Vec<String> = library::all().into_iter().map(|named| named.name).collect();
+    for name in &needed {
+        assert!(names.iter().any(|known| known == name), "there is no scenario {name}");
+    }
+    names.retain(|name| !needed.contains(&name.as_str()));
+    assert!(names.is_empty(), "not in the table of needs: {names:?}");
 }
 
 /// Bug, where it was seen, what finds it: made from the code, so that it cannot drift. `cargo xtask scenario --accept` writes it anew.
@@ -90,6 +176,15 @@ fn the_table_of_planted_bugs_kept_as_a_file_says_what_is_tested() {
     );
     for (bug, name, check) in FOUND_BY {
         writeln!(table, "| {} | {} | `{name}` | {check} |", bug.mistake(), bug.source()).unwrap();
+    }
+    table += "\n## What each scenario is there for\n\n\
+              The last column has the bugs of the table above that it finds; a scenario without one is there for what it shows.\n\n\
+              | scenario | need | seen in | fails with the planted bug |\n| --- | --- | --- | --- |\n";
+    for (name, need, source) in NEEDS {
+        let bugs: Vec<&str> =
+            FOUND_BY.iter().filter(|(_, found_by, _)| found_by == name).map(|(bug, ..)| bug.mistake()).collect();
+        let file = format!("[`{name}`](../scenarios/{name}.toml)");
+        writeln!(table, "| {file} | {need} | {source} | {} |", bugs.join("; ")).unwrap();
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/planted-bugs.md");
     if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {

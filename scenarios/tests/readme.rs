@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use scenarios::{compare, file, library};
+
+/// The scenarios whose comparison the README shows.
+const COMPARED: [&str; 3] = ["spot-outage", "silent-loss", "restore-into-shortage"];
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -34,4 +39,28 @@ fn every_file_the_readme_points_to_exists() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
         assert!(path.exists(), "{target} does not exist");
     }
+}
+
+/// `cargo xtask scenario --accept` writes it anew.
+#[test]
+fn the_comparison_in_the_readme_kept_as_a_file_is_what_the_scenarios_give() {
+    let (begin, end) = ("<!-- compared: written by `cargo xtask scenario --accept` -->\n", "<!-- /compared -->");
+    let comparisons: Vec<(&str, compare::Comparison)> = COMPARED
+        .iter()
+        .map(|name| {
+            let path = library::find(name).expect("it is in the library");
+            let scenario = file::load(&path).unwrap_or_else(|problem| panic!("{problem}"));
+            (*name, compare::compare(&scenario).expect("the patterns are valid"))
+        })
+        .collect();
+    let table = compare::markdown(&comparisons);
+    let readme = read("../README.md");
+    let (before, rest) = readme.split_once(begin).expect("the table has a place");
+    let (shown, after) = rest.split_once(end).expect("the place has an end");
+    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+        std::fs::write(path, format!("{before}{begin}{table}{end}{after}")).expect("writable");
+        return;
+    }
+    assert!(shown == table, "the README shows\n{shown}\nand the scenarios give\n{table}");
 }

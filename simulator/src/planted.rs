@@ -74,6 +74,8 @@ bugs! {
     BaseIsLost, "aws-facts.md §11.12";
     /// One state for all services of a name, whatever their account
     KeyWithoutAccount, "aws-facts.md §11.18";
+    /// One state for all services of a name, whatever their cluster
+    KeyWithoutCluster, "peers.md 8";
     /// A synthetic event is believed whoever sent it
     BelievesAnyone, "aws-facts.md §11.14";
     /// An event is acted on however old it is
@@ -287,12 +289,16 @@ impl Ecs for Planted {
 impl Planted {
     /// Whose record stands for this service.
     fn key(&self, id: &ServiceId) -> ServiceId {
+        let alike = |other: &&ServiceId| match self.bug {
+            Some(Bug::KeyWithoutAccount) => other.cluster == id.cluster && other.service == id.service,
+            Some(Bug::KeyWithoutCluster) => other.account == id.account && other.service == id.service,
+            _ => false,
+        };
         let namesakes = |world: &mut World| {
             let ids = world.spec.services.iter().map(|service| &service.id);
-            ids.filter(|other| other.cluster == id.cluster && other.service == id.service).min().cloned()
+            ids.filter(alike).min().cloned()
         };
-        let first = self.ports.sim.with(namesakes).filter(|_| self.bug == Some(Bug::KeyWithoutAccount));
-        first.unwrap_or_else(|| id.clone())
+        self.ports.sim.with(namesakes).unwrap_or_else(|| id.clone())
     }
 }
 
