@@ -3,15 +3,14 @@
 //! All three live through the same events on the same seed; what differs is who handles them. Every figure is taken from the
 //! world, none from what the handlers say of themselves.
 
+mod journey;
 mod text;
-mod way_back;
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use simulator::figures::Figures;
-use simulator::ledger::Episode;
 use simulator::pattern::PatternError;
 use simulator::prices::Prices;
 use simulator::{Outcome, Simulation, StandIn};
@@ -19,8 +18,8 @@ use simulator::{Outcome, Simulation, StandIn};
 use crate::file::Scenario;
 use crate::naive::{Naive, Nobody};
 use crate::play::{self, Play};
+use journey::Journeys;
 pub use text::markdown;
-use way_back::WaysBack;
 
 /// Who handles what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -138,13 +137,13 @@ pub fn play_with(scenario: Scenario, automation: Automation) -> Result<Play, Pat
 
 impl Run {
     fn of(automation: Automation, outcome: &Outcome) -> Self {
-        let episodes = outcome.services.iter().flat_map(|service| &service.ledger.episodes);
+        let journeys = Journeys::of(outcome);
         let left = |service: &&simulator::ServiceOutcome| service.active && service.live != service.original;
         Self {
             automation,
             figures: Figures::of(outcome, Prices::US_EAST_1),
-            slowest_failover: episodes.filter_map(Episode::time_to_failover).max(),
-            slowest_way_back: WaysBack::of(outcome).slowest(),
+            slowest_failover: journeys.slowest_failover(outcome),
+            slowest_way_back: journeys.slowest_way_back(),
             left_behind: outcome.services.iter().filter(left).count(),
             violations: outcome.violations.clone(),
         }

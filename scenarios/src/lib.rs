@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | what may a scenario file say? | [`mod@file`] |
 //! | how is a mistake in one shown? | [`diagnostic`] |
-//! | what keys are there, for people and editors? | [`file::keys`], [`reference`], [`schema`] |
+//! | what keys are there, for people and editors? | [`file::keys`], [`mod@reference`], [`schema`] |
 //! | what is expected, and does it hold? | [`verdict`] |
 //! | what does a person read of a run? | [`timeline`], [`report`] |
 //! | what would others have made of the same world? | [`compare`] |

@@ -7,8 +7,11 @@ use anstyle::{AnsiColor, Style};
 use super::{Comparison, Run};
 use crate::verdict::{percent, seconds, thousands};
 
+/// A measure: its label, and its cell of a run.
+type Measure = (&'static str, fn(&Run) -> String);
+
 /// What is compared, one measure a line.
-const MEASURES: [(&str, fn(&Run) -> String); 11] = [
+const MEASURES: [Measure; 11] = [
     ("availability", |run| percent(run.figures.availability)),
     ("minutes short of tasks", |run| minutes(run.figures.time_short)),
     ("task-minutes missing", |run| minutes(run.figures.task_time_missing)),

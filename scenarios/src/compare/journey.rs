@@ -1,4 +1,5 @@
-//! How long services took back to their owner's strategy, read off the trace: the same measure whoever brought them back.
+//! When services left their owner's strategy and how long they took back to it, read off the trace: the same measure whoever moved
+//! them, and whatever it believed to have done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::Strategy;
 use simulator::Outcome;
+use simulator::ledger::Episode;
 use simulator::spec::Capacity;
 use simulator::trace::{Caller, Happening};
 
@@ -18,16 +20,21 @@ struct Spot {
     back_at: Duration,
 }
 
-/// Every way back of a run.
+/// The ways of all services of a run, there and back.
 #[derive(Debug, Default)]
-pub(super) struct WaysBack(Vec<Duration>);
+pub(super) struct Journeys {
+    /// When each service left its owner's strategy.
+    left: BTreeMap<ServiceId, Vec<Duration>>,
+    /// How long each way back took.
+    back: Vec<Duration>,
+}
 
-impl WaysBack {
+impl Journeys {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let owners: BTreeMap<&ServiceId, &Strategy> = outcome.services.iter().map(|s| (&s.id, &s.original)).collect();
         let mut away: BTreeMap<Arc<ServiceId>, Duration> = BTreeMap::new();
         let mut spot: BTreeMap<&AccountId, Spot> = BTreeMap::new();
-        let mut ways = Vec::new();
+        let mut journeys = Self::default();
         for entry in &outcome.trace {
             match (&entry.service, &entry.what) {
                 (None, Happening::SpotCapacity { accounts, capacity, .. }) => {
@@ -38,7 +45,10 @@ impl WaysBack {
                 }
                 (Some(service), Happening::Updated { caller, strategy: Some(strategy), .. }) => match caller {
                     Caller::Recovery if owners.get(&**service).is_some_and(|owners| *owners != strategy) => {
-                        away.entry(Arc::clone(service)).or_insert(entry.at);
+                        away.entry(Arc::clone(service)).or_insert_with(|| {
+                            journeys.left.entry((**service).clone()).or_default().push(entry.at);
+                            entry.at
+                        });
                     }
                     // What its owner chooses, it is not away from.
                     Caller::Owner => _ = away.remove(service),
@@ -49,16 +59,29 @@ impl WaysBack {
                 {
                     let Some(since) = away.remove(service) else { continue };
                     let back_at = spot.get(&service.account).map_or(Duration::ZERO, |spot| spot.back_at);
-                    ways.push(entry.at.saturating_sub(since.max(back_at)));
+                    journeys.back.push(entry.at.saturating_sub(since.max(back_at)));
                 }
                 _ => {}
             }
         }
-        Self(ways)
+        journeys
     }
 
-    pub(super) fn slowest(&self) -> Option<Duration> {
-        self.0.iter().max().copied()
+    /// The slowest failover: an episode during which the service left its owner's strategy. To be switched to a fallback that is live
+    /// already is none.
+    pub(super) fn slowest_failover(&self, outcome: &Outcome) -> Option<Duration> {
+        let failovers = outcome.services.iter().flat_map(|service| {
+            let left = self.left.get(&service.id).map_or(&[][..], Vec::as_slice);
+            service.ledger.episodes.iter().filter(move |episode| {
+                let until = episode.failed_over_at.unwrap_or_default();
+                left.iter().any(|at| (episode.lost_at..=until).contains(at))
+            })
+        });
+        failovers.filter_map(Episode::time_to_failover).max()
+    }
+
+    pub(super) fn slowest_way_back(&self) -> Option<Duration> {
+        self.back.iter().max().copied()
     }
 }
 
