@@ -126,7 +126,7 @@ function outline(kind, x, y) {
 
 /** The hatching of what is missing; every picture refers to this one. */
 function hatching() {
-  const line = shape("path", { d: "M-1 5L5 -1M1 7L7 1", stroke: "var(--short)", "stroke-width": 1.4 });
-  const pattern = shape("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse" }, line);
+  const line = shape("path", { d: "M0 0V5", stroke: "var(--short)", "stroke-width": 2 });
+  const pattern = shape("pattern", { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, line);
   return shape("svg", { width: 0, height: 0, style: "position:absolute", "aria-hidden": "true" }, shape("defs", {}, pattern));
 }
