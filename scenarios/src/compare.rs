@@ -83,34 +83,41 @@ impl Automation {
     }
 }
 
-/// Plays `scenario` with each automation, on a thread each.
+/// Plays `scenario` with each automation, on a thread each, and compares.
 ///
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn compare(scenario: &Scenario) -> Result<Comparison, PatternError> {
-    let played = std::thread::scope(|threads| {
-        let runs = Automation::ALL.map(|automation| threads.spawn(move || run(scenario.clone(), automation)));
-        runs.map(|run| run.join().expect("a world that panics has said why"))
-    });
-    let mut comparison = Comparison {
-        title: scenario.title.clone(),
-        seed: scenario.world.seed,
-        duration: scenario.duration,
-        runs: Vec::new(),
-        holds: true,
-    };
-    for played in played {
-        let (run, holds) = played?;
-        comparison.holds = holds;
-        comparison.runs.push(run);
-    }
-    Ok(comparison)
+    plays(scenario).map(|plays| Comparison::of(&plays))
 }
 
-/// The run, and whether the scenario holds with it.
-fn run(scenario: Scenario, automation: Automation) -> Result<(Run, bool), PatternError> {
-    let played = play_with(scenario, automation)?;
-    Ok((Run::of(automation, &played.outcome), played.holds()))
+/// Plays `scenario` with each of [`Automation::ALL`], in that order, on a thread each.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+pub fn plays(scenario: &Scenario) -> Result<[(Automation, Play); 3], PatternError> {
+    let [none, proof_of_concept, ours] = std::thread::scope(|threads| {
+        let plays = Automation::ALL
+            .map(|automation| (automation, threads.spawn(move || play_with(scenario.clone(), automation))));
+        plays.map(|(automation, play)| {
+            play.join().expect("a world that panics has said why").map(|play| (automation, play))
+        })
+    });
+    Ok([none?, proof_of_concept?, ours?])
+}
+
+impl Comparison {
+    /// What `plays` of one scenario made of it.
+    pub fn of(plays: &[(Automation, Play); 3]) -> Self {
+        let (_, ours) = &plays[2];
+        Self {
+            title: ours.scenario.title.clone(),
+            seed: ours.scenario.world.seed,
+            duration: ours.scenario.duration,
+            runs: plays.iter().map(|(automation, play)| Run::of(*automation, &play.outcome)).collect(),
+            holds: ours.holds(),
+        }
+    }
 }
 
 /// Plays `scenario` with `automation`.

@@ -2,18 +2,22 @@
 //! command line is wrong.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use anstream::eprintln;
 use clap::{Parser, ValueEnum};
 use scenarios::all::{self, Score};
+use scenarios::compare::{self, Comparison};
 use scenarios::file::Scenario;
 use scenarios::play::{self, Play};
-use scenarios::report::Report;
+use scenarios::report::{Report, html, strips};
 use scenarios::verdict::seconds;
 use scenarios::watch::{self, Shown};
-use scenarios::{compare, file, library, new};
+use scenarios::{file, library, new};
+
+mod pictures;
 
 /// Plays scenarios on the embedded simulator: what happens to ECS services on Fargate Spot, and what Spot Recovery makes of it.
 #[derive(Debug, Parser)]
@@ -62,6 +66,10 @@ struct Arguments {
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
+
+    /// Write the run as a page with pictures, to be opened in a browser
+    #[arg(long, value_name = "FILE.html", requires = "scenario", conflicts_with = "watch")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -182,20 +190,61 @@ fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
 
 /// What to print, and whether everything holds; or what is wrong with the request.
 fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
-    let scenario = load(name, arguments)?;
+    let mut scenario = load(name, arguments)?;
+    let page = arguments.report.as_deref().map(pictures::Page::open).transpose()?;
+    let terminal = pictures::terminal().filter(|_| !arguments.json && !arguments.compare);
+    scenario.facts.series = page.is_some() || terminal.is_some();
     if arguments.compare {
-        return compared(&scenario, arguments.json);
+        return compared(name, &scenario, page, arguments);
     }
     let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
     let report = Report::of(&played);
-    let text = if arguments.json { json(&report)? } else { report.text() };
-    Ok((text, played.holds()))
+    if let Some(page) = page {
+        page.write(&html::page(&played, &report, None, &replay(name, &played.scenario, arguments)))?;
+    }
+    if arguments.json {
+        return Ok((json(&report)?, played.holds()));
+    }
+    let strips = terminal.map(|terminal| strips(&played, &report, terminal.width, terminal.colour));
+    Ok((report.text_with(&strips.unwrap_or_default()), played.holds()))
 }
 
-fn compared(scenario: &Scenario, as_json: bool) -> Result<(String, bool), String> {
-    let comparison = compare::compare(scenario).map_err(|error| format!("error: {error}"))?;
-    let text = if as_json { json(&comparison)? } else { comparison.text() };
+fn compared(
+    name: &str,
+    scenario: &Scenario,
+    page: Option<pictures::Page>,
+    arguments: &Arguments,
+) -> Result<(String, bool), String> {
+    let plays = compare::plays(scenario).map_err(|error| format!("error: {error}"))?;
+    let comparison = Comparison::of(&plays);
+    if let Some(page) = page {
+        let [others @ .., (_, ours)] = &plays;
+        page.write(&html::page(
+            ours,
+            &Report::of(ours),
+            Some((&comparison, others)),
+            &replay(name, scenario, arguments),
+        ))?;
+    }
+    let text = if arguments.json { json(&comparison)? } else { comparison.text() };
     Ok((text, comparison.holds))
+}
+
+/// The command that plays the same run.
+fn replay(name: &str, scenario: &Scenario, arguments: &Arguments) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let name = if name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
+    let mut command = format!("cargo xtask scenario {name} --seed {}", scenario.world.seed);
+    if let Some(services) = arguments.services {
+        command += &format!(" --services {services}");
+    }
+    if arguments.via == Via::Sdk {
+        command += " --via sdk";
+    }
+    if arguments.compare {
+        command += " --compare";
+    }
+    command
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, String> {

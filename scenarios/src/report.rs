@@ -14,10 +14,15 @@ use crate::play::Play;
 use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
+mod course;
+pub mod html;
+mod strip;
 mod text;
 
+pub use strip::strips;
+
 /// A run as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Report {
     title: String,
     seed: u64,
@@ -35,7 +40,7 @@ pub struct Report {
 }
 
 /// One service's row.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Summary {
     service: String,
     original_strategy: String,

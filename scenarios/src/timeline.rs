@@ -1,7 +1,7 @@
 //! The timeline: the trace with the noise taken out, to be read as prose and reviewed as a snapshot.
 
-mod each;
-mod fleet;
+pub(crate) mod each;
+pub(crate) mod fleet;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -46,7 +46,10 @@ pub struct Timeline(pub Vec<Line>);
 impl Timeline {
     /// The timeline of a trace: of few services line by line, of more in lines that each speak of many.
     pub fn of(trace: &[Entry]) -> Self {
-        Self(if are_few(trace) { each::lines(trace) } else { fleet::lines(trace) })
+        if !are_few(trace) {
+            return Self(fleet::lines(trace));
+        }
+        Self(each::lines(trace).into_iter().map(|(line, _)| line).collect())
     }
 }
 

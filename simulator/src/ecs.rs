@@ -270,7 +270,7 @@ impl World {
             shown: OnceCell::new(),
         });
         self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
-        self.ledgers.push(crate::ledger::Ledger::new(self.now, spec));
+        self.ledgers.push(crate::ledger::Ledger::new(self.now, spec).keeping_series(self.facts.series));
         key
     }
 

@@ -153,6 +153,8 @@ pub struct Facts {
     pub page_size: usize,
     /// Whether the trace keeps what [`is_detail`](crate::trace::Happening::is_detail) too: most of it, which nobody reads of a fleet.
     pub trace_details: bool,
+    /// Whether the ledgers keep every change of their counts, to be drawn. Some hundred changes a service and day, 24 bytes each.
+    pub series: bool,
     /// A bug in the recovery itself, for tests of the checks.
     #[cfg(feature = "planted")]
     pub planted: Option<crate::planted::Bug>,
@@ -253,6 +255,7 @@ impl Default for Facts {
             max_concurrency: 100,
             page_size: 100,
             trace_details: true,
+            series: false,
             #[cfg(feature = "planted")]
             planted: None,
         }

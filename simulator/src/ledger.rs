@@ -8,12 +8,27 @@ use handlers::timestamp::Timestamp;
 use crate::agenda::GENESIS;
 use crate::spec::ServiceSpec;
 
+/// How many tasks of a service ran at a moment, and how many were wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Since when, from the start of the world.
+    pub at: Duration,
+    /// Tasks that serve on `FARGATE_SPOT`: from RUNNING to the end of their containers.
+    pub spot: u32,
+    /// The same on `FARGATE`.
+    pub on_demand: u32,
+    /// Tasks wanted.
+    pub desired: u32,
+}
+
 /// Kept from the start of the world to its end.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     at: Timestamp,
     desired: u32,
     serving: u32,
+    /// How many of `serving` are on Spot.
+    serving_on_spot: u32,
     on_demand: u32,
     spot: u32,
     /// Task-milliseconds wanted and, of those, served.
@@ -28,6 +43,9 @@ pub struct Ledger {
     loss_since: Option<Timestamp>,
     /// Outages the recovery acted on.
     pub episodes: Vec<Episode>,
+    /// Every change of the counts, in order, at most one a millisecond; empty unless [`Facts::series`](crate::facts::Facts::series).
+    pub series: Vec<Counts>,
+    keeps_series: bool,
 }
 
 /// One outage as the recovery handled it. Times count from the start of the world.
@@ -65,6 +83,7 @@ impl Ledger {
             at: now,
             desired: spec.desired,
             serving: 0,
+            serving_on_spot: 0,
             on_demand: 0,
             spot: 0,
             wanted_ms: 0,
@@ -75,6 +94,32 @@ impl Ledger {
             forced: 0,
             loss_since: None,
             episodes: Vec::new(),
+            series: Vec::new(),
+            keeps_series: false,
+        }
+    }
+
+    /// The same, with every change of its counts kept if `keeps` says so.
+    pub(crate) fn keeping_series(mut self, keeps: bool) -> Self {
+        self.keeps_series = keeps;
+        self.note();
+        self
+    }
+
+    /// Keeps the counts as of now.
+    fn note(&mut self) {
+        if !self.keeps_series {
+            return;
+        }
+        let counts = Counts {
+            at: since_start(self.at),
+            spot: self.serving_on_spot,
+            on_demand: self.serving - self.serving_on_spot,
+            desired: self.desired,
+        };
+        match self.series.last_mut() {
+            Some(last) if last.at == counts.at => *last = counts,
+            _ => self.series.push(counts),
         }
     }
 
@@ -92,6 +137,7 @@ impl Ledger {
     pub(crate) fn set_desired(&mut self, now: Timestamp, desired: u32) {
         self.close_books(now);
         self.desired = desired;
+        self.note();
     }
 
     pub(crate) fn task_taken(&mut self, now: Timestamp, provider: &CapacityProvider) {
@@ -99,9 +145,11 @@ impl Ledger {
         *self.on(provider) += 1;
     }
 
-    pub(crate) fn task_serves(&mut self, now: Timestamp) {
+    pub(crate) fn task_serves(&mut self, now: Timestamp, provider: &CapacityProvider) {
         self.close_books(now);
         self.serving += 1;
+        self.serving_on_spot += u32::from(*provider == CapacityProvider::FargateSpot);
+        self.note();
     }
 
     pub(crate) fn task_gone(&mut self, now: Timestamp, provider: &CapacityProvider, served: bool) {
@@ -109,6 +157,8 @@ impl Ledger {
         *self.on(provider) -= 1;
         if served {
             self.serving -= 1;
+            self.serving_on_spot -= u32::from(*provider == CapacityProvider::FargateSpot);
+            self.note();
         }
     }
 

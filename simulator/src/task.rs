@@ -234,7 +234,7 @@ impl World {
         state.status = Status::Running;
         state.running_since = Some(since);
         state.step_at = None;
-        self.ledgers[key.0].task_serves(self.now);
+        self.ledgers[key.0].task_serves(self.now, &state.provider);
         self.agenda.plan(since + self.facts.healthy_after, Action::Schedule(key));
         self.emit_task(key, task);
     }

@@ -30,7 +30,7 @@ fn on_spot(crowd: usize, elsewhere: usize) -> Vec<Owned> {
 }
 
 fn play(seed: u64, services: &[Owned], troubles: &[Trouble], update_bucket: (u32, u32)) -> (Outcome, Figures) {
-    let facts = Facts { update_bucket, ..Facts::default() };
+    let facts = Facts { update_bucket, series: true, ..Facts::default() };
     let spec = world(seed, mins(1), services, troubles);
     let outcome = run(spec, facts, mins(90)).expect("the product's patterns are valid");
     let figures = Figures::of(&outcome, Prices::US_EAST_1);
@@ -92,6 +92,29 @@ proptest! {
             prop_assert_eq!(actual.count, floor.count);
             prop_assert!(floor.p50 <= actual.p50 && floor.p99 <= actual.p99 && floor.max <= actual.max,
                 "floor {:?}, actual {:?}", floor, actual);
+        }
+    }
+
+    #[test]
+    fn the_series_of_counts_adds_up_to_the_books(
+        seed in any::<u64>(),
+        services in 1..8_usize,
+        troubles in prop::collection::vec(any_outage(), 1..4),
+    ) {
+        let (outcome, _) = play(seed, &on_spot(services, 2), &troubles, (50, 5));
+        for service in &outcome.services {
+            let (ledger, end) = (&service.ledger, mins(90));
+            let until = ledger.series.iter().skip(1).map(|next| next.at).chain([end]);
+            let mut added = (0, 0, Duration::ZERO);
+            for (counts, until) in ledger.series.iter().zip(until) {
+                let (ms, running) = ((until - counts.at).as_millis(), counts.spot + counts.on_demand);
+                added.0 += ms * u128::from(counts.desired);
+                added.1 += ms * u128::from(counts.desired.saturating_sub(running));
+                added.2 += if running < counts.desired { until - counts.at } else { Duration::ZERO };
+            }
+            let booked = (ledger.task_time_wanted().as_millis(), ledger.task_time_missing().as_millis(), ledger.time_short());
+            prop_assert_eq!(added, booked, "{}", service.id);
+            prop_assert_eq!(ledger.series.last().map(|counts| counts.spot + counts.on_demand), Some(service.running));
         }
     }
 }

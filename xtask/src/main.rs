@@ -8,11 +8,12 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
 mod bench;
+mod browser;
 
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  scenario NAME|PATH [--seed N] [--services N] [--json] [--via sdk]
+  scenario NAME|PATH [--seed N] [--services N] [--json] [--report FILE.html] [--via sdk]
                                            play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build;
                                            --via sdk: through the AWS SDK and production's adapters
   scenario NAME|PATH --compare             the same world with no automation, with the proof of concept, and with Spot Recovery
@@ -170,6 +171,10 @@ type Step = (&'static str, Vec<&'static str>);
 
 #[expect(clippy::disallowed_methods, reason = "how long a build takes is a matter of the wall clock")]
 fn test() -> ExitCode {
+    if let Err(missing) = browser::ensure_chromium() {
+        eprintln!("error: {missing}");
+        return ExitCode::FAILURE;
+    }
     let nextest = cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
     let tests = if nextest {
         vec!["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]

@@ -18,12 +18,17 @@ const WORST: usize = 10;
 impl Report {
     /// The report as text with ANSI colours; print it through `anstream`, which drops them where nobody sees them.
     pub fn text(&self) -> String {
+        self.text_with("")
+    }
+
+    /// The same, with `pictures` between what happened and what became of it.
+    pub fn text_with(&self, pictures: &str) -> String {
         let mut out = String::new();
-        self.write(&mut out).expect("writing to a string does not fail");
+        self.write(&mut out, pictures).expect("writing to a string does not fail");
         out
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    fn write(&self, out: &mut String, pictures: &str) -> std::fmt::Result {
         let bold = Style::new().bold();
         writeln!(out, "{bold}{}{bold:#}", self.title)?;
         let duration = seconds(Duration::from_millis(self.duration_ms));
@@ -34,6 +39,9 @@ impl Report {
         writeln!(out, "{services}, {duration} of virtual time, seed {}\n", self.seed)?;
         self.write_timeline(out)?;
         writeln!(out)?;
+        if !pictures.is_empty() {
+            writeln!(out, "{pictures}")?;
+        }
         self.write_services(out)?;
         writeln!(out)?;
         self.write_figures(out)?;

@@ -27,9 +27,9 @@ struct Dead<'a> {
     line: usize,
 }
 
-/// The lines of `trace`.
-pub(super) fn lines(trace: &[Entry]) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+/// The lines of `trace`, each with the first happening that it tells of.
+pub(crate) fn lines<'t>(trace: impl IntoIterator<Item = &'t Entry>) -> Vec<(Line, &'t Entry)> {
+    let mut lines: Vec<(Line, &Entry)> = Vec::new();
     let mut taken: Vec<Taken> = Vec::new();
     let mut dead: Vec<Dead> = Vec::new();
     for entry in trace {
@@ -42,11 +42,11 @@ pub(super) fn lines(trace: &[Entry]) -> Vec<Line> {
                 Some(group) => {
                     group.count += 1;
                     group.last = entry.at;
-                    lines[group.line].what = taken_together(group);
+                    lines[group.line].0.what = taken_together(group);
                 }
                 None => {
                     let group = Taken { service, warned, last: entry.at, count: 1, line: lines.len() };
-                    lines.push(line(entry, taken_together(&group)));
+                    lines.push((line(entry, taken_together(&group)), entry));
                     taken.push(group);
                 }
             }
@@ -56,15 +56,15 @@ pub(super) fn lines(trace: &[Entry]) -> Vec<Line> {
                 Some(group) => {
                     group.count += 1;
                     group.last = entry.at;
-                    lines[group.line].what = format!("{} times: {}", group.count, entry.what);
+                    lines[group.line].0.what = format!("{} times: {}", group.count, entry.what);
                 }
                 None => {
                     dead.push(Dead { event: &entry.what, last: entry.at, count: 1, line: lines.len() });
-                    lines.push(line(entry, entry.what.to_string()));
+                    lines.push((line(entry, entry.what.to_string()), entry));
                 }
             }
         } else if !entry.what.is_detail() {
-            lines.push(line(entry, entry.what.to_string()));
+            lines.push((line(entry, entry.what.to_string()), entry));
         }
     }
     lines

@@ -199,7 +199,7 @@ fn kind_of(entry: &Entry) -> (Kind, String) {
 const ACCOUNTS: &str = "{accounts}";
 
 /// The accounts that a happening lists at its end or beginning.
-fn accounts_of(what: &Happening) -> impl Iterator<Item = &AccountId> {
+pub(crate) fn accounts_of(what: &Happening) -> impl Iterator<Item = &AccountId> {
     let accounts: &[AccountId] = match what {
         Happening::SpotCapacity { accounts, .. }
         | Happening::SpotShape { accounts, .. }

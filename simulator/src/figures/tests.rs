@@ -45,7 +45,7 @@ fn on_spot(spec: &ServiceSpec) -> Ledger {
     let mut ledger = Ledger::new(GENESIS, spec);
     for _ in 0..spec.desired {
         ledger.task_taken(GENESIS, &CapacityProvider::FargateSpot);
-        ledger.task_serves(GENESIS);
+        ledger.task_serves(GENESIS, &CapacityProvider::FargateSpot);
     }
     ledger
 }
@@ -93,7 +93,7 @@ fn hit() -> ServiceOutcome {
     ledger.episode_begins(at(11));
     ledger.failed_over(at(12));
     ledger.task_taken(at(20), &CapacityProvider::Fargate);
-    ledger.task_serves(at(20));
+    ledger.task_serves(at(20), &CapacityProvider::Fargate);
     ledger.restored(at(40), Some(at(30)));
     ledger.forced = 2;
     ended(spec, ledger, 2)
@@ -105,7 +105,7 @@ fn crowded() -> ServiceOutcome {
     let mut ledger = on_spot(&spec);
     for _ in 0..2 {
         ledger.task_taken(at(30), &CapacityProvider::FargateSpot);
-        ledger.task_serves(at(30));
+        ledger.task_serves(at(30), &CapacityProvider::FargateSpot);
     }
     ledger.loss(at(10));
     ledger.episode_begins(at(10));
