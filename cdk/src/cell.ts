@@ -63,6 +63,13 @@ export function readCells(file: string): Cell[] {
   return checked;
 }
 
+/** The cell of that name. Throws `ConfigError`. */
+export function select(cells: Cell[], name: string, file: string): Cell {
+  const cell = cells.find((cell) => cell.name === name);
+  if (cell !== undefined) return cell;
+  throw new ConfigError(`cell "${name}" is not in ${file}; known are ${cells.map((cell) => cell.name).join(', ')}`);
+}
+
 /** One cell of a configuration, checked. Throws `ConfigError`. */
 export function checkCell(value: unknown, at = 0): Cell {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -53,7 +53,7 @@ export class EventPath extends Construct {
   private admit(): void {
     const { organizationId, accounts, syntheticFrom } = this.cell;
     const statement = (id: string, who: object, condition: object): void => {
-      const policy = new events.CfnEventBusPolicy(this, id, {
+      new events.CfnEventBusPolicy(this, id, {
         statementId: id,
         eventBusName: BUS,
         statement: {
@@ -64,7 +64,6 @@ export class EventPath extends Construct {
           Condition: condition,
         },
       });
-      policy.addResourceDependency(this.bus);
     };
     const source = (name: string): object => ({ StringEquals: { 'events:source': name } });
     if (organizationId === undefined) {

@@ -113,9 +113,7 @@ export class Functions extends Construct {
     return [
       allow('AssumeWorkloadRole', ['sts:AssumeRole'], [role], { StringEquals: where }),
       allow('KeepRecords', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [table.tableArn]),
-      allow('AnnounceTransitions', ['events:PutEvents'], [path.bus.attrArn], {
-        StringEquals: { 'events:source': 'spot-recovery' },
-      }),
+      allow('AnnounceTransitions', ['events:PutEvents'], [path.bus.attrArn]),
       allow('WriteLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]),
     ];
   }
