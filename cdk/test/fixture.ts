@@ -29,8 +29,12 @@ export function zips(): string {
 
 const directory = zips();
 
+/** With the feature flags of the real app, which change what is synthesized. */
+const { context } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '../cdk.json'), 'utf8'));
+export const app = (): App => new App({ context });
+
 export function stackOf(cell: object): CellStack {
-  return new CellStack(new App(), { cell: checkCell(cell), zips: directory });
+  return new CellStack(app(), { cell: checkCell(cell), zips: directory });
 }
 
 /** The template's resources, by logical id. */

@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { App, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { checkCell } from '../src/cell.ts';
 import { CellStack } from '../src/cell-stack.ts';
-import { DEV, PROD, zips } from './fixture.ts';
+import { DEV, PROD, app as newApp, zips } from './fixture.ts';
 
 /** Synthesizes the cells, and `more` in them, as cdk-nag looks on: it fails the synthesis when it finds something. */
 function synth(more: (stack: CellStack) => void): string {
-  const app = new App();
+  const app = newApp();
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   for (const cell of [DEV, PROD]) more(new CellStack(app, { cell: checkCell(cell), zips: zips() }));
   return path.join(app.synth().directory, 'validation-report.json');
