@@ -31,7 +31,9 @@ export interface Cell {
 }
 
 /** Something is wrong with the configuration: whose, what, and what to do. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
 
 /** A function's timeout: above the 30 s that a repeated call may need, below the tunable `lease` (docs/lambda.md, "Time"). */
 export const FUNCTION_TIMEOUT_SECONDS = 60;

@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, checkCell, readCells } from '../src/cell.ts';
-import { DEV, PROD, stackOf } from './fixture.ts';
+import { ConfigError, checkCell, readCells, select } from '../src/cell.ts';
+import { DEV, PROD, stackOf, temporary } from './fixture.ts';
 
 function refused(cell: object, ...says: string[]): void {
   assert.throws(() => checkCell(cell), (error) => {
@@ -17,8 +16,7 @@ function refused(cell: object, ...says: string[]): void {
 }
 
 function fileOf(text: string): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'spot-recovery-cells-'));
-  process.on('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+  const directory = temporary();
   fs.writeFileSync(path.join(directory, 'cells.json'), text);
   return path.join(directory, 'cells.json');
 }
@@ -86,6 +84,10 @@ test('two cells cannot share a name, or a region of one account', () => {
   assert.throws(() => readCells(cells(DEV, { ...PROD, region: DEV.region })), /both in ap-south-1.*"account"/);
   const apart = cells({ ...DEV, account: '333333333333' }, { ...PROD, region: DEV.region, account: '444444444444' });
   assert.equal(readCells(apart).length, 2);
+});
+
+test('a cell that is not there is refused with those that are', () => {
+  assert.throws(() => select([checkCell(DEV), checkCell(PROD)], 'pro', 'cells.json'), /^ConfigError: cell "pro" is not in cells.json; known are dev, prod$/);
 });
 
 test('missing zips are refused with the command that makes them', async () => {

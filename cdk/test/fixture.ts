@@ -16,10 +16,14 @@ export const PROD = {
   name: 'prod', region: 'eu-west-1', environment: 'prod', organizationId: 'o-exampleorg1', policy: { interruption_policy: 'shortfall' },
 };
 
+/** Where everything temporary is, until the tests end. */
+const root = fs.mkdtempSync(path.join(os.tmpdir(), 'spot-recovery-cdk-'));
+process.on('exit', () => fs.rmSync(root, { recursive: true, force: true }));
+export const temporary = (): string => fs.mkdtempSync(path.join(root, 'it-'));
+
 /** A directory of zips as `cargo xtask package` leaves it; what is in a zip is of no matter to the template. */
-export function zips(): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'spot-recovery-zips-'));
-  process.on('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+function zipsOf(): string {
+  const directory = temporary();
   for (const architecture of ['arm64', 'x86_64']) {
     fs.mkdirSync(path.join(directory, architecture));
     for (const name of HANDLERS) fs.writeFileSync(path.join(directory, architecture, `${name}.zip`), `${name} ${architecture}`);
@@ -27,14 +31,14 @@ export function zips(): string {
   return directory;
 }
 
-const directory = zips();
+export const zips = zipsOf();
 
 /** With the feature flags of the real app, which change what is synthesized. */
 const { context } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, '../cdk.json'), 'utf8'));
-export const app = (): App => new App({ context });
+export const app = (): App => new App({ context, outdir: temporary() });
 
 export function stackOf(cell: object): CellStack {
-  return new CellStack(app(), { cell: checkCell(cell), zips: directory });
+  return new CellStack(app(), { cell: checkCell(cell), zips });
 }
 
 /** The template's resources, by logical id. */
