@@ -110,15 +110,16 @@ pub(crate) fn build(architecture: &Architecture, profile: &str) -> Result<Result
     Ok(Ok(directory.join(if profile == "dev" { "debug" } else { profile })))
 }
 
-/// Panic messages name source files. Those of the workspace are relative already; of the registry's, the part that is this
-/// machine's goes, so that two machines make the same binary.
+/// Flags without which two machines, or two directories, make two binaries of the same source. Panic messages name source files:
+/// those of the workspace are relative already; of the registry's, the part that is this machine's goes. And the linker's build
+/// id is a hash of more than what is left in the binary.
 fn reproducible() -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
-    let mut flag = OsString::from("--remap-path-prefix=");
-    flag.push(home);
-    flag.push("=/cargo");
-    flag
+    let mut flags = OsString::from("--remap-path-prefix=");
+    flags.push(home);
+    flags.push("=/cargo\x1f-Clink-arg=-Wl,--build-id=none");
+    flags
 }
 
 /// A build for another machine than this one.
