@@ -148,3 +148,26 @@ fn cross(architecture: &Architecture) -> Result<Command, String> {
     }
     Ok(build)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<(&'static str, String), String> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        parse(&arguments).map(|(architecture, profile)| (architecture.name, profile))
+    }
+
+    #[test]
+    fn a_cells_default_is_packaged_as_it_is_shipped() {
+        assert_eq!(parsed(&[]), Ok(("arm64", "lambda".into())));
+        assert_eq!(parsed(&["--profile", "dev", "--arch", "x86_64"]), Ok(("x86_64", "dev".into())));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_what_is() {
+        assert_eq!(parsed(&["--arch", "riscv"]).unwrap_err(), "--arch riscv: must be arm64 or x86_64");
+        assert!(parsed(&["--arch"]).unwrap_err().starts_with("--arch has no value\nusage:"));
+        assert!(parsed(&["x86_64"]).unwrap_err().starts_with("x86_64 is no argument of package\nusage:"));
+    }
+}
