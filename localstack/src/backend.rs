@@ -4,17 +4,22 @@
 //! | --- | --- |
 //! | which way, and what can be wrong with it? | here, [`StartError`] |
 //! | how does it run without Docker? | `host.rs`, `host/python.rs`, `host/environment.rs`, and the plugin in `localstack/host/` |
-//! | how does it run in Docker? | `docker.rs`, with the feature `docker` |
+//! | how does it run in Docker? | `docker.rs`, with the feature `docker`, and `daemon.rs` |
+//! | what is it told? | `variables.rs` |
 //! | is what answers at a URL the LocalStack that we want? | `probe.rs` |
 //! | where are its logs, and when are they kept? | `run.rs` |
 
+mod daemon;
+#[cfg(feature = "docker")]
+mod docker;
 pub mod host;
 mod probe;
 mod run;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
 
 pub use host::Environment;
@@ -74,6 +79,8 @@ pub struct LocalStack {
 
 #[derive(Debug)]
 enum Running {
+    #[cfg(feature = "docker")]
+    Docker(Box<docker::Docker>),
     Host(Box<host::Process>),
     Elsewhere,
 }
@@ -169,6 +176,33 @@ pub enum StartError {
         /// What it says.
         problem: String,
     },
+    /// No Docker daemon.
+    #[error("no Docker daemon answers at {host} ({problem}); start Docker, set DOCKER_HOST, or use --localstack host")]
+    NoDocker {
+        /// Where.
+        host: String,
+        /// What happened.
+        problem: String,
+    },
+    /// A daemon that is not for this user.
+    #[error(
+        "this user may not talk to Docker at {host}; add it to the group docker (`sudo usermod -aG docker $USER`) and log in again, or \
+         use --localstack host"
+    )]
+    DockerPermission {
+        /// Where.
+        host: String,
+    },
+    /// The image cannot be had.
+    #[error(
+        "the image {image} is not here and cannot be pulled ({problem}); connect to the network, or use --localstack host"
+    )]
+    Image {
+        /// Which.
+        image: String,
+        /// What Docker says.
+        problem: String,
+    },
     /// This build has no Docker in it.
     #[error("this was built without Docker; build it with the feature `docker`, or use --localstack host")]
     NoDockerHere,
@@ -193,8 +227,10 @@ pub struct Reach {
 
 impl Choice {
     /// Settles [`Choice::Auto`]; the others stay what they are.
+    #[must_use]
     pub fn settle(self) -> Self {
         match self {
+            Self::Auto if cfg!(feature = "docker") && daemon::Daemon::find().is_ok() => Self::Docker,
             Self::Auto => Self::Host,
             settled => settled,
         }
@@ -202,7 +238,12 @@ impl Choice {
 
     /// How functions will reach a server of this process. Those of a LocalStack at a URL are taken to run on this host.
     pub fn reach(&self) -> Reach {
-        Reach { listen: Ipv4Addr::LOCALHOST.into(), host: Ipv4Addr::LOCALHOST.to_string() }
+        let docker = match self {
+            Self::Docker => daemon::Daemon::find().ok(),
+            _ => None,
+        };
+        let here = || Reach { listen: Ipv4Addr::LOCALHOST.into(), host: Ipv4Addr::LOCALHOST.to_string() };
+        docker.map_or_else(here, |daemon| daemon.reach())
     }
 }
 
@@ -224,7 +265,13 @@ pub fn start(choice: Choice, settings: Settings) -> Result<LocalStack, StartErro
             let process = host::Process::start(&settings)?;
             Ok(LocalStack { endpoint: process.endpoint(), running: Running::Host(Box::new(process)) })
         }
-        Choice::Docker => Err(StartError::NoDockerHere),
+        #[cfg(feature = "docker")]
+        Choice::Docker => {
+            let container = docker::Docker::start(&settings)?;
+            Ok(LocalStack { endpoint: container.endpoint(), running: Running::Docker(Box::new(container)) })
+        }
+        #[cfg(not(feature = "docker"))]
+        Choice::Docker => daemon::Daemon::find().and(Err(StartError::NoDockerHere)),
         Choice::Url(url) => {
             probe::check(&url)?;
             Ok(LocalStack { endpoint: url, running: Running::Elsewhere })
@@ -244,6 +291,8 @@ impl LocalStack {
     /// Keeps the logs when it ends, and says where they are: for a run that failed. A panic keeps them too.
     pub fn keep_logs(&mut self) {
         match &mut self.running {
+            #[cfg(feature = "docker")]
+            Running::Docker(container) => container.keep_logs(),
             Running::Host(process) => process.keep_logs(),
             Running::Elsewhere => {}
         }
@@ -256,6 +305,8 @@ impl LocalStack {
 impl fmt::Display for LocalStack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match &self.running {
+            #[cfg(feature = "docker")]
+            Running::Docker(_) => "in Docker",
             Running::Host(_) => "on this host",
             Running::Elsewhere => "that runs already",
         };
@@ -266,4 +317,14 @@ impl fmt::Display for LocalStack {
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> StartError {
     let what = what.into();
     |source| StartError::Io { what, source }
+}
+
+/// `port`, which must be free, or a free one.
+fn free_port(port: Option<u16>) -> Result<u16, StartError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    match (listener.and_then(|listener| listener.local_addr()), port) {
+        (Ok(address), _) => Ok(address.port()),
+        (Err(_), Some(port)) => Err(StartError::PortTaken(port)),
+        (Err(error), None) => Err(io("find a free port")(error)),
+    }
 }

@@ -1,8 +1,8 @@
 """Functions as plain processes (`LAMBDA_RUNTIME_EXECUTOR=process`): an OS-only runtime's `bootstrap`, one process for each
 execution environment, started when there is something to do and again after it died.
 
-What LocalStack gives every function in Docker with `LAMBDA_DOCKER_FLAGS="-e NAME=VALUE …"`, it gives it here with
-`LOCALSTACK_HOST_FUNCTION_ENV`, a JSON object of names and values. They win over the function's own, as there.
+Every function also gets the variables of `LAMBDA_DOCKER_FLAGS="-e NAME=VALUE …"`, which win over its own, as they do in Docker. The
+other flags mean nothing here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from localstack import config
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
+from localstack.utils.container_utils.container_client import Util
 
 from localstack_host import environments
 from localstack_host.runtime import Invocation, Outcome, Runtime, memory_mb
-
-FUNCTION_ENV = "LOCALSTACK_HOST_FUNCTION_ENV"
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):
@@ -59,7 +58,8 @@ class ProcessExecutor(RuntimeExecutor):
             "LAMBDA_TASK_ROOT": str(code),
             "LAMBDA_RUNTIME_DIR": str(code),
         }
-        self._environment = own | paths | json.loads(os.environ.get(FUNCTION_ENV) or "{}")
+        everyones = Util.parse_additional_flags(config.LAMBDA_DOCKER_FLAGS).env_vars or {}
+        self._environment = own | paths | everyones
 
     def stop(self) -> None:
         """Ends the process, also in the middle of an invocation."""
@@ -89,6 +89,8 @@ class ProcessExecutor(RuntimeExecutor):
         else:
             self._show(runtime, None)
         init = runtime.init_ms if cold else None
+        # Lambda counts an init by itself.
+        elapsed -= init or 0
         logs = self._logs(request_id, runtime.output(), outcome, elapsed, init, max(filter(None, memory), default=None))
         return InvocationResult(request_id, outcome.payload, is_error=outcome.is_error, logs=logs)
 

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import json
-import os
 import queue
 import signal
 import subprocess
@@ -250,8 +249,3 @@ def memory_mb(pid: int) -> int | None:
         return None
     lines = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
     return -(-int(lines[0][1]) // 1024) if lines else None
-
-
-def is_executable(file: Path) -> bool:
-    """Whether `file` can be started."""
-    return os.access(file, os.X_OK)

@@ -3,12 +3,9 @@
 mod environment;
 mod python;
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use super::run::Run;
-use super::{Settings, StartError, io, probe};
+use super::run::{Run, cache};
+use super::{Settings, StartError, free_port, io, probe, variables};
 
 /// The plugin, which Python finds there as an installed package.
 const PLUGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/host");
@@ -74,7 +71,7 @@ impl Process {
         let mut command = Command::new(environment.join("bin/python"));
         command
             .args(["-m", "localstack.runtime.main"])
-            .envs(variables(port, &run.files(), settings))
+            .envs(variables::of_host(port, &run.files(), PLUGIN, settings))
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors)
@@ -120,11 +117,10 @@ impl Process {
             return StartError::PortTaken(self.port);
         }
         if probe::is_about_a_token(&log) {
-            return StartError::Token { problem: probe::first_line(&log) };
+            return StartError::Token { problem: probe::last_line(&log) };
         }
         self.run.keep_log();
-        let problem = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned();
-        StartError::Ended { problem, log: self.run.log().display().to_string() }
+        StartError::Ended { problem: probe::last_line(&log), log: self.run.log().display().to_string() }
     }
 }
 
@@ -136,61 +132,4 @@ impl Drop for Process {
         }
         let _ = self.child.wait();
     }
-}
-
-/// `port`, which must be free, or a free one.
-fn free_port(port: Option<u16>) -> Result<u16, StartError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
-    match (listener.and_then(|listener| listener.local_addr()), port) {
-        (Ok(address), _) => Ok(address.port()),
-        (Err(_), Some(port)) => Err(StartError::PortTaken(port)),
-        (Err(error), None) => Err(io("find a free port")(error)),
-    }
-}
-
-/// `$SPOT_RECOVERY_CACHE`, else `spot-recovery/localstack` where the system keeps a user's caches.
-fn cache() -> PathBuf {
-    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let user = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
-    match (env::var_os("SPOT_RECOVERY_CACHE"), user) {
-        (Some(cache), _) => cache.into(),
-        (None, Some(user)) => user.join("spot-recovery/localstack"),
-        (None, None) => env::temp_dir().join("spot-recovery/localstack"),
-    }
-}
-
-/// LocalStack's configuration (<https://docs.localstack.cloud/references/configuration/>), and the plugin's.
-fn variables(port: u16, files: &Path, settings: &Settings) -> Vec<(&'static str, OsString)> {
-    let function_env = serde_json::to_string(&settings.function_env).unwrap_or_default();
-    let listen = format!("{}:{port}", Ipv4Addr::LOCALHOST);
-    let mut variables: Vec<(&'static str, OsString)> = vec![
-        ("PYTHONPATH", PLUGIN.into()),
-        ("FILESYSTEM_ROOT", files.into()),
-        ("TMPDIR", files.into()),
-        // The host part of the queue URLs it returns.
-        ("LOCALSTACK_HOST", listen.clone().into()),
-        ("GATEWAY_LISTEN", listen.into()),
-        ("LOCALSTACK_HOST_FUNCTION_ENV", function_env.into()),
-    ];
-    let fixed = [
-        ("LOCALSTACK_HOST_ENDS_WITH_STDIN", "1"),
-        ("GATEWAY_SERVER", "loopback"),
-        ("LAMBDA_RUNTIME_EXECUTOR", "process"),
-        ("PROVIDER_OVERRIDE_DYNAMODB", "moto"),
-        ("PROVIDER_OVERRIDE_DYNAMODBSTREAMS", "moto"),
-        // In a virtual machine with a /.dockerenv it would believe itself in its image.
-        ("OVERRIDE_IN_DOCKER", "0"),
-        ("SQS_ENDPOINT_STRATEGY", "path"),
-        // Nothing goes out: no certificate, no usage events, no name server, no instance metadata.
-        ("SKIP_SSL_CERT_DOWNLOAD", "1"),
-        ("DISABLE_EVENTS", "1"),
-        ("DNS_ADDRESS", "0"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("SQS_DISABLE_CLOUDWATCH_METRICS", "1"),
-        // Between two batches of a queue; the plugin's poller waits for messages by itself.
-        ("LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC", "0.01"),
-        ("LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_ERROR_SEC", "2"),
-    ];
-    variables.extend(fixed.map(|(name, value)| (name, value.into())));
-    variables
 }

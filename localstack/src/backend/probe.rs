@@ -43,3 +43,8 @@ pub(super) fn is_about_a_token(text: &str) -> bool {
 pub(super) fn first_line(text: &str) -> String {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().chars().take(200).collect()
 }
+
+/// The last line of `text` that says something, cut likewise.
+pub(super) fn last_line(text: &str) -> String {
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().chars().take(200).collect()
+}

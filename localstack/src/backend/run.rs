@@ -1,5 +1,6 @@
 //! The directory of one run: LocalStack's log, and its files while it runs.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,17 @@ impl Default for Progress {
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Progress")
+    }
+}
+
+/// `$SPOT_RECOVERY_CACHE`, else `spot-recovery/localstack` where the system keeps a user's caches.
+pub(super) fn cache() -> PathBuf {
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let user = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+    match (env::var_os("SPOT_RECOVERY_CACHE"), user) {
+        (Some(cache), _) => cache.into(),
+        (None, Some(user)) => user.join("spot-recovery/localstack"),
+        (None, None) => env::temp_dir().join("spot-recovery/localstack"),
     }
 }
 
