@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
 mod bench;
+mod operator;
 
 const USAGE: &str = "\
 cargo xtask COMMAND
@@ -24,6 +25,12 @@ cargo xtask COMMAND
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
   bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
   bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
+  localstack [--localstack docker|host] [--port N]
+                                           start LocalStack, until Ctrl-C
+  inject placement-failure --service ARN [--endpoint-url URL] [--region R] [--profile P] [--bus NAME]
+                                           send the synthetic event about a service to the central bus
+  verify --service ARN [--endpoint-url URL] [--region R] [--profile P] [--since 15m] [--wait 1m] [--table NAME]
+                                           look at the queues, function logs, table item and ECS strategy of a service
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +45,8 @@ fn main() -> ExitCode {
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
         Some("bench") => bench::bench(&rest),
+        Some(program @ ("inject" | "verify")) => operator::operator(program, &rest),
+        Some("localstack") => operator::operator("localstack-up", &rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
