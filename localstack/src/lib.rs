@@ -1,1 +1,4 @@
 //! End to end on LocalStack: starts it, deploys the cell, runs the functions' own binaries, and looks at every stage.
+
+pub mod backend;
+pub mod operator;

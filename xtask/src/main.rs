@@ -13,6 +13,7 @@ mod cdk;
 mod deploy;
 mod onboard;
 mod package;
+mod operator;
 
 const USAGE: &str = "\
 cargo xtask COMMAND
@@ -41,6 +42,12 @@ cargo xtask COMMAND
                                            package, then deploy a cell of cdk/cells.json with the AWS CDK
   onboard check --account ID [--region R] [--profile P] [--endpoint-url URL] [--cells FILE]
                                            what of the onboarding is there in a workload account, and what is missing; only reads
+  localstack [--localstack docker|host] [--port N]
+                                           start LocalStack, until Ctrl-C
+  inject placement-failure --service ARN [--endpoint-url URL] [--region R] [--profile P] [--bus NAME]
+                                           send the synthetic event about a service to the central bus
+  verify --service ARN [--endpoint-url URL] [--region R] [--profile P] [--since 15m] [--wait 1m] [--table NAME]
+                                           look at the queues, function logs, table item and ECS strategy of a service
 ";
 
 fn main() -> ExitCode {
@@ -59,6 +66,8 @@ fn main() -> ExitCode {
         Some("package") => package::package(&rest),
         Some("deploy") => deploy::deploy(&rest),
         Some("onboard") => onboard::onboard(&rest),
+        Some(program @ ("inject" | "verify")) => operator::operator(program, &rest),
+        Some("localstack") => operator::operator("localstack-up", &rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
