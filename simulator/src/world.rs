@@ -261,7 +261,13 @@ impl World {
         Ok(())
     }
 
-    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: Cow<'static, str>) {
+    pub(crate) fn note_phase(
+        &mut self,
+        service: &ServiceId,
+        from: Option<Phase>,
+        to: Option<Phase>,
+        reason: Cow<'static, str>,
+    ) {
         let restored = reason == Reason::Restored.text();
         self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.ecs.find(service) else { return };
