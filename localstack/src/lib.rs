@@ -1,1 +1,5 @@
 //! End to end on LocalStack: starts it, deploys the cell, runs the functions' own binaries, and looks at every stage.
+
+pub mod clients;
+pub mod pace;
+pub mod world;

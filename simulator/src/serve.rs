@@ -75,9 +75,9 @@ pub fn serve(simulation: Simulation, serving: Serving, ready: impl FnOnce(Socket
     }))
 }
 
-/// What is told of every request of the AWS API, before it is answered and once its answer is there, and is waited for: to hold a call
-/// where a test wants it, or to look at who makes it. The world goes on meanwhile.
-pub type Gate = Rc<dyn Fn(&Call<'_>) -> LocalBoxFuture<'static, ()>>;
+/// What every request of the AWS API passes, before it is answered and once its answer is there: it may look at who calls, hold the call
+/// while the world goes on, or give an answer of its own in the place of the world's.
+pub type Gate = Rc<dyn Fn(&Call<'_>) -> LocalBoxFuture<'static, Option<Response>>>;
 
 /// A request on its way.
 #[derive(Debug, Clone, Copy)]
@@ -287,15 +287,15 @@ async fn answer(
             let request = Request { headers, body: body.to_bytes().to_vec() };
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             let gate = host.borrow().gate.clone().filter(|_| !path.starts_with(CONTROL));
-            let pass = |answered| gate.as_ref().map(|gate| gate(&Call { request: &request, peer, answered }));
-            if let Some(passes) = pass(false) {
-                passes.await;
-            }
-            let response = host.borrow_mut().answer(&parts.method, path, &request);
-            if let Some(passes) = pass(true) {
-                passes.await;
-            }
-            response
+            let pass = async |answered| match &gate {
+                Some(gate) => gate(&Call { request: &request, peer, answered }).await,
+                None => None,
+            };
+            let response = match pass(false).await {
+                Some(instead) => instead,
+                None => host.borrow_mut().answer(&parts.method, path, &request),
+            };
+            pass(true).await.unwrap_or(response)
         }
         Err(error) if error.is::<LengthLimitError>() => {
             plain(StatusCode::PAYLOAD_TOO_LARGE, r#"{"error":"a body may have 1 MiB at most"}"#)

@@ -1,0 +1,343 @@
+//! The world beside LocalStack: the simulator's ECS, STS and Spot markets on loopback. Its ECS events are put on the default buses of
+//! their accounts in LocalStack; what the functions write and announce there is told to its oracle.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use futures_util::future::{LocalBoxFuture, ready};
+use handlers::aws::{Aws, CallLimits, Cell as CellSettings, config::BUS};
+use handlers::ports::StateStore;
+use handlers::reconcile::Transition;
+use handlers::record::{Record, TABLE};
+use handlers::service::{AccountId, ServiceId};
+use serde_json::{Value, json};
+use simulator::facts::Facts;
+use simulator::serve::{Call, Served, Serving};
+use simulator::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
+use simulator::wire::{Request, Response};
+use simulator::{Outcome, Simulation};
+use tokio::sync::oneshot;
+
+use crate::clients::{CallError, config, failed};
+
+/// How often the world is asked for new events. At speed 60 a second of the world passes in less.
+const RELAY: Duration = Duration::from_millis(25);
+/// Entries that one `PutEvents` takes (aws-facts.md §5).
+const ENTRIES: usize = 10;
+
+/// A world that is served, and all that goes between it and LocalStack.
+#[derive(Debug)]
+pub struct World {
+    served: Served,
+    services: Vec<ServiceId>,
+    /// The handlers' own adapter, to read their records.
+    table: Aws,
+    buses: BTreeMap<AccountId, aws_sdk_eventbridge::Client>,
+    audits: RefCell<Vec<Transition>>,
+    traps: RefCell<Vec<Trap>>,
+    throttled: RefCell<Vec<(ServiceId, &'static str, Rc<Cell<u32>>)>>,
+    problems: RefCell<Vec<String>>,
+}
+
+/// Where a call is caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It has not taken effect, and does not as long as it is held.
+    Before,
+    /// It has taken effect, and its caller does not know yet.
+    After,
+}
+
+#[derive(Debug)]
+struct Trap {
+    service: ServiceId,
+    operation: &'static str,
+    moment: Moment,
+    caught: oneshot::Sender<Caught>,
+}
+
+/// A call that is held until it is released; dropped, it is held for good.
+#[derive(Debug)]
+pub struct Caught {
+    /// The caller's end of the connection.
+    pub peer: SocketAddr,
+    go: oneshot::Sender<()>,
+}
+
+impl Caught {
+    /// Lets the call go on.
+    pub fn release(self) {
+        // A caller that is dead by now misses nothing.
+        let _ = self.go.send(());
+    }
+}
+
+/// ECS throttles calls about a service as long as this lives.
+#[derive(Debug)]
+pub struct Throttling<'a> {
+    world: &'a World,
+    count: Rc<Cell<u32>>,
+}
+
+impl Throttling<'_> {
+    /// How many calls have been throttled so far.
+    pub fn count(&self) -> u32 {
+        self.count.get()
+    }
+}
+
+impl Drop for Throttling<'_> {
+    fn drop(&mut self) {
+        self.world.throttled.borrow_mut().retain(|(_, _, count)| !Rc::ptr_eq(count, &self.count));
+    }
+}
+
+impl World {
+    /// Serves the world of `spec` at `speed` beside the LocalStack at `endpoint`. Nothing recovers in it but the functions there.
+    ///
+    /// # Errors
+    /// A sentence, when the world cannot be served.
+    pub async fn start(spec: WorldSpec, facts: Facts, speed: u32, endpoint: &str) -> Result<Rc<Self>, String> {
+        let (region, central) = (spec.region.clone(), spec.central.clone());
+        let services = spec.services.iter().map(|service| service.id.clone()).collect();
+        let mut buses = BTreeMap::new();
+        for account in &spec.accounts {
+            let client = aws_sdk_eventbridge::Client::new(&config(endpoint, &region, account).await);
+            buses.insert(account.clone(), client);
+        }
+        let settings = CellSettings {
+            region: region.clone(),
+            table: TABLE.into(),
+            bus: BUS.into(),
+            function: "e2e".into(),
+            external_id: None,
+        };
+        let table = Aws::new(&config(endpoint, &region, &central).await, settings, CallLimits::default());
+        let mut simulation = Simulation::new(spec, facts).map_err(|error| error.to_string())?;
+        for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
+            simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
+        }
+        let serving = Serving { port: 0, speed, wall_clock: true };
+        let served = Served::start(simulation, serving).await.map_err(|error| error.to_string())?;
+        let world = Rc::new(Self {
+            served,
+            services,
+            table,
+            buses,
+            audits: RefCell::default(),
+            traps: RefCell::default(),
+            throttled: RefCell::default(),
+            problems: RefCell::default(),
+        });
+        let gate = Rc::downgrade(&world);
+        world.served.set_gate(Rc::new(move |call| match gate.upgrade() {
+            Some(world) => world.pass(call),
+            None => Box::pin(ready(None)),
+        }));
+        tokio::task::spawn_local(Rc::clone(&world).relay());
+        Ok(world)
+    }
+
+    /// Where it is served.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.served.address())
+    }
+
+    /// Makes something happen now.
+    pub fn happen(&self, event: WorldEvent) {
+        self.served.with(|simulation| simulation.happen(event));
+    }
+
+    /// A service as the control API of the simulator shows it.
+    pub fn look(&self, service: &ServiceId) -> Value {
+        let state = self.control("GET", "state", &Value::Null);
+        let arn = service.arn();
+        let services = state["services"].as_array();
+        services.and_then(|all| all.iter().find(|one| one["service"] == arn.as_str())).cloned().unwrap_or_default()
+    }
+
+    /// The record of a service in LocalStack's table.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn record(&self, service: &ServiceId) -> Result<Option<Record>, CallError> {
+        let record = self.table.get(service).await;
+        let record =
+            record.map_err(|error| CallError { what: format!("{service}: record"), said: error.to_string() })?;
+        Ok(record.map(|record| (*record).clone()))
+    }
+
+    /// Transitions of a service that were announced, in order.
+    pub fn audits(&self, service: &ServiceId) -> Vec<Transition> {
+        let id = service.record_id();
+        self.audits.borrow().iter().filter(|transition| transition.id == id).cloned().collect()
+    }
+
+    /// A transition has come off the bus.
+    pub fn hear(&self, transition: Transition) {
+        self.served.with(|simulation| simulation.hear(&transition));
+        self.audits.borrow_mut().push(transition);
+    }
+
+    /// What went wrong between the world and LocalStack, and invariants that the oracle found broken.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.problems.borrow().clone();
+        problems.extend(self.served.with(|simulation| simulation.violations()));
+        problems
+    }
+
+    /// Holds the next call of the recovery's `operation` about a service.
+    pub fn catch(&self, service: &ServiceId, operation: &'static str, moment: Moment) -> oneshot::Receiver<Caught> {
+        let (caught, receiver) = oneshot::channel();
+        self.traps.borrow_mut().push(Trap { service: service.clone(), operation, moment, caught });
+        receiver
+    }
+
+    /// From now on ECS throttles `operation` about a service.
+    pub fn throttle(&self, service: &ServiceId, operation: &'static str) -> Throttling<'_> {
+        let count = Rc::new(Cell::new(0));
+        self.throttled.borrow_mut().push((service.clone(), operation, Rc::clone(&count)));
+        Throttling { world: self, count }
+    }
+
+    /// The world's end. The records of its services are told to it first.
+    ///
+    /// # Errors
+    /// [`CallError`] when a record cannot be read.
+    pub async fn finish(&self) -> Result<Outcome, CallError> {
+        for service in &self.services {
+            if let Some(record) = self.record(service).await? {
+                self.served.with(|simulation| simulation.see_record(record));
+            }
+        }
+        Ok(self.served.finish())
+    }
+
+    fn control(&self, method: &str, name: &str, body: &Value) -> Value {
+        let path = format!("/_simulator/{name}");
+        let response = self.served.with(|simulation| simulation.control(method, &path, body.to_string().as_bytes()));
+        serde_json::from_slice(&response.body).unwrap_or_default()
+    }
+
+    /// Takes the world's ECS events to LocalStack, each to the default bus of its account, in order.
+    async fn relay(self: Rc<Self>) {
+        let mut after = 0;
+        loop {
+            let news = self.control("GET", &format!("events?after={after}"), &Value::Null);
+            after = news["next"].as_u64().unwrap_or(after);
+            let events = news["events"].as_array().map_or(&[][..], Vec::as_slice);
+            let mut by_account: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+            for event in events {
+                by_account.entry(event["account"].as_str().unwrap_or_default()).or_default().push(event);
+            }
+            for (account, events) in by_account {
+                for some in events.chunks(ENTRIES) {
+                    if let Err(problem) = self.put(account, some).await {
+                        self.problems.borrow_mut().push(problem);
+                    }
+                }
+            }
+            if events.is_empty() {
+                tokio::time::sleep(RELAY).await;
+            }
+        }
+    }
+
+    async fn put(&self, account: &str, events: &[&Value]) -> Result<(), String> {
+        let client = account.parse().ok().and_then(|account: AccountId| self.buses.get(&account));
+        let client = client.ok_or_else(|| format!("an event of {account}, which is no account of the world"))?;
+        let entries = events.iter().map(|event| entry(event)).collect();
+        let put = client.put_events().set_entries(Some(entries)).send().await;
+        let put = put.map_err(|error| failed(format!("PutEvents of {account}"))(error).to_string())?;
+        match put.entries().iter().find_map(|entry| entry.error_code()) {
+            None => Ok(()),
+            Some(code) => Err(format!("PutEvents of {account}: an entry failed with {code}")),
+        }
+    }
+
+    /// The gate that every call of the functions passes.
+    fn pass(self: Rc<Self>, call: &Call<'_>) -> LocalBoxFuture<'static, Option<Response>> {
+        let Some((operation, services)) = self.subject(call.request) else { return Box::pin(ready(None)) };
+        let moment = if call.answered { Moment::After } else { Moment::Before };
+        if moment == Moment::Before && self.is_throttled(&operation, &services) {
+            return Box::pin(ready(Some(rate_exceeded())));
+        }
+        let trap = self.take_trap(&operation, &services, moment);
+        let peer = call.peer;
+        Box::pin(async move {
+            if moment == Moment::Before && operation == "UpdateService" {
+                for service in &services {
+                    match self.record(service).await {
+                        Ok(Some(record)) => self.served.with(|simulation| simulation.see_record(record)),
+                        Ok(None) => {}
+                        Err(error) => self.problems.borrow_mut().push(error.to_string()),
+                    }
+                }
+            }
+            if let Some(trap) = trap {
+                let (go, released) = oneshot::channel();
+                if trap.caught.send(Caught { peer, go }).is_ok() && released.await.is_err() {
+                    // Its caller is dead, and the call never arrives.
+                    std::future::pending::<()>().await;
+                }
+            }
+            None
+        })
+    }
+
+    /// The operation, and the services of the world that it may be about: the call has their names, but its account only in the session.
+    fn subject(&self, request: &Request) -> Option<(String, Vec<ServiceId>)> {
+        let operation = request.header("x-amz-target")?.split('.').nth(1)?.to_owned();
+        let body: Value = serde_json::from_slice(&request.body).ok()?;
+        let last = |name: &Value| name.as_str().and_then(|name| name.rsplit('/').next()).map(str::to_owned);
+        let cluster = last(&body["cluster"])?;
+        let one = std::slice::from_ref(&body["service"]);
+        let names: Vec<String> =
+            body["services"].as_array().map_or(one, Vec::as_slice).iter().filter_map(last).collect();
+        let is_named =
+            |id: &&ServiceId| id.cluster.as_str() == cluster && names.iter().any(|name| name == id.service.as_str());
+        Some((operation, self.services.iter().filter(is_named).cloned().collect()))
+    }
+
+    fn is_throttled(&self, operation: &str, services: &[ServiceId]) -> bool {
+        let throttled = self.throttled.borrow();
+        let found = throttled.iter().find(|(service, of, _)| *of == operation && services.contains(service));
+        if let Some((_, _, count)) = found {
+            count.set(count.get() + 1);
+        }
+        found.is_some()
+    }
+
+    fn take_trap(&self, operation: &str, services: &[ServiceId], moment: Moment) -> Option<Trap> {
+        let mut traps = self.traps.borrow_mut();
+        let matches =
+            |trap: &Trap| trap.operation == operation && trap.moment == moment && services.contains(&trap.service);
+        traps.iter().position(matches).map(|n| traps.remove(n))
+    }
+}
+
+/// What ECS answers a throttled call (aws-facts.md §4).
+fn rate_exceeded() -> Response {
+    let body = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
+    let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
+    Response { status: 400, headers, body: body.to_string().into_bytes() }
+}
+
+/// An event of ECS as `PutEvents` takes it: LocalStack stamps account, region and id, and accepts the source `aws.ecs`, which AWS
+/// does from ECS alone.
+fn entry(event: &Value) -> PutEventsRequestEntry {
+    let text = |name: &str| event[name].as_str().unwrap_or_default();
+    let resources = event["resources"].as_array().map_or(&[][..], Vec::as_slice);
+    let time = handlers::timestamp::Timestamp::parse(text("time")).map_or(0, |time| time.as_millis());
+    PutEventsRequestEntry::builder()
+        .source(text("source"))
+        .detail_type(text("detail-type"))
+        .time(aws_sdk_eventbridge::primitives::DateTime::from_millis(i64::try_from(time).unwrap_or(0)))
+        .set_resources(Some(resources.iter().filter_map(Value::as_str).map(str::to_owned).collect()))
+        .detail(event["detail"].to_string())
+        .build()
+}
