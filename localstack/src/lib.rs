@@ -1,5 +1,8 @@
 //! End to end on LocalStack: starts it, deploys the cell, runs the functions' own binaries, and looks at every stage.
 
 pub mod clients;
+pub mod functions;
+pub mod journey;
 pub mod pace;
+pub mod process;
 pub mod world;

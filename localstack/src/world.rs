@@ -2,7 +2,7 @@
 //! their accounts in LocalStack; what the functions write and announce there is told to its oracle.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use simulator::serve::{Call, Served, Serving};
 use simulator::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
 use simulator::wire::{Request, Response};
 use simulator::{Outcome, Simulation};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clients::{CallError, config, failed};
@@ -40,6 +41,8 @@ pub struct World {
     audits: RefCell<Vec<Transition>>,
     traps: RefCell<Vec<Trap>>,
     throttled: RefCell<Vec<(ServiceId, &'static str, Rc<Cell<u32>>)>>,
+    /// Accounts whose events go nowhere.
+    muted: RefCell<BTreeSet<AccountId>>,
     problems: RefCell<Vec<String>>,
 }
 
@@ -97,11 +100,18 @@ impl Drop for Throttling<'_> {
 }
 
 impl World {
-    /// Serves the world of `spec` at `speed` beside the LocalStack at `endpoint`. Nothing recovers in it but the functions there.
+    /// Serves the world of `spec` at `speed` to `listener`, beside the LocalStack at `endpoint`. Nothing recovers in it but the functions
+    /// there.
     ///
     /// # Errors
     /// A sentence, when the world cannot be served.
-    pub async fn start(spec: WorldSpec, facts: Facts, speed: u32, endpoint: &str) -> Result<Rc<Self>, String> {
+    pub async fn start(
+        spec: WorldSpec,
+        facts: Facts,
+        speed: u32,
+        endpoint: &str,
+        listener: TcpListener,
+    ) -> Result<Rc<Self>, String> {
         let (region, central) = (spec.region.clone(), spec.central.clone());
         let services = spec.services.iter().map(|service| service.id.clone()).collect();
         let mut buses = BTreeMap::new();
@@ -122,7 +132,7 @@ impl World {
             simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
         }
         let serving = Serving { port: 0, speed, wall_clock: true };
-        let served = Served::start(simulation, serving).await.map_err(|error| error.to_string())?;
+        let served = Served::start(listener, simulation, serving).map_err(|error| error.to_string())?;
         let world = Rc::new(Self {
             served,
             services,
@@ -131,6 +141,7 @@ impl World {
             audits: RefCell::default(),
             traps: RefCell::default(),
             throttled: RefCell::default(),
+            muted: RefCell::default(),
             problems: RefCell::default(),
         });
         let gate = Rc::downgrade(&world);
@@ -140,11 +151,6 @@ impl World {
         }));
         tokio::task::spawn_local(Rc::clone(&world).relay());
         Ok(world)
-    }
-
-    /// Where it is served.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.served.address())
     }
 
     /// Makes something happen now.
@@ -158,6 +164,11 @@ impl World {
         let arn = service.arn();
         let services = state["services"].as_array();
         services.and_then(|all| all.iter().find(|one| one["service"] == arn.as_str())).cloned().unwrap_or_default()
+    }
+
+    /// How many deployments the recovery has forced on a service.
+    pub fn forced(&self, service: &ServiceId) -> u32 {
+        self.served.with(|simulation| simulation.forced(service))
     }
 
     /// The record of a service in LocalStack's table.
@@ -175,6 +186,16 @@ impl World {
     pub fn audits(&self, service: &ServiceId) -> Vec<Transition> {
         let id = service.record_id();
         self.audits.borrow().iter().filter(|transition| transition.id == id).cloned().collect()
+    }
+
+    /// Whether the events of an account reach LocalStack; those that do not are lost, as without a forwarding rule.
+    pub fn forward(&self, account: &AccountId, forwards: bool) {
+        let mut muted = self.muted.borrow_mut();
+        if forwards {
+            muted.remove(account)
+        } else {
+            muted.insert(account.clone())
+        };
     }
 
     /// A transition has come off the bus.
@@ -248,7 +269,11 @@ impl World {
     }
 
     async fn put(&self, account: &str, events: &[&Value]) -> Result<(), String> {
-        let client = account.parse().ok().and_then(|account: AccountId| self.buses.get(&account));
+        let account: AccountId = account.parse().map_err(|error| format!("an event of {account:?}: {error}"))?;
+        if self.muted.borrow().contains(&account) {
+            return Ok(());
+        }
+        let client = self.buses.get(&account);
         let client = client.ok_or_else(|| format!("an event of {account}, which is no account of the world"))?;
         let entries = events.iter().map(|event| entry(event)).collect();
         let put = client.put_events().set_entries(Some(entries)).send().await;

@@ -67,12 +67,21 @@ pub fn serve(simulation: Simulation, serving: Serving, ready: impl FnOnce(Socket
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(LocalSet::new().run_until(async {
         let stop = signal()?;
-        let served = Served::start(simulation, serving).await?;
+        let served = Served::start(listen(serving.port).await?, simulation, serving)?;
         ready(served.address());
         stop.await;
         served.stop().await;
         Ok(())
     }))
+}
+
+/// Listens on loopback; port 0 takes any that is free. Who connects waits until a world is served.
+///
+/// # Errors
+/// [`ServeError`] when the port cannot be had.
+pub async fn listen(port: u16) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    listener.map_err(|source| ServeError::Listen { port, source })
 }
 
 /// What every request of the AWS API passes, before it is answered and once its answer is there: it may look at who calls, hold the call
@@ -106,14 +115,11 @@ impl fmt::Debug for Served {
 }
 
 impl Served {
-    /// Listens, and serves from now on.
+    /// Serves whoever connects to `listener`, from now on; the port of `serving` is not looked at.
     ///
     /// # Errors
-    /// [`ServeError`] when the port cannot be had.
-    pub async fn start(simulation: Simulation, serving: Serving) -> Result<Self, ServeError> {
-        let Serving { port, .. } = serving;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
+    /// [`ServeError`] when the listener has no address.
+    pub fn start(listener: TcpListener, simulation: Simulation, serving: Serving) -> Result<Self, ServeError> {
         let address = listener.local_addr()?;
         let host = Rc::new(RefCell::new(Host::new(simulation, serving)));
         let stop = Rc::new(Notify::new());

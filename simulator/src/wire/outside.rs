@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use handlers::reconcile::Transition;
 use handlers::record::{Lease, Record};
-use handlers::service::ServiceArn;
+use handlers::service::{ServiceArn, ServiceId};
 
 use crate::agenda::GENESIS;
 use crate::run::Simulation;
@@ -16,6 +16,11 @@ impl Simulation {
     /// which claim it is made.
     pub fn see_record(&mut self, record: Record) {
         self.sim.with(|world| world.see_record(record));
+    }
+
+    /// How many deployments the recovery has forced on a service.
+    pub fn forced(&self, service: &ServiceId) -> u32 {
+        self.sim.with(|world| world.ecs.find(service).map_or(0, |key| world.ledgers[key.0].forced))
     }
 
     /// A transition that the handlers have announced, at the time it says, which is one that callers are shown.
@@ -40,7 +45,7 @@ impl World {
         let Ok(ServiceArn { account, region, cluster: Some(cluster), service }) = transition.service.parse() else {
             return;
         };
-        let service = handlers::service::ServiceId { account, region, cluster, service };
+        let service = ServiceId { account, region, cluster, service };
         // News is late by its way here; the books want the time it is about.
         let now = self.now;
         self.now = self.dial.read(transition.at).clamp(GENESIS, now);

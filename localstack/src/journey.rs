@@ -1,0 +1,207 @@
+//! Journeys: what may happen to a service, walked from end to end on LocalStack, every stage looked at.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | failover and restore, by a synthetic event, an outage, an interruption, a silent loss | `failover.rs` |
+//! | messages that come twice, are forged, or cannot be worked on | `messages.rs` |
+//! | handlers that are killed, run out of time, are denied or throttled | `trouble.rs` |
+//! | two hundred services at once | `crowd.rs` |
+//! | what is looked at, and how long is waited for it? | `walk.rs` |
+
+mod crowd;
+mod failover;
+mod messages;
+mod trouble;
+mod walk;
+
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use handlers::policy::Policy;
+use handlers::service::{AccountId, Region, ServiceId};
+use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
+use simulator::facts::Facts;
+use simulator::spec::{ServiceSpec, WorldSpec};
+
+use crate::clients::Clients;
+use crate::world::World;
+pub use walk::Walk;
+
+/// Seconds of the world in one of the clock, where journeys are walked: a Spot task's two minutes are two seconds.
+pub const SPEED: u32 = 60;
+
+/// Accounts by what goes on in them, so that journeys do not meet: markets and roles are an account's.
+mod account {
+    /// Spot is as it should be.
+    pub(super) const CALM: &str = "111111111111";
+    /// Spot goes and comes back.
+    pub(super) const OUTAGE: &str = "222222222222";
+    /// Spot goes in silence.
+    pub(super) const SILENT: &str = "333333333333";
+    /// The role is missing at first.
+    pub(super) const DENIED: &str = "444444444444";
+    /// Many services.
+    pub(super) const CROWD: &str = "555555555555";
+}
+
+/// The workload accounts.
+pub const ACCOUNTS: [&str; 5] = [account::CALM, account::OUTAGE, account::SILENT, account::DENIED, account::CROWD];
+
+/// One journey.
+#[derive(Debug, Clone, Copy)]
+pub struct Journey {
+    /// As it is typed.
+    pub name: &'static str,
+    /// What is shown, in a few words.
+    pub title: &'static str,
+    /// Whether the others must be over before it begins: it takes all that LocalStack has.
+    pub alone: bool,
+    /// Whether it kills a function, which takes functions that are processes of this machine.
+    pub kills: bool,
+    services: fn(&Region) -> Vec<ServiceSpec>,
+    walk: for<'a> fn(&'a Walk<'a>) -> LocalBoxFuture<'a, Result<(), String>>,
+}
+
+/// Every journey there is.
+pub fn all() -> Vec<Journey> {
+    [failover::JOURNEYS, messages::JOURNEYS, trouble::JOURNEYS, crowd::JOURNEYS].concat()
+}
+
+/// What journeys are walked on.
+#[derive(Debug)]
+pub struct Ground {
+    /// The world beside LocalStack.
+    pub world: Rc<World>,
+    /// The central account.
+    pub central: AccountId,
+    /// Its clients.
+    pub clients: Clients,
+    /// To reach the table beside the handlers.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// LocalStack.
+    pub endpoint: String,
+    /// The cell's region.
+    pub region: Region,
+}
+
+/// A journey that is over.
+#[derive(Debug)]
+pub struct Walked {
+    /// Which.
+    pub journey: Journey,
+    /// Stages that were as they should be, in order.
+    pub stages: Vec<String>,
+    /// What was not, if anything.
+    pub problem: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Walked {
+    /// The journey's line, and below it the stages.
+    pub fn text(&self) -> String {
+        let Self { journey, stages, problem, took } = self;
+        let verdict = if problem.is_none() { "ok    " } else { "FAILED" };
+        let mut text = format!("{verdict}  {:<20}  {:>5.1} s  {}\n", journey.name, took.as_secs_f64(), journey.title);
+        for stage in stages {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "          [x] {stage}");
+        }
+        if let Some(problem) = problem {
+            let _ = writeln!(text, "          [ ] {problem}");
+        }
+        text
+    }
+}
+
+/// The policy of the cell, in the world's time: production's, made shorter where journeys would wait.
+pub fn policy() -> Policy {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    Policy {
+        restore_after: minutes(5),
+        probation: minutes(3),
+        shortfall_grace: minutes(2),
+        watch_interval: minutes(2),
+        held_interval: minutes(3),
+        ..Policy::default()
+    }
+}
+
+/// The world of some journeys.
+pub fn world(journeys: &[Journey], region: &Region, central: &AccountId) -> WorldSpec {
+    WorldSpec {
+        seed: 1,
+        region: region.clone(),
+        central: central.clone(),
+        accounts: accounts(),
+        synthetic_from: vec![central.clone()],
+        restore_schedule: Duration::from_secs(60),
+        policy: policy(),
+        services: journeys.iter().flat_map(|journey| (journey.services)(region)).collect(),
+        events: Vec::new(),
+    }
+}
+
+/// The workload accounts, parsed.
+pub fn accounts() -> Vec<AccountId> {
+    ACCOUNTS.iter().filter_map(|account| account.parse().ok()).collect()
+}
+
+/// Facts of a world that journeys are walked in: AWS at its best.
+pub fn facts() -> Facts {
+    Facts { trace_details: true, ..Facts::default() }
+}
+
+/// Walks journeys: side by side those that can, then the others one by one. `tell` is told of each as it ends.
+pub async fn walk(ground: &Ground, journeys: &[Journey], tell: impl Fn(&Walked)) -> Vec<Walked> {
+    let together = join_all(journeys.iter().filter(|journey| !journey.alone).map(async |journey| {
+        let walked = walk_one(ground, *journey).await;
+        tell(&walked);
+        walked
+    }));
+    let mut all = together.await;
+    for journey in journeys.iter().filter(|journey| journey.alone) {
+        let walked = walk_one(ground, *journey).await;
+        tell(&walked);
+        all.push(walked);
+    }
+    all
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a journey takes is a matter of the wall clock")]
+async fn walk_one(ground: &Ground, journey: Journey) -> Walked {
+    let began = Instant::now();
+    let walk = Walk::new(ground);
+    let problem = (journey.walk)(&walk).await.err();
+    Walked { journey, stages: walk.stages(), problem, took: began.elapsed() }
+}
+
+/// A service in cluster `web`.
+fn service(region: &Region, account: &str, name: &str) -> ServiceId {
+    let account = account.parse().expect("journeys name accounts of 12 digits");
+    let (cluster, service) = ("web".parse(), name.parse());
+    let (cluster, service) = (cluster.expect("a cluster's name"), service.expect("journeys name services"));
+    ServiceId { account, region: region.clone(), cluster, service }
+}
+
+/// All on Spot.
+fn spot() -> Strategy {
+    strategy(&[(CapacityProvider::FargateSpot, 1, 0)])
+}
+
+/// One task on On-Demand, of the others four of five on Spot.
+fn mixed() -> Strategy {
+    strategy(&[(CapacityProvider::Fargate, 1, 1), (CapacityProvider::FargateSpot, 4, 0)])
+}
+
+/// Providers with weight and base.
+fn strategy(items: &[(CapacityProvider, u32, u32)]) -> Strategy {
+    let item = |(provider, weight, base): &(CapacityProvider, u32, u32)| StrategyItem {
+        capacity_provider: provider.clone(),
+        weight: *weight,
+        base: *base,
+    };
+    Strategy::new(items.iter().map(item).collect()).expect("journeys have valid strategies")
+}

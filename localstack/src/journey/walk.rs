@@ -1,0 +1,261 @@
+//! What a journey looks at, and how long it waits for it.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use handlers::aws::config::BUS;
+use handlers::record::{Phase, Record};
+use handlers::service::ServiceId;
+use handlers::strategy::Strategy;
+use serde_json::{Value, json};
+
+use super::Ground;
+use crate::clients::failed;
+use crate::functions;
+
+/// How long a stage that follows by itself may take: LocalStack polls, functions start, two cores are shared.
+pub(super) const SOON: Duration = Duration::from_secs(20);
+/// How long anything may take that waits for a lease, a backoff or a probation as well.
+pub(super) const LATER: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+/// The queue of placement failures, and of the messages that failed in it.
+pub(super) const PLACEMENT_FAILURE_QUEUE: &str = "fargate-spot-placement-failure-queue";
+pub(super) const PLACEMENT_FAILURE_DLQ: &str = "fargate-spot-placement-failure-dlq";
+
+/// A journey under way.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    pub(super) ground: &'a Ground,
+    stages: RefCell<Vec<String>>,
+    /// When it began, in milliseconds since the epoch, to leave out of a log what was before.
+    since: i64,
+}
+
+impl<'a> Walk<'a> {
+    #[expect(clippy::disallowed_methods, reason = "the functions' logs have times of the wall clock")]
+    pub(super) fn new(ground: &'a Ground) -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { ground, stages: RefCell::default(), since: i64::try_from(since.as_millis()).unwrap_or(0) }
+    }
+
+    pub(super) fn stages(&self) -> Vec<String> {
+        self.stages.borrow().clone()
+    }
+
+    /// A stage is as it should be.
+    pub(super) fn passed(&self, stage: impl Into<String>) {
+        self.stages.borrow_mut().push(stage.into());
+    }
+
+    /// A service of the cell's region.
+    pub(super) fn service(&self, account: &str, name: &str) -> ServiceId {
+        super::service(&self.ground.region, account, name)
+    }
+
+    /// Looks again and again until `probe` finds what it looks for; what it says instead is the problem once `limit` is over.
+    #[expect(clippy::disallowed_methods, reason = "LocalStack lives by the wall clock")]
+    pub(super) async fn until<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut probe: impl AsyncFnMut() -> Result<T, String>,
+    ) -> Result<T, String> {
+        let began = Instant::now();
+        loop {
+            match probe().await {
+                Ok(found) => return Ok(found),
+                Err(seen) if began.elapsed() > limit => return Err(format!("{what}: not within {limit:?}; {seen}")),
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    // ---- What is done ----
+
+    /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
+    pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
+        let entry = self.synthetic(service);
+        let put = self.ground.clients.events.put_events().entries(entry).send().await;
+        let put = put.map_err(failed("PutEvents on the central bus")).map_err(|error| error.to_string())?;
+        if put.failed_entry_count() != 0 {
+            return Err(format!("PutEvents on the central bus: {:?}", put.entries()));
+        }
+        self.passed(format!("event: {BUS} took the synthetic placement failure of {service}"));
+        Ok(())
+    }
+
+    fn synthetic(&self, service: &ServiceId) -> PutEventsRequestEntry {
+        let provider = format!("arn:aws:ecs:{}:{}:capacity-provider/FARGATE_SPOT", service.region, service.account);
+        let detail = json!({
+            "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+            "reason": "RESOURCE:FARGATE",
+            "capacityProviderArns": [provider],
+        });
+        PutEventsRequestEntry::builder()
+            .event_bus_name(BUS)
+            .source("test.aws.ecs")
+            .detail_type("ECS Service Action")
+            .resources(service.arn())
+            .detail(detail.to_string())
+            .build()
+    }
+
+    // ---- What is looked at ----
+
+    /// The record of a service, once `holds`.
+    pub(super) async fn record(
+        &self,
+        service: &ServiceId,
+        what: &str,
+        limit: Duration,
+        holds: impl Fn(&Record) -> bool,
+    ) -> Result<Record, String> {
+        let what = format!("table: {service} {what}");
+        self.until(&what, limit, async || match self.ground.world.record(service).await {
+            Ok(Some(record)) if holds(&record) => Ok(record),
+            Ok(Some(record)) => Err(format!("it is {}: {}", record.phase, record.reason)),
+            Ok(None) => Err("there is no item".into()),
+            Err(error) => Err(error.to_string()),
+        })
+        .await
+    }
+
+    /// A line in a function's log since the journey began, with all of `words`.
+    pub(super) async fn log(&self, function: &str, words: &[&str]) -> Result<(), String> {
+        let what = format!("log of {function}: a line with {words:?}");
+        self.until(&what, SOON, async || {
+            let lines = functions::log_lines(&self.ground.clients, function, self.since, words).await;
+            match lines {
+                Ok(lines) if lines.is_empty() => Err("none yet".into()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await?;
+        self.passed(format!("log: {function} says {}", words.join(", ")));
+        Ok(())
+    }
+
+    /// A queue without messages, visible or in flight.
+    pub(super) async fn drained(&self, queue: &str, limit: Duration) -> Result<(), String> {
+        let what = format!("queue: {queue} is drained");
+        self.until(&what, limit, async || match functions::depth(&self.ground.clients, queue).await {
+            Ok((0, 0)) => Ok(()),
+            Ok((visible, in_flight)) => Err(format!("{visible} visible, {in_flight} in flight")),
+            Err(error) => Err(error.to_string()),
+        })
+        .await?;
+        self.passed(format!("{what}: 0 visible, 0 in flight"));
+        Ok(())
+    }
+
+    /// A transition of a service that was announced on the central bus.
+    pub(super) async fn announced(
+        &self,
+        service: &ServiceId,
+        from: Option<Phase>,
+        to: Phase,
+        reason: &str,
+    ) -> Result<(), String> {
+        let name = |phase: Option<Phase>| phase.map_or("(none)".to_owned(), |phase| phase.to_string());
+        let what = format!("audit: {} → {to}, {reason}", name(from));
+        self.until(&what, SOON, async || {
+            let audits = self.ground.world.audits(service);
+            let found = audits.iter().any(|t| (t.from, t.to) == (from, Some(to)) && t.reason.contains(reason));
+            let seen = || audits.iter().map(|t| format!("{} → {}: {}", name(t.from), name(t.to), t.reason));
+            if found { Ok(()) } else { Err(format!("announced was {:?}", seen().collect::<Vec<_>>())) }
+        })
+        .await?;
+        self.passed(what);
+        Ok(())
+    }
+
+    /// ECS shows a service on `strategy`, running in full, on Spot or not.
+    pub(super) async fn runs_on(
+        &self,
+        service: &ServiceId,
+        strategy: &Strategy,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let what = format!("ECS: {service} runs in full on {strategy}");
+        self.until(&what, limit, async || {
+            let seen = self.ground.world.look(service);
+            let live: Option<Strategy> = serde_json::from_value(seen["strategy"].clone()).ok();
+            let number = |name: &str| seen[name].as_u64().unwrap_or(0);
+            let on_spot = number("runningOnSpot");
+            let right = live.as_ref() == Some(strategy) && (strategy.uses_spot() || on_spot == 0);
+            let full = number("running") == number("desired") && number("deployments") == 1;
+            if right && full { Ok((number("running"), on_spot)) } else { Err(format!("it shows {seen}")) }
+        })
+        .await
+        .map(|(running, on_spot)| self.passed(format!("{what}: {running} tasks, {on_spot} of them on Spot")))
+    }
+
+    /// The recovery forced just so many deployments on a service so far.
+    pub(super) fn forced(&self, service: &ServiceId, count: u32) -> Result<(), String> {
+        let found = self.ground.world.forced(service);
+        if found != count {
+            return Err(format!("ECS: UpdateService of {service} took effect {found} times, not {count}"));
+        }
+        self.passed(format!("ECS: UpdateService took effect {}", ["never", "once", "twice"][count.min(2) as usize]));
+        Ok(())
+    }
+
+    // ---- What most journeys have in common ----
+
+    /// The service is on On-Demand: table, ECS and audit event say so.
+    pub(super) async fn failed_over(&self, service: &ServiceId, original: &Strategy, why: &str) -> Result<(), String> {
+        self.announced(service, Some(Phase::Watching), Phase::FailingOver, why).await?;
+        self.announced(service, Some(Phase::FailingOver), Phase::OnDemand, "On-Demand strategy is live").await?;
+        self.saved(service, original).await?;
+        self.runs_on(service, &original.fallback(), SOON).await
+    }
+
+    /// The item of a service on On-Demand has what the original design asks for: `config`, `event`, `scheduled`.
+    pub(super) async fn saved(&self, service: &ServiceId, original: &Strategy) -> Result<(), String> {
+        let record = self.record(service, "is on On-Demand", SOON, |record| record.phase == Phase::OnDemand).await?;
+        if record.original.as_ref() != Some(original) || !record.scheduled() {
+            return Err(format!(
+                "table: item {}: {:?}, scheduled {}",
+                record.service.record_id(),
+                record.original,
+                record.scheduled()
+            ));
+        }
+        let id = record.service.record_id();
+        self.passed(format!("table: item {id}: OnDemand, config is {original}, scheduled is true"));
+        Ok(())
+    }
+
+    /// The service is on its original strategy again, and the episode is closed.
+    pub(super) async fn restored(&self, service: &ServiceId, original: &Strategy) -> Result<(), String> {
+        let closed = |record: &Record| record.phase == Phase::Watching && record.restored_at.is_some();
+        let record = self.record(service, "is restored", LATER, closed).await?;
+        self.announced(service, Some(Phase::Restoring), Phase::Watching, "episode closed").await?;
+        self.runs_on(service, original, SOON).await?;
+        if record.scheduled() {
+            return Err(format!("table: {service} is restored, and scheduled is true"));
+        }
+        self.passed("table: scheduled is false".to_string());
+        Ok(())
+    }
+
+    /// A message of a DLQ that has `words` in it.
+    pub(super) async fn dead_letter(&self, dlq: &str, words: &str, limit: Duration) -> Result<Value, String> {
+        let clients = &self.ground.clients;
+        let url = clients.queue_url(dlq).await.map_err(|error| error.to_string())?;
+        let what = format!("queue: a message with {words} in {dlq}");
+        let found = self.until(&what, limit, async || {
+            // Looked at and left there.
+            let some = clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10).visibility_timeout(1);
+            let some = some.send().await.map_err(|error| failed(dlq)(error).to_string())?;
+            let body = some.messages().iter().filter_map(|message| message.body()).find(|body| body.contains(words));
+            body.map(str::to_owned).ok_or_else(|| format!("{} others are there", some.messages().len()))
+        });
+        let body = found.await?;
+        self.passed(what);
+        Ok(serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+}
