@@ -9,10 +9,12 @@
 //! | what does a function see of Lambda? | [`runtime_api`], [`function`] |
 //! | what does it see of AWS? | [`aws`]: one table, services, a bus, as little as a failover needs |
 //! | what is in a zip? | `bundle`, with the feature `zip` |
+//! | would it start on Lambda? | [`executable`] |
 
 pub mod aws;
 #[cfg(feature = "zip")]
 pub mod bundle;
+pub mod executable;
 pub mod function;
 pub mod http;
 pub mod runtime_api;

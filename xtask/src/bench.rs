@@ -1,10 +1,9 @@
 //! `cargo xtask bench`: builds what is measured, then what measures it, and becomes that.
 
-use std::env;
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
 
-use crate::{cargo, exit, workspace};
+use crate::{cargo, exit, package, workspace};
 
 /// Worlds, or with `lambda` the functions.
 pub(crate) fn bench(arguments: &[OsString]) -> ExitCode {
@@ -29,14 +28,14 @@ fn worlds(arguments: &[OsString]) -> ExitCode {
 
 /// The functions, built as they are shipped and apart from what measures them, whose dependencies must not change theirs.
 fn functions(arguments: &[OsString]) -> ExitCode {
-    let mut build = cargo(&["build", "--profile", "lambda", "--package", "handlers", "--features", "aws", "--bins"]);
-    let built = build.current_dir(workspace()).status();
-    if !built.as_ref().is_ok_and(ExitStatus::success) {
-        return exit(built);
-    }
-    // A relative one is relative to where cargo was called, which is here the workspace.
-    let target = workspace().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
-    let binaries = target.join("lambda");
+    let Some(here) = package::native() else {
+        return package::refused("the functions run on Linux, on arm64 or x86_64; measure them there");
+    };
+    let binaries = match package::build(&here, package::PROFILE) {
+        Ok(Ok(binaries)) => binaries,
+        Ok(Err(failed)) => return failed,
+        Err(error) => return package::refused(&error),
+    };
     let mut measure = cargo(&["run", "--quiet", "--release", "--package", "lambda", "--features", "zip"]);
     exit(measure.args(["--bin", "bench-lambda", "--"]).arg(binaries).args(arguments).current_dir(workspace()).status())
 }

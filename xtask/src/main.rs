@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
 mod bench;
+mod package;
 
 const USAGE: &str = "\
 cargo xtask COMMAND
@@ -24,6 +25,8 @@ cargo xtask COMMAND
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
   bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
   bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
+  package [--arch arm64|x86_64] [--profile PROFILE]
+                                           build the Lambda functions and their zips, target/package/ARCH/FUNCTION.zip
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
         Some("bench") => bench::bench(&rest),
+        Some("package") => package::package(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
