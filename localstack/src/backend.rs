@@ -1,0 +1,330 @@
+//! LocalStack itself, in one of three ways: as Docker's container, as a plain process of this host, or one that runs already.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which way, and what can be wrong with it? | here, [`StartError`] |
+//! | how does it run without Docker? | `host.rs`, `host/python.rs`, `host/environment.rs`, and the plugin in `localstack/host/` |
+//! | how does it run in Docker? | `docker.rs`, with the feature `docker`, and `daemon.rs` |
+//! | what is it told? | `variables.rs` |
+//! | is what answers at a URL the LocalStack that we want? | `probe.rs` |
+//! | where are its logs, and when are they kept? | `run.rs` |
+
+mod daemon;
+#[cfg(feature = "docker")]
+mod docker;
+pub mod host;
+mod probe;
+mod run;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::str::FromStr;
+
+pub use host::Environment;
+pub use run::Progress;
+
+/// The last release that starts without an account (February 2026). Pinned everywhere.
+pub const VERSION: &str = "4.14.0";
+
+/// Which LocalStack a command asks for: `--localstack docker|host|URL`, and without it [`Choice::Auto`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Docker where a daemon answers, else the host.
+    #[default]
+    Auto,
+    /// A container.
+    Docker,
+    /// A process of this host.
+    Host,
+    /// The one that answers there.
+    Url(String),
+}
+
+impl FromStr for Choice {
+    type Err = StartError;
+
+    fn from_str(text: &str) -> Result<Self, StartError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "docker" => Ok(Self::Docker),
+            "host" => Ok(Self::Host),
+            url if url.starts_with("http://") => Ok(Self::Url(url.trim_end_matches('/').to_owned())),
+            other => Err(StartError::Choice(other.to_owned())),
+        }
+    }
+}
+
+/// How LocalStack is to run.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The gateway's port; a free one if none is given. Not for [`Choice::Url`].
+    pub port: Option<u16>,
+    /// Variables that every function gets beside its own and in their place. Not for [`Choice::Url`], whose functions get only what they
+    /// are deployed with.
+    pub function_env: BTreeMap<String, String>,
+    /// Who hears what takes long.
+    pub progress: Progress,
+}
+
+/// A LocalStack that answers. It ends when this is dropped, and also when the process that holds it ends in any other way; one that
+/// was found at a URL goes on.
+#[derive(Debug)]
+pub struct LocalStack {
+    /// Where it answers, such as `http://127.0.0.1:4566`.
+    pub endpoint: String,
+    running: Running,
+}
+
+#[derive(Debug)]
+enum Running {
+    #[cfg(feature = "docker")]
+    Docker(Box<docker::Docker>),
+    Host(Box<host::Process>),
+    Elsewhere,
+}
+
+/// Why there is no LocalStack. Each says what to do; a command that shows one exits with code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Not a way to run it.
+    #[error(
+        "--localstack {0:?} is not known; allowed are docker, host, auto and the http:// URL of a LocalStack {VERSION} that runs"
+    )]
+    Choice(String),
+    /// No Python that 4.14.0 runs on.
+    #[error(
+        "LocalStack {VERSION} needs Python 3.12 or newer without Docker, and there is none on PATH or in pyenv{found}; install it, \
+         for example with `pyenv install 3.13`, or use --localstack docker"
+    )]
+    NoPython {
+        /// What there is instead, in words.
+        found: String,
+    },
+    /// The packages cannot be had.
+    #[error(
+        "pip cannot reach the Python packages of LocalStack {VERSION} ({problem}); the first run needs PyPI: connect to the network, or \
+         set PIP_INDEX_URL to a mirror, then try again"
+    )]
+    Index {
+        /// What pip says.
+        problem: String,
+    },
+    /// The environment cannot be made for another reason.
+    #[error("the Python environment of LocalStack cannot be made in {directory}: {problem}")]
+    Environment {
+        /// Where.
+        directory: String,
+        /// What is wrong and, where known, what to do.
+        problem: String,
+    },
+    /// Another program listens there.
+    #[error("port {0} of 127.0.0.1 is taken; stop what listens there, or leave the port out to have a free one chosen")]
+    PortTaken(u16),
+    /// It ended instead of starting.
+    #[error("LocalStack ended while it started: {problem}; its log is {log}")]
+    Ended {
+        /// Its last words.
+        problem: String,
+        /// The file.
+        log: String,
+    },
+    /// It neither answers nor ends.
+    #[error("LocalStack has not answered for {seconds} s; its log is {log}")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+        /// The file.
+        log: String,
+    },
+    /// Nothing answers at the URL.
+    #[error("nothing answers at {url} ({problem}); start LocalStack {VERSION} there, or use --localstack host")]
+    Unreached {
+        /// Where.
+        url: String,
+        /// What happened.
+        problem: String,
+    },
+    /// Something answers that is not LocalStack.
+    #[error(
+        "what answers at {url} is not LocalStack ({problem}); give the URL of a LocalStack {VERSION}, or use --localstack host"
+    )]
+    NotLocalStack {
+        /// Where.
+        url: String,
+        /// What it said instead.
+        problem: String,
+    },
+    /// Another release.
+    #[error(
+        "the LocalStack at {url} is version {version}, and this needs {VERSION}: run the image localstack/localstack:{VERSION}, or use \
+         --localstack host"
+    )]
+    Version {
+        /// Where.
+        url: String,
+        /// Which.
+        version: String,
+    },
+    /// A release that wants an account.
+    #[error(
+        "this LocalStack does not start without LOCALSTACK_AUTH_TOKEN ({problem}); {VERSION} is the last release that does: run the image \
+         localstack/localstack:{VERSION}, or use --localstack host"
+    )]
+    Token {
+        /// What it says.
+        problem: String,
+    },
+    /// No Docker daemon.
+    #[error("no Docker daemon answers at {host} ({problem}); start Docker, set DOCKER_HOST, or use --localstack host")]
+    NoDocker {
+        /// Where.
+        host: String,
+        /// What happened.
+        problem: String,
+    },
+    /// A daemon that is not for this user.
+    #[error(
+        "this user may not talk to Docker at {host}; add it to the group docker (`sudo usermod -aG docker $USER`) and log in again, or \
+         use --localstack host"
+    )]
+    DockerPermission {
+        /// Where.
+        host: String,
+    },
+    /// The image cannot be had.
+    #[error(
+        "the image {image} is not here and cannot be pulled ({problem}); connect to the network, or use --localstack host"
+    )]
+    Image {
+        /// Which.
+        image: String,
+        /// What Docker says.
+        problem: String,
+    },
+    /// This build has no Docker in it.
+    #[error("this was built without Docker; build it with the feature `docker`, or use --localstack host")]
+    NoDockerHere,
+    /// A file or a process of this host.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was done.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// How a function reaches a server of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The address that the server must listen on.
+    pub listen: IpAddr,
+    /// The host that a function calls.
+    pub host: String,
+}
+
+impl Choice {
+    /// Settles [`Choice::Auto`]; the others stay what they are.
+    #[must_use]
+    pub fn settle(self) -> Self {
+        match self {
+            Self::Auto if cfg!(feature = "docker") && daemon::Daemon::find().is_ok() => Self::Docker,
+            Self::Auto => Self::Host,
+            settled => settled,
+        }
+    }
+
+    /// How functions will reach a server of this process. Those of a LocalStack at a URL are taken to run on this host.
+    pub fn reach(&self) -> Reach {
+        let docker = match self {
+            Self::Docker => daemon::Daemon::find().ok(),
+            _ => None,
+        };
+        let here = || Reach { listen: Ipv4Addr::LOCALHOST.into(), host: Ipv4Addr::LOCALHOST.to_string() };
+        docker.map_or_else(here, |daemon| daemon.reach())
+    }
+}
+
+impl Reach {
+    /// The URL by which functions call the server that listens on `address`.
+    pub fn url(&self, address: SocketAddr) -> String {
+        format!("http://{}:{}", self.host, address.port())
+    }
+}
+
+/// Starts LocalStack, or finds the one that runs, and returns when it answers. Blocks meanwhile: a second where its environment was
+/// made before, else a minute.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running then.
+pub fn start(choice: Choice, settings: Settings) -> Result<LocalStack, StartError> {
+    match choice.settle() {
+        Choice::Auto | Choice::Host => {
+            let process = host::Process::start(&settings)?;
+            Ok(LocalStack { endpoint: process.endpoint(), running: Running::Host(Box::new(process)) })
+        }
+        #[cfg(feature = "docker")]
+        Choice::Docker => {
+            let container = docker::Docker::start(&settings)?;
+            Ok(LocalStack { endpoint: container.endpoint(), running: Running::Docker(Box::new(container)) })
+        }
+        #[cfg(not(feature = "docker"))]
+        Choice::Docker => daemon::Daemon::find().and(Err(StartError::NoDockerHere)),
+        Choice::Url(url) => {
+            probe::check(&url)?;
+            Ok(LocalStack { endpoint: url, running: Running::Elsewhere })
+        }
+    }
+}
+
+impl LocalStack {
+    /// The function processes that run now; only the host's LocalStack knows them.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn environments(&self) -> Result<Vec<Environment>, StartError> {
+        host::environments(&self.endpoint)
+    }
+
+    /// Keeps the logs when it ends, and says where they are: for a run that failed. A panic keeps them too.
+    pub fn keep_logs(&mut self) {
+        match &mut self.running {
+            #[cfg(feature = "docker")]
+            Running::Docker(container) => container.keep_logs(),
+            Running::Host(process) => process.keep_logs(),
+            Running::Elsewhere => {}
+        }
+    }
+
+    /// Ends it and all its functions, and waits until they are gone. Dropping does the same.
+    pub fn stop(self) {}
+}
+
+impl fmt::Display for LocalStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match &self.running {
+            #[cfg(feature = "docker")]
+            Running::Docker(_) => "in Docker",
+            Running::Host(_) => "on this host",
+            Running::Elsewhere => "that runs already",
+        };
+        write!(f, "LocalStack {VERSION} {how} at {}", self.endpoint)
+    }
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> StartError {
+    let what = what.into();
+    |source| StartError::Io { what, source }
+}
+
+/// `port`, which must be free, or a free one.
+fn free_port(port: Option<u16>) -> Result<u16, StartError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    match (listener.and_then(|listener| listener.local_addr()), port) {
+        (Ok(address), _) => Ok(address.port()),
+        (Err(_), Some(port)) => Err(StartError::PortTaken(port)),
+        (Err(error), None) => Err(io("find a free port")(error)),
+    }
+}
