@@ -1,6 +1,7 @@
 //! End to end on LocalStack: starts it, deploys the cell, runs the functions' own binaries, and looks at every stage.
 
 pub mod backend;
+pub mod cell;
 pub mod clients;
 pub mod functions;
 pub mod journey;

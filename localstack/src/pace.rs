@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use handlers::policy::{ENV_PREFIX, Policy, TUNABLES};
+use handlers::policy::{Policy, TUNABLES};
 
 /// A claim must outlive the handler that made it, whose time is not divided: it calls LocalStack, which takes as long as it takes.
 pub const SHORTEST_LEASE: Duration = Duration::from_secs(8);
 
-/// Environment variables that give functions the tunables of `policy` in a world that runs at `speed`. A duration is divided by it, and is
-/// never less than the least that its tunable allows; what is no duration stays.
-pub fn variables(policy: &Policy, speed: u32) -> BTreeMap<String, String> {
-    let variable = |tunable: &handlers::policy::Tunable| {
+/// The tunables of `policy`, by name, for functions beside a world that runs at `speed`. A duration is divided by it, and is never less
+/// than the least that its tunable allows; what is no duration stays.
+pub fn tunables(policy: &Policy, speed: u32) -> BTreeMap<&'static str, String> {
+    let tunable = |tunable: &handlers::policy::Tunable| {
         let value = tunable.of(policy);
         let value = match humantime::parse_duration(&value) {
             Ok(time) => {
@@ -21,9 +21,9 @@ pub fn variables(policy: &Policy, speed: u32) -> BTreeMap<String, String> {
             }
             Err(_) => value,
         };
-        (format!("{ENV_PREFIX}{}", tunable.name.to_ascii_uppercase()), value)
+        (tunable.name, value)
     };
-    TUNABLES.iter().map(variable).collect()
+    TUNABLES.iter().map(tunable).collect()
 }
 
 /// The lower end of `1s to 1day`.
@@ -34,13 +34,17 @@ fn least(allowed: &str) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use handlers::policy::ENV_PREFIX;
+
     use super::*;
 
     #[test]
     fn every_tunable_of_a_fast_world_is_one_that_a_function_accepts() {
         for speed in [1, 60, 10_000] {
-            let variables = variables(&Policy::default(), speed);
-            assert_eq!(variables.len(), TUNABLES.len());
+            let tunables = tunables(&Policy::default(), speed);
+            assert_eq!(tunables.len(), TUNABLES.len());
+            let variables =
+                tunables.iter().map(|(name, value)| (format!("{ENV_PREFIX}{}", name.to_uppercase()), value));
             let policy = Policy::from_env(variables, &[]).unwrap_or_else(|error| panic!("at {speed}: {error}"));
             assert_eq!(speed == 1, policy == Policy::default(), "at {speed}");
             assert!(policy.lease >= SHORTEST_LEASE);
@@ -49,11 +53,11 @@ mod tests {
 
     #[test]
     fn durations_are_divided_and_nothing_else_is() {
-        let variables = variables(&Policy::default(), 60);
-        let value = |name: &str| variables[&format!("{ENV_PREFIX}{name}")].as_str();
-        assert_eq!((value("RESTORE_AFTER"), value("SHORTFALL_GRACE")), ("15s", "3s"));
+        let tunables = tunables(&Policy::default(), 60);
+        assert_eq!((tunables["restore_after"].as_str(), tunables["shortfall_grace"].as_str()), ("15s", "3s"));
         // 50 s would be less than the second that the tunable allows.
-        assert_eq!(value("ACTIVE_INTERVAL"), "1s");
-        assert_eq!((value("RESTORES_PER_DAY"), value("INTERRUPTION_POLICY")), ("8", "immediate"));
+        assert_eq!(tunables["active_interval"], "1s");
+        let others = (tunables["restores_per_day"].as_str(), tunables["interruption_policy"].as_str());
+        assert_eq!(others, ("8", "immediate"));
     }
 }

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The process that connected from `peer`, an address on this machine; none if it is another machine's, or not visible.
 pub fn owner_of(peer: SocketAddr) -> Option<u32> {
@@ -34,13 +35,8 @@ fn inode_of<'a>(table: &'a str, address: SocketAddr) -> Option<&'a str> {
 /// # Errors
 /// A sentence, when the process is not there or not ours.
 pub fn kill(process: u32) -> Result<(), String> {
-    // A shell has it built in; `unsafe` is not allowed here, and a crate for one call is too much.
-    let killed = Command::new("sh").args(["-c", "kill -KILL \"$1\"", "sh", &process.to_string()]).status();
-    match killed {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("kill -KILL {process}: {status}")),
-        Err(error) => Err(format!("kill -KILL {process}: {error}")),
-    }
+    let id = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or_else(|| format!("{process} is no process"))?;
+    kill_process(id, Signal::KILL).map_err(|error| format!("SIGKILL of process {process}: {error}"))
 }
 
 #[cfg(all(test, target_os = "linux"))]

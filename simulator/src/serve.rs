@@ -75,11 +75,8 @@ pub fn serve(simulation: Simulation, serving: Serving, ready: impl FnOnce(Socket
     }))
 }
 
-/// Listens on loopback; port 0 takes any that is free. Who connects waits until a world is served.
-///
-/// # Errors
-/// [`ServeError`] when the port cannot be had.
-pub async fn listen(port: u16) -> Result<TcpListener, ServeError> {
+/// Listens on loopback; port 0 takes any that is free.
+async fn listen(port: u16) -> Result<TcpListener, ServeError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     listener.map_err(|source| ServeError::Listen { port, source })
 }
