@@ -15,7 +15,6 @@ mod trouble;
 mod walk;
 
 use std::fmt::Write;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{LocalBoxFuture, join_all};
@@ -25,12 +24,26 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use simulator::facts::Facts;
 use simulator::spec::{ServiceSpec, WorldSpec};
 
-use crate::clients::Clients;
-use crate::world::World;
+use crate::clients::config;
+use crate::run::Running;
 pub use walk::Walk;
 
 /// Seconds of the world in one of the clock, where journeys are walked: a Spot task's two minutes are two seconds.
 pub const SPEED: u32 = 60;
+
+/// Timeout of the functions, in seconds. Less than the template's, for one journey waits for it; [`crate::pace::SHORTEST_LEASE`] is
+/// longer.
+pub const TIMEOUT: i32 = 6;
+
+/// The cell's region.
+pub fn region() -> Region {
+    "eu-west-1".parse().expect("a region's name")
+}
+
+/// The central account.
+pub fn central() -> AccountId {
+    "000000000000".parse().expect("an account's number")
+}
 
 /// Accounts by what goes on in them, so that journeys do not meet: markets and roles are an account's.
 mod account {
@@ -71,19 +84,19 @@ pub fn all() -> Vec<Journey> {
 
 /// What journeys are walked on.
 #[derive(Debug)]
-pub struct Ground {
-    /// The world beside LocalStack.
-    pub world: Rc<World>,
-    /// The central account.
-    pub central: AccountId,
-    /// Its clients.
-    pub clients: Clients,
+pub struct Ground<'a> {
+    /// The cell and the world.
+    pub running: &'a Running,
     /// To reach the table beside the handlers.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// LocalStack.
-    pub endpoint: String,
-    /// The cell's region.
-    pub region: Region,
+}
+
+impl<'a> Ground<'a> {
+    /// A ground on what runs.
+    pub async fn new(running: &'a Running) -> Self {
+        let config = config(&running.endpoint, &running.region, &running.central).await;
+        Self { running, dynamodb: aws_sdk_dynamodb::Client::new(&config) }
+    }
 }
 
 /// A journey that is over.
@@ -100,6 +113,11 @@ pub struct Walked {
 }
 
 impl Walked {
+    /// Whether every stage was as it should be.
+    pub fn is_ok(&self) -> bool {
+        self.problem.is_none()
+    }
+
     /// The journey's line, and below it the stages.
     pub fn text(&self) -> String {
         let Self { journey, stages, problem, took } = self;
@@ -155,7 +173,7 @@ pub fn facts() -> Facts {
 }
 
 /// Walks journeys: side by side those that can, then the others one by one. `tell` is told of each as it ends.
-pub async fn walk(ground: &Ground, journeys: &[Journey], tell: impl Fn(&Walked)) -> Vec<Walked> {
+pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walked)) -> Vec<Walked> {
     let together = join_all(journeys.iter().filter(|journey| !journey.alone).map(async |journey| {
         let walked = walk_one(ground, *journey).await;
         tell(&walked);
@@ -171,7 +189,7 @@ pub async fn walk(ground: &Ground, journeys: &[Journey], tell: impl Fn(&Walked))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a journey takes is a matter of the wall clock")]
-async fn walk_one(ground: &Ground, journey: Journey) -> Walked {
+async fn walk_one(ground: &Ground<'_>, journey: Journey) -> Walked {
     let began = Instant::now();
     let walk = Walk::new(ground);
     let problem = (journey.walk)(&walk).await.err();

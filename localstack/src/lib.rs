@@ -7,4 +7,5 @@ pub mod functions;
 pub mod journey;
 pub mod pace;
 pub mod process;
+pub mod run;
 pub mod world;

@@ -17,7 +17,7 @@ use handlers::service::{AccountId, ServiceId};
 use serde_json::{Value, json};
 use simulator::facts::Facts;
 use simulator::serve::{Call, Served, Serving};
-use simulator::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
+use simulator::spec::{WorldEvent, WorldSpec};
 use simulator::wire::{Request, Response};
 use simulator::{Outcome, Simulation};
 use tokio::net::TcpListener;
@@ -127,10 +127,7 @@ impl World {
             external_id: None,
         };
         let table = Aws::new(&config(endpoint, &region, &central).await, settings, CallLimits::default());
-        let mut simulation = Simulation::new(spec, facts).map_err(|error| error.to_string())?;
-        for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
-            simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
-        }
+        let simulation = Simulation::for_handlers_outside(spec, facts).map_err(|error| error.to_string())?;
         let serving = Serving { port: 0, speed, wall_clock: true };
         let served = Served::start(listener, simulation, serving).map_err(|error| error.to_string())?;
         let world = Rc::new(Self {

@@ -123,12 +123,17 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
-        Ok(Self::of(Sim {
-            world: RefCell::new(World::new(spec, facts)?),
+        Ok(Self::of_world(World::new(spec, facts)?))
+    }
+
+    /// A world whose handlers, if any run in it, call it natively.
+    pub(crate) fn of_world(world: World) -> Self {
+        Self::of(Sim {
+            world: RefCell::new(world),
             timers: Timers::new(GENESIS),
             #[cfg(feature = "sdk")]
             sdk: None,
-        }))
+        })
     }
 
     /// The same world, in which the handlers call AWS through production's adapters and the SDK, within `limits`. See

@@ -69,7 +69,7 @@ async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
 async fn outage(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::OUTAGE, "outage");
     let accounts = vec![service.account.clone()];
-    let world = &walk.ground.world;
+    let world = walk.world();
     watched(walk, &service).await?;
     world.happen(WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Interrupt });
     walk.passed("market: Spot capacity is 0");
@@ -84,7 +84,7 @@ async fn interruption(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::CALM, "interrupted");
     let neighbour = walk.service(account::CALM, "neighbour");
     watched(walk, &service).await?;
-    walk.ground.world.happen(WorldEvent::Interrupt { service: service.clone(), tasks: 2 });
+    walk.world().happen(WorldEvent::Interrupt { service: service.clone(), tasks: 2 });
     walk.passed("market: two of its Spot tasks get the two-minute warning");
     walk.failed_over(&service, &spot(), "Spot interruption").await?;
     walk.log(INTERRUPTION_HANDLER, &["event handled", "web/interrupted", "Interruption"]).await?;
@@ -97,7 +97,7 @@ async fn silent_loss(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::SILENT, "silent");
     let accounts = vec![service.account.clone()];
     watched(walk, &service).await?;
-    let world = &walk.ground.world;
+    let world = walk.world();
     world.happen(WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Silent });
     walk.passed("market: Spot takes its tasks and announces nothing");
     walk.failed_over(&service, &mixed(), "no event said so").await?;

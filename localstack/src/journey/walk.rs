@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use super::Ground;
 use crate::clients::failed;
 use crate::functions;
+use crate::run::Running;
+use crate::world::World;
 
 /// How long a stage that follows by itself may take: LocalStack polls, functions start, two cores are shared.
 pub(super) const SOON: Duration = Duration::from_secs(20);
@@ -27,7 +29,7 @@ pub(super) const PLACEMENT_FAILURE_DLQ: &str = "fargate-spot-placement-failure-d
 /// A journey under way.
 #[derive(Debug)]
 pub struct Walk<'a> {
-    pub(super) ground: &'a Ground,
+    pub(super) ground: &'a Ground<'a>,
     stages: RefCell<Vec<String>>,
     /// When it began, in milliseconds since the epoch, to leave out of a log what was before.
     since: i64,
@@ -35,9 +37,17 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     #[expect(clippy::disallowed_methods, reason = "the functions' logs have times of the wall clock")]
-    pub(super) fn new(ground: &'a Ground) -> Self {
+    pub(super) fn new(ground: &'a Ground<'a>) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self { ground, stages: RefCell::default(), since: i64::try_from(since.as_millis()).unwrap_or(0) }
+    }
+
+    pub(super) fn running(&self) -> &'a Running {
+        self.ground.running
+    }
+
+    pub(super) fn world(&self) -> &'a World {
+        &self.ground.running.world
     }
 
     pub(super) fn stages(&self) -> Vec<String> {
@@ -51,7 +61,7 @@ impl<'a> Walk<'a> {
 
     /// A service of the cell's region.
     pub(super) fn service(&self, account: &str, name: &str) -> ServiceId {
-        super::service(&self.ground.region, account, name)
+        super::service(&self.running().region, account, name)
     }
 
     /// Looks again and again until `probe` finds what it looks for; what it says instead is the problem once `limit` is over.
@@ -77,7 +87,7 @@ impl<'a> Walk<'a> {
     /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
     pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
         let entry = self.synthetic(service);
-        let put = self.ground.clients.events.put_events().entries(entry).send().await;
+        let put = self.running().clients.events.put_events().entries(entry).send().await;
         let put = put.map_err(failed("PutEvents on the central bus")).map_err(|error| error.to_string())?;
         if put.failed_entry_count() != 0 {
             return Err(format!("PutEvents on the central bus: {:?}", put.entries()));
@@ -113,7 +123,7 @@ impl<'a> Walk<'a> {
         holds: impl Fn(&Record) -> bool,
     ) -> Result<Record, String> {
         let what = format!("table: {service} {what}");
-        self.until(&what, limit, async || match self.ground.world.record(service).await {
+        self.until(&what, limit, async || match self.world().record(service).await {
             Ok(Some(record)) if holds(&record) => Ok(record),
             Ok(Some(record)) => Err(format!("it is {}: {}", record.phase, record.reason)),
             Ok(None) => Err("there is no item".into()),
@@ -126,7 +136,7 @@ impl<'a> Walk<'a> {
     pub(super) async fn log(&self, function: &str, words: &[&str]) -> Result<(), String> {
         let what = format!("log of {function}: a line with {words:?}");
         self.until(&what, SOON, async || {
-            let lines = functions::log_lines(&self.ground.clients, function, self.since, words).await;
+            let lines = functions::log_lines(&self.running().clients, function, self.since, words).await;
             match lines {
                 Ok(lines) if lines.is_empty() => Err("none yet".into()),
                 Ok(_) => Ok(()),
@@ -141,7 +151,7 @@ impl<'a> Walk<'a> {
     /// A queue without messages, visible or in flight.
     pub(super) async fn drained(&self, queue: &str, limit: Duration) -> Result<(), String> {
         let what = format!("queue: {queue} is drained");
-        self.until(&what, limit, async || match functions::depth(&self.ground.clients, queue).await {
+        self.until(&what, limit, async || match functions::depth(&self.running().clients, queue).await {
             Ok((0, 0)) => Ok(()),
             Ok((visible, in_flight)) => Err(format!("{visible} visible, {in_flight} in flight")),
             Err(error) => Err(error.to_string()),
@@ -162,7 +172,7 @@ impl<'a> Walk<'a> {
         let name = |phase: Option<Phase>| phase.map_or("(none)".to_owned(), |phase| phase.to_string());
         let what = format!("audit: {} → {to}, {reason}", name(from));
         self.until(&what, SOON, async || {
-            let audits = self.ground.world.audits(service);
+            let audits = self.world().audits(service);
             let found = audits.iter().any(|t| (t.from, t.to) == (from, Some(to)) && t.reason.contains(reason));
             let seen = || audits.iter().map(|t| format!("{} → {}: {}", name(t.from), name(t.to), t.reason));
             if found { Ok(()) } else { Err(format!("announced was {:?}", seen().collect::<Vec<_>>())) }
@@ -181,7 +191,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), String> {
         let what = format!("ECS: {service} runs in full on {strategy}");
         self.until(&what, limit, async || {
-            let seen = self.ground.world.look(service);
+            let seen = self.world().look(service);
             let live: Option<Strategy> = serde_json::from_value(seen["strategy"].clone()).ok();
             let number = |name: &str| seen[name].as_u64().unwrap_or(0);
             let on_spot = number("runningOnSpot");
@@ -195,7 +205,7 @@ impl<'a> Walk<'a> {
 
     /// The recovery forced just so many deployments on a service so far.
     pub(super) fn forced(&self, service: &ServiceId, count: u32) -> Result<(), String> {
-        let found = self.ground.world.forced(service);
+        let found = self.world().forced(service);
         if found != count {
             return Err(format!("ECS: UpdateService of {service} took effect {found} times, not {count}"));
         }
@@ -244,7 +254,7 @@ impl<'a> Walk<'a> {
 
     /// A message of a DLQ that has `words` in it.
     pub(super) async fn dead_letter(&self, dlq: &str, words: &str, limit: Duration) -> Result<Value, String> {
-        let clients = &self.ground.clients;
+        let clients = &self.running().clients;
         let url = clients.queue_url(dlq).await.map_err(|error| error.to_string())?;
         let what = format!("queue: a message with {words} in {dlq}");
         let found = self.until(&what, limit, async || {

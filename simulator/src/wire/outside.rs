@@ -8,10 +8,28 @@ use handlers::record::{Lease, Record};
 use handlers::service::{ServiceArn, ServiceId};
 
 use crate::agenda::GENESIS;
+use crate::facts::Facts;
+use crate::pattern::PatternError;
 use crate::run::Simulation;
+use crate::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
+use crate::wire::Feed;
 use crate::world::World;
 
 impl Simulation {
+    /// The world of `spec` for handlers outside: those inside never run, and the ECS events are kept from the first on.
+    ///
+    /// # Errors
+    /// [`PatternError`] when an event pattern of the product is invalid.
+    pub fn for_handlers_outside(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        let mut world = World::empty(spec, facts)?;
+        world.bus.feed = Some(Feed::default());
+        let mut simulation = Self::of_world(world.populated());
+        for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
+            simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
+        }
+        Ok(simulation)
+    }
+
     /// A record as it stands in the handlers' own table. To be told before each of their updates is answered: the oracle asks under
     /// which claim it is made.
     pub fn see_record(&mut self, record: Record) {
