@@ -38,6 +38,8 @@ pub struct Plan<'a> {
     pub central: &'a AccountId,
     /// Accounts that take part.
     pub accounts: &'a [AccountId],
+    /// Those of them that are not onboarded with the others.
+    pub onboarded_later: &'a [AccountId],
     /// Accounts whose synthetic events are accepted.
     pub synthetic_from: &'a [AccountId],
     /// Its policy, in the world's time.
@@ -140,8 +142,8 @@ impl Plan<'_> {
         deploy.args(["--context", &format!("cell={CELL}"), "--output"]).arg(file("cdk.out"));
         run(bootstrap, "cdk bootstrap").await?;
         run(deploy, "cdk deploy").await?;
-        for account in self.accounts {
-            self.onboard(account).await?;
+        for account in self.accounts.iter().filter(|account| !self.onboarded_later.contains(account)) {
+            onboard(self.endpoint, self.region, self.central, account).await?;
         }
         Ok(())
     }
@@ -156,23 +158,31 @@ impl Plan<'_> {
         cdk.env("CI", "1");
         cdk
     }
+}
 
-    /// Onboarding's third step: a rule in the workload account that forwards ECS events to the central bus, by a role. The first two, role
-    /// and permissions, are the world's, which stands for STS and ECS.
-    async fn onboard(&self, account: &AccountId) -> Result<(), DeployError> {
-        let call = format!("forwarding rule of {account}");
-        let events = aws_sdk_eventbridge::Client::new(&config(self.endpoint, self.region, account).await);
-        events.put_rule().name(RULE).event_pattern(FORWARDING).send().await.map_err(failed(&call))?;
-        let partition = self.region.partition();
-        let target = Target::builder()
-            .id("central-bus")
-            .arn(format!("arn:{partition}:events:{}:{}:event-bus/{BUS}", self.region, self.central))
-            .role_arn(format!("arn:{partition}:iam::{account}:role/fargate-spot-forwarding"))
-            .build();
-        let target = target.map_err(|error| CallError { what: call.clone(), said: error.to_string() })?;
-        events.put_targets().rule(RULE).targets(target).send().await.map_err(failed(&call))?;
-        Ok(())
-    }
+/// Onboarding's third step: a rule in the workload account that forwards ECS events to the central bus, by a role. The first two, role
+/// and permissions, are the world's, which stands for STS and ECS.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn onboard(
+    endpoint: &str,
+    region: &Region,
+    central: &AccountId,
+    account: &AccountId,
+) -> Result<(), CallError> {
+    let call = format!("forwarding rule of {account}");
+    let events = aws_sdk_eventbridge::Client::new(&config(endpoint, region, account).await);
+    events.put_rule().name(RULE).event_pattern(FORWARDING).send().await.map_err(failed(&call))?;
+    let partition = region.partition();
+    let target = Target::builder()
+        .id("central-bus")
+        .arn(format!("arn:{partition}:events:{region}:{central}:event-bus/{BUS}"))
+        .role_arn(format!("arn:{partition}:iam::{account}:role/fargate-spot-forwarding"))
+        .build();
+    let target = target.map_err(|error| CallError { what: call.clone(), said: error.to_string() })?;
+    events.put_targets().rule(RULE).targets(target).send().await.map_err(failed(&call))?;
+    Ok(())
 }
 
 fn pair(name: &str, value: &Path) -> std::ffi::OsString {
@@ -193,19 +203,4 @@ async fn run(mut command: Command, name: &str) -> Result<Output, DeployError> {
     let last: Vec<&str> = said.lines().collect();
     let last = last[last.len().saturating_sub(30)..].join("\n");
     Err(DeployError::Command { command: name.to_owned(), status: output.status.to_string(), output: last })
-}
-
-/// The rule of an account that forwards its events, switched on or off as the account's administrator would.
-///
-/// # Errors
-/// [`CallError`].
-pub async fn forward(endpoint: &str, region: &Region, account: &AccountId, forwards: bool) -> Result<(), CallError> {
-    let events = aws_sdk_eventbridge::Client::new(&config(endpoint, region, account).await);
-    let call = format!("forwarding rule of {account}");
-    if forwards {
-        events.enable_rule().name(RULE).send().await.map_err(failed(call))?;
-    } else {
-        events.disable_rule().name(RULE).send().await.map_err(failed(call))?;
-    }
-    Ok(())
 }

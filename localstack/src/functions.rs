@@ -102,10 +102,13 @@ pub async fn log_lines(
     words: &[&str],
 ) -> Result<Vec<String>, CallError> {
     let group = format!("/aws/lambda/{function}");
+    // The most telling word, as a quoted term; the others are looked for here.
+    let pattern = words.iter().max_by_key(|word| word.len()).map(|word| format!("\"{word}\""));
     let mut lines = Vec::new();
     let mut next = None;
     loop {
-        let page = clients.logs.filter_log_events().log_group_name(&group).start_time(since).set_next_token(next);
+        let page = clients.logs.filter_log_events().log_group_name(&group).start_time(since);
+        let page = page.set_filter_pattern(pattern.clone()).set_next_token(next);
         let page = match page.send().await {
             // Made with the first line.
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {

@@ -23,6 +23,7 @@ use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use simulator::facts::Facts;
 use simulator::spec::{ServiceSpec, WorldSpec};
+use tokio::sync::watch;
 
 use crate::clients::config;
 use crate::run::Running;
@@ -33,7 +34,7 @@ pub const SPEED: u32 = 60;
 
 /// Timeout of the functions, in seconds. Less than the template's, for one journey waits for it; [`crate::pace::SHORTEST_LEASE`] is
 /// longer.
-pub const TIMEOUT: i32 = 6;
+pub const TIMEOUT: i32 = 10;
 
 /// The cell's region.
 pub fn region() -> Region {
@@ -62,6 +63,17 @@ mod account {
 /// The workload accounts.
 pub const ACCOUNTS: [&str; 5] = [account::CALM, account::OUTAGE, account::SILENT, account::DENIED, account::CROWD];
 
+/// When a journey is walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Before the others, until it lets them begin: it looks at what all of them change.
+    First,
+    /// Side by side with the others.
+    Together,
+    /// After the others: it takes all that LocalStack has.
+    Last,
+}
+
 /// One journey.
 #[derive(Debug, Clone, Copy)]
 pub struct Journey {
@@ -69,8 +81,8 @@ pub struct Journey {
     pub name: &'static str,
     /// What is shown, in a few words.
     pub title: &'static str,
-    /// Whether the others must be over before it begins: it takes all that LocalStack has.
-    pub alone: bool,
+    /// When it is walked.
+    pub turn: Turn,
     /// Whether it kills a function, which takes functions that are processes of this machine.
     pub kills: bool,
     services: fn(&Region) -> Vec<ServiceSpec>,
@@ -89,13 +101,15 @@ pub struct Ground<'a> {
     pub running: &'a Running,
     /// To reach the table beside the handlers.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// How many journeys the others still wait for.
+    ahead: watch::Sender<usize>,
 }
 
 impl<'a> Ground<'a> {
     /// A ground on what runs.
     pub async fn new(running: &'a Running) -> Self {
         let config = config(&running.endpoint, &running.region, &running.central).await;
-        Self { running, dynamodb: aws_sdk_dynamodb::Client::new(&config) }
+        Self { running, dynamodb: aws_sdk_dynamodb::Client::new(&config), ahead: watch::Sender::new(0) }
     }
 }
 
@@ -138,7 +152,6 @@ impl Walked {
 pub fn policy() -> Policy {
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     Policy {
-        restore_after: minutes(5),
         probation: minutes(3),
         shortfall_grace: minutes(2),
         watch_interval: minutes(2),
@@ -167,20 +180,30 @@ pub fn accounts() -> Vec<AccountId> {
     ACCOUNTS.iter().filter_map(|account| account.parse().ok()).collect()
 }
 
+/// Workload accounts that are onboarded by a journey of theirs: the first tasks of so many services would keep all others waiting.
+pub fn onboarded_later() -> Vec<AccountId> {
+    account::CROWD.parse().into_iter().collect()
+}
+
 /// Facts of a world that journeys are walked in: AWS at its best.
 pub fn facts() -> Facts {
     Facts { trace_details: true, ..Facts::default() }
 }
 
-/// Walks journeys: side by side those that can, then the others one by one. `tell` is told of each as it ends.
+/// Walks journeys, each in its turn. `tell` is told of each as it ends.
 pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walked)) -> Vec<Walked> {
-    let together = join_all(journeys.iter().filter(|journey| !journey.alone).map(async |journey| {
+    ground.ahead.send_replace(journeys.iter().filter(|journey| journey.turn == Turn::First).count());
+    let together = join_all(journeys.iter().filter(|journey| journey.turn != Turn::Last).map(async |journey| {
+        if journey.turn == Turn::Together {
+            // Fails only when the ground is gone.
+            let _ = ground.ahead.subscribe().wait_for(|ahead| *ahead == 0).await;
+        }
         let walked = walk_one(ground, *journey).await;
         tell(&walked);
         walked
     }));
     let mut all = together.await;
-    for journey in journeys.iter().filter(|journey| journey.alone) {
+    for journey in journeys.iter().filter(|journey| journey.turn == Turn::Last) {
         let walked = walk_one(ground, *journey).await;
         tell(&walked);
         all.push(walked);
@@ -191,8 +214,9 @@ pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walk
 #[expect(clippy::disallowed_methods, reason = "how long a journey takes is a matter of the wall clock")]
 async fn walk_one(ground: &Ground<'_>, journey: Journey) -> Walked {
     let began = Instant::now();
-    let walk = Walk::new(ground);
+    let walk = Walk::new(ground, journey.turn == Turn::First);
     let problem = (journey.walk)(&walk).await.err();
+    walk.let_others_begin();
     Walked { journey, stages: walk.stages(), problem, took: began.elapsed() }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handlers::policy::{Policy, TUNABLES};
 
 /// A claim must outlive the handler that made it, whose time is not divided: it calls LocalStack, which takes as long as it takes.
-pub const SHORTEST_LEASE: Duration = Duration::from_secs(8);
+pub const SHORTEST_LEASE: Duration = Duration::from_secs(12);
 
 /// The tunables of `policy`, by name, for functions beside a world that runs at `speed`. A duration is divided by it, and is never less
 /// than the least that its tunable allows; what is no duration stays.

@@ -32,6 +32,8 @@ pub struct Wanted {
     pub speed: u32,
     /// The functions' timeout, in seconds, in the place of the template's.
     pub timeout: Option<i32>,
+    /// Accounts that are not onboarded with the others.
+    pub onboarded_later: Vec<AccountId>,
 }
 
 /// Why there is no run.
@@ -107,6 +109,7 @@ impl Running {
             region: &region,
             central: &central,
             accounts: &spec.accounts,
+            onboarded_later: &wanted.onboarded_later,
             synthetic_from: &spec.synthetic_from,
             policy: &spec.policy,
             speed: wanted.speed,

@@ -2,10 +2,10 @@
 //! their accounts in LocalStack; what the functions write and announce there is told to its oracle.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use futures_util::future::{LocalBoxFuture, ready};
@@ -14,6 +14,7 @@ use handlers::ports::StateStore;
 use handlers::reconcile::Transition;
 use handlers::record::{Record, TABLE};
 use handlers::service::{AccountId, ServiceId};
+use handlers::timestamp::Timestamp;
 use serde_json::{Value, json};
 use simulator::facts::Facts;
 use simulator::serve::{Call, Served, Serving};
@@ -30,6 +31,9 @@ const RELAY: Duration = Duration::from_millis(25);
 /// Entries that one `PutEvents` takes (aws-facts.md §5).
 const ENTRIES: usize = 10;
 
+/// How long a transition that the bus hands over late may be behind one that came later.
+const OUT_OF_ORDER: Duration = Duration::from_millis(600);
+
 /// A world that is served, and all that goes between it and LocalStack.
 #[derive(Debug)]
 pub struct World {
@@ -38,11 +42,12 @@ pub struct World {
     /// The handlers' own adapter, to read their records.
     table: Aws,
     buses: BTreeMap<AccountId, aws_sdk_eventbridge::Client>,
+    /// What the functions announced, as it came.
     audits: RefCell<Vec<Transition>>,
+    /// What of it the world has not been told.
+    unheard: RefCell<Vec<Transition>>,
     traps: RefCell<Vec<Trap>>,
     throttled: RefCell<Vec<(ServiceId, &'static str, Rc<Cell<u32>>)>>,
-    /// Accounts whose events go nowhere.
-    muted: RefCell<BTreeSet<AccountId>>,
     problems: RefCell<Vec<String>>,
 }
 
@@ -136,9 +141,9 @@ impl World {
             table,
             buses,
             audits: RefCell::default(),
+            unheard: RefCell::default(),
             traps: RefCell::default(),
             throttled: RefCell::default(),
-            muted: RefCell::default(),
             problems: RefCell::default(),
         });
         let gate = Rc::downgrade(&world);
@@ -147,6 +152,7 @@ impl World {
             None => Box::pin(ready(None)),
         }));
         tokio::task::spawn_local(Rc::clone(&world).relay());
+        tokio::task::spawn_local(Rc::clone(&world).tell_as_they_ripen());
         Ok(world)
     }
 
@@ -156,11 +162,8 @@ impl World {
     }
 
     /// A service as the control API of the simulator shows it.
-    pub fn look(&self, service: &ServiceId) -> Value {
-        let state = self.control("GET", "state", &Value::Null);
-        let arn = service.arn();
-        let services = state["services"].as_array();
-        services.and_then(|all| all.iter().find(|one| one["service"] == arn.as_str())).cloned().unwrap_or_default()
+    pub fn look(&self, service: &ServiceId) -> Option<Value> {
+        self.served.with(|simulation| simulation.look(service))
     }
 
     /// How many deployments the recovery has forced on a service.
@@ -185,20 +188,27 @@ impl World {
         self.audits.borrow().iter().filter(|transition| transition.id == id).cloned().collect()
     }
 
-    /// Whether the events of an account reach LocalStack; those that do not are lost, as without a forwarding rule.
-    pub fn forward(&self, account: &AccountId, forwards: bool) {
-        let mut muted = self.muted.borrow_mut();
-        if forwards {
-            muted.remove(account)
-        } else {
-            muted.insert(account.clone())
-        };
-    }
-
     /// A transition has come off the bus.
     pub fn hear(&self, transition: Transition) {
-        self.served.with(|simulation| simulation.hear(&transition));
-        self.audits.borrow_mut().push(transition);
+        self.audits.borrow_mut().push(transition.clone());
+        self.unheard.borrow_mut().push(transition);
+    }
+
+    /// Tells the world, in their order, of transitions before `until`: the bus hands them over in any.
+    fn tell(&self, until: Timestamp) {
+        let mut unheard = self.unheard.borrow_mut();
+        unheard.sort_by_key(|transition| transition.at);
+        let ripe = unheard.partition_point(|transition| transition.at < until);
+        for transition in unheard.drain(..ripe) {
+            self.served.with(|simulation| simulation.hear(&transition));
+        }
+    }
+
+    async fn tell_as_they_ripen(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(OUT_OF_ORDER / 4).await;
+            self.tell(now() - OUT_OF_ORDER);
+        }
     }
 
     /// What went wrong between the world and LocalStack, and invariants that the oracle found broken.
@@ -227,6 +237,7 @@ impl World {
     /// # Errors
     /// [`CallError`] when a record cannot be read.
     pub async fn finish(&self) -> Result<Outcome, CallError> {
+        self.tell(now());
         for service in &self.services {
             if let Some(record) = self.record(service).await? {
                 self.served.with(|simulation| simulation.see_record(record));
@@ -267,9 +278,6 @@ impl World {
 
     async fn put(&self, account: &str, events: &[&Value]) -> Result<(), String> {
         let account: AccountId = account.parse().map_err(|error| format!("an event of {account:?}: {error}"))?;
-        if self.muted.borrow().contains(&account) {
-            return Ok(());
-        }
         let client = self.buses.get(&account);
         let client = client.ok_or_else(|| format!("an event of {account}, which is no account of the world"))?;
         let entries = events.iter().map(|event| entry(event)).collect();
@@ -342,6 +350,13 @@ impl World {
     }
 }
 
+/// The functions' clock.
+#[expect(clippy::disallowed_methods, reason = "the functions' transitions have times of the wall clock")]
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// What ECS answers a throttled call (aws-facts.md §4).
 fn rate_exceeded() -> Response {
     let body = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
@@ -354,7 +369,7 @@ fn rate_exceeded() -> Response {
 fn entry(event: &Value) -> PutEventsRequestEntry {
     let text = |name: &str| event[name].as_str().unwrap_or_default();
     let resources = event["resources"].as_array().map_or(&[][..], Vec::as_slice);
-    let time = handlers::timestamp::Timestamp::parse(text("time")).map_or(0, |time| time.as_millis());
+    let time = Timestamp::parse(text("time")).map_or(0, |time| time.as_millis());
     PutEventsRequestEntry::builder()
         .source(text("source"))
         .detail_type(text("detail-type"))

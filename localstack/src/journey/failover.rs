@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use handlers::record::Phase;
 use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
 
-use super::walk::{PLACEMENT_FAILURE_QUEUE, SOON, Walk};
-use super::{Journey, account, mixed, service, spot};
+use super::walk::{PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
+use super::{Journey, Turn, account, mixed, service, spot};
 use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, RESTORE_HANDLER};
 
 pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "synthetic",
         title: "the synthetic placement failure of the original design, and the way back",
-        alone: false,
+        turn: Turn::First,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::CALM, "synthetic"), 2, mixed())],
         walk: |walk| Box::pin(synthetic(walk)),
@@ -21,7 +20,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "outage",
         title: "Spot is gone for a while, and comes back",
-        alone: false,
+        turn: Turn::Together,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::OUTAGE, "outage"), 4, mixed())],
         walk: |walk| Box::pin(outage(walk)),
@@ -29,7 +28,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "interruption",
         title: "two of four Spot tasks are interrupted, the neighbour's are not",
-        alone: false,
+        turn: Turn::Together,
         kills: false,
         services: |region| {
             let stop_timeout = Duration::from_secs(120);
@@ -42,7 +41,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "silent-loss",
         title: "Spot takes every task and no event says so: the sweep finds it",
-        alone: false,
+        turn: Turn::Together,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::SILENT, "silent"), 3, mixed())],
         walk: |walk| Box::pin(silent_loss(walk)),
@@ -51,6 +50,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
 
 async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::CALM, "synthetic");
+    walk.watched(&service).await?;
     walk.put_synthetic(&service).await?;
     walk.failed_over(&service, &mixed(), "synthetic placement failure").await?;
     let record = walk.record(&service, "has the event", SOON, |record| record.event.is_some()).await?;
@@ -60,6 +60,9 @@ async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
     }
     walk.passed("table: event is the one that was put, source test.aws.ecs");
     walk.log(PLACEMENT_FAILURE_HANDLER, &["event handled", "web/synthetic", "SyntheticPlacementFailure"]).await?;
+    walk.drained(PLACEMENT_FAILURE_QUEUE, SOON).await?;
+    walk.drained(PLACEMENT_FAILURE_DLQ, SOON).await?;
+    walk.let_others_begin();
     walk.forced(&service, 1)?;
     walk.restored(&service, &mixed()).await?;
     walk.log(RESTORE_HANDLER, &["transition", "web/synthetic", "episode closed"]).await?;
@@ -70,10 +73,11 @@ async fn outage(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::OUTAGE, "outage");
     let accounts = vec![service.account.clone()];
     let world = walk.world();
-    watched(walk, &service).await?;
+    walk.watched(&service).await?;
     world.happen(WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Interrupt });
     walk.passed("market: Spot capacity is 0");
-    walk.failed_over(&service, &mixed(), "").await?;
+    // The warning or the failed placement, whichever comes first.
+    walk.failed_over(&service, &mixed(), "Spot").await?;
     walk.forced(&service, 1)?;
     world.happen(WorldEvent::Spot { accounts, capacity: Capacity::Unlimited, loss: Loss::Keep });
     walk.passed("market: Spot capacity is unlimited");
@@ -83,7 +87,7 @@ async fn outage(walk: &Walk<'_>) -> Result<(), String> {
 async fn interruption(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::CALM, "interrupted");
     let neighbour = walk.service(account::CALM, "neighbour");
-    watched(walk, &service).await?;
+    walk.watched(&service).await?;
     walk.world().happen(WorldEvent::Interrupt { service: service.clone(), tasks: 2 });
     walk.passed("market: two of its Spot tasks get the two-minute warning");
     walk.failed_over(&service, &spot(), "Spot interruption").await?;
@@ -96,7 +100,7 @@ async fn interruption(walk: &Walk<'_>) -> Result<(), String> {
 async fn silent_loss(walk: &Walk<'_>) -> Result<(), String> {
     let service = walk.service(account::SILENT, "silent");
     let accounts = vec![service.account.clone()];
-    watched(walk, &service).await?;
+    walk.watched(&service).await?;
     let world = walk.world();
     world.happen(WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Silent });
     walk.passed("market: Spot takes its tasks and announces nothing");
@@ -105,11 +109,4 @@ async fn silent_loss(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&service, 1)?;
     world.happen(WorldEvent::Spot { accounts, capacity: Capacity::Unlimited, loss: Loss::Keep });
     walk.restored(&service, &mixed()).await
-}
-
-/// The service's first tasks have made it known.
-async fn watched(walk: &Walk<'_>, service: &handlers::service::ServiceId) -> Result<(), String> {
-    walk.record(service, "is watched", SOON, |record| record.phase == Phase::Watching).await?;
-    walk.passed("table: the service is watched since its first Spot task ran");
-    Ok(())
 }

@@ -1,26 +1,28 @@
 //! What a journey looks at, and how long it waits for it.
 
-use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime};
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_sqs::types::QueueAttributeName;
 use handlers::aws::config::BUS;
 use handlers::record::{Phase, Record};
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
 use serde_json::{Value, json};
+use simulator::spec::WorldEvent;
 
 use super::Ground;
 use crate::clients::failed;
 use crate::functions;
 use crate::run::Running;
-use crate::world::World;
+use crate::world::{World, now};
 
 /// How long a stage that follows by itself may take: LocalStack polls, functions start, two cores are shared.
-pub(super) const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(40);
 /// How long anything may take that waits for a lease, a backoff or a probation as well.
-pub(super) const LATER: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
+pub(super) const LATER: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The queue of placement failures, and of the messages that failed in it.
 pub(super) const PLACEMENT_FAILURE_QUEUE: &str = "fargate-spot-placement-failure-queue";
@@ -30,16 +32,28 @@ pub(super) const PLACEMENT_FAILURE_DLQ: &str = "fargate-spot-placement-failure-d
 #[derive(Debug)]
 pub struct Walk<'a> {
     pub(super) ground: &'a Ground<'a>,
+    /// Whether the others wait for it.
+    goes_ahead: Cell<bool>,
     stages: RefCell<Vec<String>>,
     /// When it began, in milliseconds since the epoch, to leave out of a log what was before.
     since: i64,
 }
 
 impl<'a> Walk<'a> {
-    #[expect(clippy::disallowed_methods, reason = "the functions' logs have times of the wall clock")]
-    pub(super) fn new(ground: &'a Ground<'a>) -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { ground, stages: RefCell::default(), since: i64::try_from(since.as_millis()).unwrap_or(0) }
+    pub(super) fn new(ground: &'a Ground<'a>, goes_ahead: bool) -> Self {
+        Self {
+            ground,
+            goes_ahead: Cell::new(goes_ahead),
+            stages: RefCell::default(),
+            since: i64::try_from(now().as_millis()).unwrap_or(0),
+        }
+    }
+
+    /// The others need no longer wait for this one.
+    pub(super) fn let_others_begin(&self) {
+        if self.goes_ahead.replace(false) {
+            self.ground.ahead.send_modify(|ahead| *ahead -= 1);
+        }
     }
 
     pub(super) fn running(&self) -> &'a Running {
@@ -86,7 +100,22 @@ impl<'a> Walk<'a> {
 
     /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
     pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
-        let entry = self.synthetic(service);
+        let event = self.synthetic_event(service);
+        // Told to the world too, whose own bus leads nowhere: its oracle asks why a service that lost nothing fails over.
+        self.world().happen(WorldEvent::PutEvents {
+            from: self.running().central.clone(),
+            source: "test.aws.ecs".into(),
+            detail_type: "ECS Service Action".into(),
+            resources: vec![service.arn()],
+            detail: event["detail"].clone(),
+        });
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(BUS)
+            .source("test.aws.ecs")
+            .detail_type("ECS Service Action")
+            .resources(service.arn())
+            .detail(event["detail"].to_string())
+            .build();
         let put = self.running().clients.events.put_events().entries(entry).send().await;
         let put = put.map_err(failed("PutEvents on the central bus")).map_err(|error| error.to_string())?;
         if put.failed_entry_count() != 0 {
@@ -96,20 +125,39 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn synthetic(&self, service: &ServiceId) -> PutEventsRequestEntry {
-        let provider = format!("arn:aws:ecs:{}:{}:capacity-provider/FARGATE_SPOT", service.region, service.account);
-        let detail = json!({
-            "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
-            "reason": "RESOURCE:FARGATE",
-            "capacityProviderArns": [provider],
-        });
-        PutEventsRequestEntry::builder()
-            .event_bus_name(BUS)
-            .source("test.aws.ecs")
-            .detail_type("ECS Service Action")
-            .resources(service.arn())
-            .detail(detail.to_string())
-            .build()
+    /// The synthetic event as EventBridge hands it on.
+    pub(super) fn synthetic_event(&self, service: &ServiceId) -> Value {
+        let ServiceId { account, region, .. } = service;
+        json!({
+            "version": "0",
+            "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+            "detail-type": "ECS Service Action",
+            "source": "test.aws.ecs",
+            "account": self.running().central,
+            "time": now().to_string(),
+            "region": region,
+            "resources": [service.arn()],
+            "detail": {
+                "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+                "reason": "RESOURCE:FARGATE",
+                "capacityProviderArns": [format!("arn:aws:ecs:{region}:{account}:capacity-provider/FARGATE_SPOT")],
+            },
+        })
+    }
+
+    /// Moves the messages of the DLQ back to its queue, as an operator does.
+    pub(super) async fn redrive(&self) -> Result<(), String> {
+        let sqs = &self.running().clients.sqs;
+        let call = format!("StartMessageMoveTask of {PLACEMENT_FAILURE_DLQ}");
+        let url = self.running().clients.queue_url(PLACEMENT_FAILURE_DLQ).await.map_err(|error| error.to_string())?;
+        let asked =
+            sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn).send().await;
+        let attributes = asked.map_err(|error| failed(&call)(error).to_string())?.attributes.unwrap_or_default();
+        let arn = attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default();
+        let moved = sqs.start_message_move_task().source_arn(arn).send().await;
+        moved.map_err(|error| failed(&call)(error).to_string())?;
+        self.passed(format!("queue: the messages of {PLACEMENT_FAILURE_DLQ} are redriven"));
+        Ok(())
     }
 
     // ---- What is looked at ----
@@ -145,6 +193,23 @@ impl<'a> Walk<'a> {
         })
         .await?;
         self.passed(format!("log: {function} says {}", words.join(", ")));
+        Ok(())
+    }
+
+    /// So many messages about a service have been handled.
+    pub(super) async fn handled(&self, service: &ServiceId, count: usize) -> Result<(), String> {
+        let (clients, name) = (&self.running().clients, service.to_string());
+        let what = format!("log: {count} messages about {service} are handled");
+        self.until(&what, SOON, async || {
+            let words = ["event handled", &name];
+            let lines = functions::log_lines(clients, functions::PLACEMENT_FAILURE_HANDLER, self.since, &words).await;
+            match lines.map_err(|error| error.to_string())?.len() {
+                found if found >= count => Ok(()),
+                found => Err(format!("{found} are")),
+            }
+        })
+        .await?;
+        self.passed(what);
         Ok(())
     }
 
@@ -191,7 +256,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), String> {
         let what = format!("ECS: {service} runs in full on {strategy}");
         self.until(&what, limit, async || {
-            let seen = self.world().look(service);
+            let seen = self.world().look(service).ok_or("there is no such service")?;
             let live: Option<Strategy> = serde_json::from_value(seen["strategy"].clone()).ok();
             let number = |name: &str| seen[name].as_u64().unwrap_or(0);
             let on_spot = number("runningOnSpot");
@@ -209,18 +274,26 @@ impl<'a> Walk<'a> {
         if found != count {
             return Err(format!("ECS: UpdateService of {service} took effect {found} times, not {count}"));
         }
-        self.passed(format!("ECS: UpdateService took effect {}", ["never", "once", "twice"][count.min(2) as usize]));
+        let times = ["never", "once", "twice"][count.min(2) as usize];
+        self.passed(format!("ECS: UpdateService of {service} took effect {times}"));
         Ok(())
     }
 
     // ---- What most journeys have in common ----
 
+    /// The service's first Spot tasks have made it known.
+    pub(super) async fn watched(&self, service: &ServiceId) -> Result<(), String> {
+        self.record(service, "is watched", SOON, |record| record.phase == Phase::Watching).await?;
+        self.passed("table: the service is watched since its first Spot task ran");
+        Ok(())
+    }
+
     /// The service is on On-Demand: table, ECS and audit event say so.
     pub(super) async fn failed_over(&self, service: &ServiceId, original: &Strategy, why: &str) -> Result<(), String> {
-        self.announced(service, Some(Phase::Watching), Phase::FailingOver, why).await?;
-        self.announced(service, Some(Phase::FailingOver), Phase::OnDemand, "On-Demand strategy is live").await?;
         self.saved(service, original).await?;
-        self.runs_on(service, &original.fallback(), SOON).await
+        self.runs_on(service, &original.fallback(), SOON).await?;
+        self.announced(service, Some(Phase::Watching), Phase::FailingOver, why).await?;
+        self.announced(service, Some(Phase::FailingOver), Phase::OnDemand, "On-Demand strategy is live").await
     }
 
     /// The item of a service on On-Demand has what the original design asks for: `config`, `event`, `scheduled`.
@@ -259,7 +332,7 @@ impl<'a> Walk<'a> {
         let what = format!("queue: a message with {words} in {dlq}");
         let found = self.until(&what, limit, async || {
             // Looked at and left there.
-            let some = clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10).visibility_timeout(1);
+            let some = clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10).visibility_timeout(0);
             let some = some.send().await.map_err(|error| failed(dlq)(error).to_string())?;
             let body = some.messages().iter().filter_map(|message| message.body()).find(|body| body.contains(words));
             body.map(str::to_owned).ok_or_else(|| format!("{} others are there", some.messages().len()))

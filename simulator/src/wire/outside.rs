@@ -7,6 +7,9 @@ use handlers::reconcile::Transition;
 use handlers::record::{Lease, Record};
 use handlers::service::{ServiceArn, ServiceId};
 
+use serde_json::Value;
+
+use super::control::state_of;
 use crate::agenda::GENESIS;
 use crate::facts::Facts;
 use crate::pattern::PatternError;
@@ -34,6 +37,11 @@ impl Simulation {
     /// which claim it is made.
     pub fn see_record(&mut self, record: Record) {
         self.sim.with(|world| world.see_record(record));
+    }
+
+    /// A service as the control API shows it in the state.
+    pub fn look(&self, service: &ServiceId) -> Option<Value> {
+        self.sim.with(|world| world.ecs.find(service).map(|key| state_of(world.ecs.service(key))))
     }
 
     /// How many deployments the recovery has forced on a service.
