@@ -3,7 +3,7 @@
 
 import * as path from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { type Cell, ConfigError, readCells } from './cell.ts';
+import { ConfigError, readCells, select } from './cell.ts';
 import { CellStack } from './cell-stack.ts';
 
 const app = new App();
@@ -13,18 +13,12 @@ const root = path.resolve(import.meta.dirname, '..');
 try {
   const zips = context('zips', path.join(root, '../target/package'));
   const file = context('cells', path.join(root, 'cells.json'));
-  for (const cell of selected(readCells(file), file)) new CellStack(app, { cell, zips });
+  const cells = readCells(file);
+  const one: string | undefined = app.node.tryGetContext('cell');
+  for (const cell of one === undefined ? cells : [select(cells, one, file)]) new CellStack(app, { cell, zips });
   app.synth();
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   console.error(`error: ${error.message}`);
   process.exitCode = 2;
-}
-
-function selected(cells: Cell[], file: string): Cell[] {
-  const name: string | undefined = app.node.tryGetContext('cell');
-  if (name === undefined) return cells;
-  const cell = cells.find((cell) => cell.name === name);
-  if (cell !== undefined) return [cell];
-  throw new ConfigError(`cell "${name}" is not in ${file}; known are ${cells.map((cell) => cell.name).join(', ')}`);
 }

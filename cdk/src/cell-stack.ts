@@ -3,7 +3,9 @@
 import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
+import { Alarms } from './alarms.ts';
 import type { Cell } from './cell.ts';
+import { Dashboard } from './dashboard.ts';
 import { EventPath } from './event-path.ts';
 import { Functions, TIMEOUT } from './functions.ts';
 import { DUE_INDEX, TABLE } from './names.ts';
@@ -27,7 +29,9 @@ export class CellStack extends Stack {
     });
     const table = this.table(cell);
     const path = new EventPath(this, 'Events', cell, TIMEOUT);
-    new Functions(this, 'Functions', { cell, zips, table, path });
+    const functions = new Functions(this, 'Functions', { cell, zips, table, path });
+    const alarms = new Alarms(this, 'Alarms', { cell, path, functions, table });
+    new Dashboard(this, 'Dashboard', { cell, path, functions, table, alarms });
     new CfnOutput(this, 'BusArn', { value: path.bus.attrArn, description: 'CentralBusArn of onboarding.yaml' });
   }
 

@@ -2,6 +2,7 @@
 
 import * as fs from 'node:fs';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
+import { milliseconds, policyVariables } from './policy.ts';
 
 export type Architecture = 'arm64' | 'x86_64';
 
@@ -19,7 +20,7 @@ export interface Cell {
   /** Accounts whose synthetic events are accepted. */
   readonly syntheticFrom: readonly string[];
   readonly architecture: Architecture;
-  /** Tunables of docs/policy.md, by their short names. */
+  /** Tunables of docs/policy.md, by their environment variables. */
   readonly policy: Readonly<Record<string, string>>;
   /** What the trust policies of the workload accounts' roles ask for. */
   readonly externalId?: string;
@@ -30,7 +31,12 @@ export interface Cell {
 }
 
 /** Something is wrong with the configuration: whose, what, and what to do. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** A function's timeout: above the 30 s that a repeated call may need, below the tunable `lease` (docs/lambda.md, "Time"). */
+export const FUNCTION_TIMEOUT_SECONDS = 60;
 
 const ACCOUNT = /^\d{12}$/;
 const ORGANIZATION = /^o-[a-z0-9]{10,32}$/; // Organizations API reference, `Organization`
@@ -57,6 +63,13 @@ export function readCells(file: string): Cell[] {
   const checked = cells.map((cell, at) => checkCell(cell, at));
   refuseCollisions(checked);
   return checked;
+}
+
+/** The cell of that name. Throws `ConfigError`. */
+export function select(cells: Cell[], name: string, file: string): Cell {
+  const cell = cells.find((cell) => cell.name === name);
+  if (cell !== undefined) return cell;
+  throw new ConfigError(`cell "${name}" is not in ${file}; known are ${cells.map((cell) => cell.name).join(', ')}`);
 }
 
 /** One cell of a configuration, checked. Throws `ConfigError`. */
@@ -164,14 +177,12 @@ function policyOf(given: unknown, refuse: Refuse): Record<string, string> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return refuse('policy: must be an object of tunables, such as { "restore_after": "30m" }');
   }
-  const policy: Record<string, string> = {};
-  for (const [tunable, value] of Object.entries(given)) {
-    if (!['string', 'number', 'boolean'].includes(typeof value)) {
-      refuse(`policy ${tunable} ${JSON.stringify(value)}: must be a text, a number, true or false`);
-    }
-    policy[tunable] = String(value);
+  const variables = policyVariables(given as Record<string, unknown>, refuse);
+  const lease = variables.SPOT_RECOVERY_LEASE;
+  if (lease !== undefined && milliseconds(lease) <= FUNCTION_TIMEOUT_SECONDS * 1000) {
+    refuse(`policy lease "${lease}": a claim must outlive the handler that made it; set more than ${FUNCTION_TIMEOUT_SECONDS}s`);
   }
-  return policy;
+  return variables;
 }
 
 /** Names of queues, functions and table are the same in every cell, so a region of an account has room for one. */

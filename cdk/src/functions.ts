@@ -2,7 +2,7 @@
 
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -10,14 +10,13 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type Cell, ConfigError } from './cell.ts';
+import { type Cell, ConfigError, FUNCTION_TIMEOUT_SECONDS } from './cell.ts';
 import type { EventPath } from './event-path.ts';
 import {
   BUS, DUE_INDEX, INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, RESTORE_HANDLER, TABLE, WORKLOAD_ROLE, roleOf,
 } from './names.ts';
 
-/** Above the 30 s that one repeated call may need, below the tunable `lease` (docs/lambda.md, "Time"). */
-export const TIMEOUT = Duration.seconds(60);
+export const TIMEOUT = Duration.seconds(FUNCTION_TIMEOUT_SECONDS);
 const MEMORY_MIB = 256;
 /** Most instances of a function that one queue keeps busy. */
 const MAX_CONCURRENCY = 100;
@@ -83,6 +82,10 @@ export class Functions extends Construct {
       }),
       inlinePolicies: { handler: new iam.PolicyDocument({ statements: [...this.common(logGroup), ...own] }) },
     });
+    Validations.of(role).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:iam::*:role/${WORKLOAD_ROLE}]`,
+      reason: 'The account is any of the cell: the condition limits it to the organization or to the listed accounts.',
+    });
     return new lambda.Function(this, id, {
       functionName: name,
       description: `Spot Recovery, cell ${cell.name}`,
@@ -110,9 +113,7 @@ export class Functions extends Construct {
     return [
       allow('AssumeWorkloadRole', ['sts:AssumeRole'], [role], { StringEquals: where }),
       allow('KeepRecords', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [table.tableArn]),
-      allow('AnnounceTransitions', ['events:PutEvents'], [path.bus.attrArn], {
-        StringEquals: { 'events:source': 'spot-recovery' },
-      }),
+      allow('AnnounceTransitions', ['events:PutEvents'], [path.bus.attrArn]),
       allow('WriteLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]),
     ];
   }
@@ -142,13 +143,12 @@ function allow(sid: string, actions: string[], resources: string[], conditions?:
 
 /** What docs/lambda.md and docs/policy.md say a function reads. */
 export function environmentOf(cell: Cell): Record<string, string> {
-  const tunables = Object.entries(cell.policy).map(([name, value]) => [`SPOT_RECOVERY_${name.toUpperCase()}`, value]);
   return {
     SPOT_RECOVERY_TABLE: TABLE,
     SPOT_RECOVERY_BUS: BUS,
     ...(cell.syntheticFrom.length > 0 ? { SPOT_RECOVERY_SYNTHETIC_FROM: cell.syntheticFrom.join(',') } : {}),
     ...(cell.externalId === undefined ? {} : { SPOT_RECOVERY_EXTERNAL_ID: cell.externalId }),
-    ...Object.fromEntries(tunables),
+    ...cell.policy,
   };
 }
 

@@ -8,6 +8,9 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Instant;
 
 mod bench;
+mod cdk;
+mod deploy;
+mod onboard;
 mod package;
 
 const USAGE: &str = "\
@@ -22,11 +25,16 @@ cargo xtask COMMAND
   simulator serve [--port 4580] [--scenario NAME|PATH] [--speed 60]
                                            serve a world to AWS clients, as ECS and STS on loopback
   test                                     everything that must pass: format, lints, documentation, tests
+  test cdk                                 the CDK app's tests alone: its types, its templates, cfn-lint
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
   bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
   bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
   package [--arch arm64|x86_64] [--profile PROFILE]
                                            build the Lambda functions and their zips, target/package/ARCH/FUNCTION.zip
+  deploy --cell NAME [--cells FILE] [-- ARGUMENTS OF cdk deploy]
+                                           package, then deploy a cell of cdk/cells.json with the AWS CDK
+  onboard check --account ID [--region R] [--profile P] [--endpoint-url URL] [--cells FILE]
+                                           what of the onboarding is there in a workload account, and what is missing; only reads
 ";
 
 fn main() -> ExitCode {
@@ -38,10 +46,13 @@ fn main() -> ExitCode {
         Some("swarm") => swarm(&rest),
         Some("simulator") if rest.first().is_some_and(|what| what == "serve") => simulator(&rest[1..]),
         Some("test") if rest.is_empty() => test(),
+        Some("test") if rest == ["cdk"] => deploy::test(),
         Some("prove") if rest.is_empty() => prove(false),
         Some("prove") if rest == ["--deep"] => prove(true),
         Some("bench") => bench::bench(&rest),
         Some("package") => package::package(&rest),
+        Some("deploy") => deploy::deploy(&rest),
+        Some("onboard") => onboard::onboard(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
