@@ -98,16 +98,19 @@ pub fn app() -> PathBuf {
 /// # Errors
 /// [`DeployError`].
 pub async fn install(tell: impl Fn(&str)) -> Result<(), DeployError> {
-    // Written by npm when it has installed all of the lock file.
-    let [wanted, installed] = ["package-lock.json", "node_modules/.package-lock.json"].map(|file| app().join(file));
-    let time = |file: &Path| fs::metadata(file).and_then(|file| file.modified()).ok();
-    if time(&installed).is_some_and(|installed| time(&wanted).is_some_and(|wanted| wanted <= installed)) {
+    let lock = fs::read(app().join("package-lock.json"))
+        .map_err(|source| DeployError::Io { what: "reading cdk/package-lock.json".into(), source })?;
+    // As `cargo xtask` leaves it.
+    let installed = app().join("node_modules/.installed-lock.json");
+    if fs::read(&installed).is_ok_and(|of| of == lock) {
         return Ok(());
     }
     tell("installing the CDK from npm, once");
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(app());
-    run(npm, "npm ci").await.map(drop)
+    run(npm, "npm ci").await?;
+    let written = fs::write(&installed, lock);
+    written.map_err(|source| DeployError::Io { what: format!("writing {}", installed.display()), source })
 }
 
 impl Plan<'_> {

@@ -30,7 +30,7 @@ const AUDIT: &str = "spot-recovery-e2e-audit";
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Sets variables of a function, beside those it has, and its timeout in seconds if one is given; returns when the function runs with them.
+/// Sets variables of a function, beside those it has, and its timeout in seconds; returns when the function runs with them.
 ///
 /// # Errors
 /// [`CallError`].
@@ -38,7 +38,7 @@ pub async fn configure(
     clients: &Clients,
     function: &str,
     variables: &BTreeMap<String, String>,
-    timeout: Option<i32>,
+    timeout: i32,
 ) -> Result<(), CallError> {
     let call = format!("configuration of {function}");
     let lambda = &clients.lambda;
@@ -47,7 +47,7 @@ pub async fn configure(
     let mut all = found.environment.and_then(|environment| environment.variables).unwrap_or_default();
     all.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone())));
     let environment = Environment::builder().set_variables(Some(all)).build();
-    let update = lambda.update_function_configuration().function_name(function).set_timeout(timeout);
+    let update = lambda.update_function_configuration().function_name(function).timeout(timeout);
     update.environment(environment).send().await.map_err(failed(&call))?;
     let wait = async {
         loop {

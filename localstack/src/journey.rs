@@ -32,10 +32,6 @@ pub use walk::Walk;
 /// Seconds of the world in one of the clock, where journeys are walked: a Spot task's two minutes are two seconds.
 pub const SPEED: u32 = 60;
 
-/// Timeout of the functions, in seconds. Less than the template's, for one journey waits for it; [`crate::pace::SHORTEST_LEASE`] is
-/// longer.
-pub const TIMEOUT: i32 = 10;
-
 /// The cell's region.
 pub fn region() -> Region {
     "eu-west-1".parse().expect("a region's name")

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use handlers::policy::ENV_PREFIX;
 use handlers::service::{AccountId, Region};
 use simulator::facts::Facts;
 use simulator::spec::WorldSpec;
@@ -16,6 +17,7 @@ use crate::backend::{Choice, LocalStack, Settings, StartError, start};
 use crate::cell::{self, DeployError, Plan};
 use crate::clients::{CallError, Clients, config};
 use crate::functions::{HANDLERS, configure, listen, overhear, sweep_every};
+use crate::pace::{LEASE, TIMEOUT};
 use crate::world::World;
 
 /// Shortest time between two sweeps, whatever the speed: each is a process's work of about a tenth of it.
@@ -30,8 +32,6 @@ pub struct Wanted {
     pub zips: PathBuf,
     /// Seconds of the world in one of the clock.
     pub speed: u32,
-    /// The functions' timeout, in seconds, in the place of the template's.
-    pub timeout: Option<i32>,
     /// Accounts that are not onboarded with the others.
     pub onboarded_later: Vec<AccountId>,
 }
@@ -121,9 +121,10 @@ impl Running {
         // Where the world is: the one thing that the functions of a cell on AWS are not told.
         let url = reach.url(address);
         let variables = ["ECS", "STS"].map(|service| (format!("AWS_ENDPOINT_URL_{service}"), url.clone()));
-        let variables = BTreeMap::from(variables);
+        let mut variables = BTreeMap::from(variables);
+        variables.insert(format!("{ENV_PREFIX}LEASE"), format!("{}s", LEASE.as_secs()));
         for function in HANDLERS {
-            configure(&clients, function, &variables, wanted.timeout).await?;
+            configure(&clients, function, &variables, TIMEOUT).await?;
         }
         let audit_queue = overhear(&clients).await?;
         let schedule = (spec.restore_schedule / wanted.speed).max(SHORTEST_SCHEDULE);

@@ -10,7 +10,9 @@ use std::time::Instant;
 mod bench;
 mod cdk;
 mod deploy;
+mod e2e;
 mod onboard;
+mod operator;
 mod package;
 
 const USAGE: &str = "\
@@ -19,6 +21,8 @@ cargo xtask COMMAND
   scenario NAME|PATH [--seed N] [--services N] [--json] [--via sdk]
                                            play a scenario on the embedded simulator; one with a [[fleet]] in an optimised build;
                                            --via sdk: through the AWS SDK and production's adapters
+  scenario NAME|PATH --backend localstack [--speed 60] [--localstack docker|host|URL]
+                                           play it on LocalStack, with the functions' own binaries
   scenario --list                          name the scenarios
   swarm --seeds N [--from SEED] [--shard I/N] [--jobs J]
                                            play random worlds; the first that fails is shrunk and written as a scenario
@@ -35,6 +39,15 @@ cargo xtask COMMAND
                                            package, then deploy a cell of cdk/cells.json with the AWS CDK
   onboard check --account ID [--region R] [--profile P] [--endpoint-url URL] [--cells FILE]
                                            what of the onboarding is there in a workload account, and what is missing; only reads
+  e2e [--localstack docker|host|URL] [--release] [JOURNEY...]
+                                           walk what may happen to services from end to end on LocalStack, every stage looked at;
+                                           --release: with the binaries that are shipped
+  localstack [--localstack docker|host] [--port N]
+                                           start LocalStack, until Ctrl-C
+  inject placement-failure --service ARN [--endpoint-url URL] [--region R] [--profile P] [--bus NAME]
+                                           send the synthetic event about a service to the central bus
+  verify --service ARN [--endpoint-url URL] [--region R] [--profile P] [--since 15m] [--wait 1m] [--table NAME]
+                                           look at the queues, function logs, table item and ECS strategy of a service
 ";
 
 fn main() -> ExitCode {
@@ -42,7 +55,11 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
-        Some("scenario") => scenario(&rest),
+        Some("scenario") => match e2e::without_backend(&rest) {
+            Some(rest) => e2e::scenario(&rest),
+            None => scenario(&rest),
+        },
+        Some("e2e") => e2e::e2e(&rest),
         Some("swarm") => swarm(&rest),
         Some("simulator") if rest.first().is_some_and(|what| what == "serve") => simulator(&rest[1..]),
         Some("test") if rest.is_empty() => test(),
@@ -53,6 +70,8 @@ fn main() -> ExitCode {
         Some("package") => package::package(&rest),
         Some("deploy") => deploy::deploy(&rest),
         Some("onboard") => onboard::onboard(&rest),
+        Some(program @ ("inject" | "verify")) => operator::operator(program, &rest),
+        Some("localstack") => operator::operator("localstack-up", &rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

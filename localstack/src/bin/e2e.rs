@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let localstack: Choice = arguments.localstack.parse().map_err(|error| format!("{error}"))?;
     let zips = std::path::absolute(&arguments.zips).map_err(|error| format!("--zips: {error}"))?;
     let onboarded_later = journey::onboarded_later();
-    let wanted = Wanted { localstack, zips, speed: SPEED, timeout: Some(journey::TIMEOUT), onboarded_later };
+    let wanted = Wanted { localstack, zips, speed: SPEED, onboarded_later };
     let tell = |line: &str| eprintln!("{:5.1} s  {line}", began.elapsed().as_secs_f64());
     tell("starting LocalStack");
     let mut localstack = start_localstack(&wanted).map_err(|error| error.to_string())?;
