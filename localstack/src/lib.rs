@@ -9,4 +9,5 @@ pub mod operator;
 pub mod pace;
 pub mod process;
 pub mod run;
+pub mod scenario;
 pub mod world;

@@ -49,9 +49,7 @@ async fn duplicates(walk: &Walk<'_>) -> Result<(), String> {
     walk.watched(&service).await?;
     let puts = join_all((0..5).map(|_| walk.put_synthetic(&service)));
     let direct = join_all((0..3).map(|n| {
-        let body = walk.synthetic_event(&service).to_string();
-        let record = json!({ "messageId": format!("direct-{n}"), "receiptHandle": "none", "body": body });
-        let batch = json!({ "Records": [record] });
+        let batch = walk.synthetic_batch(&service, &format!("direct-{n}"));
         async move { invoke(&walk.running().clients, PLACEMENT_FAILURE_HANDLER, &batch).await }
     }));
     let (puts, answers) = futures_util::future::join(puts, direct).await;

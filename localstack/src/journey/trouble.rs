@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::walk::{LATER, SOON, Walk};
 use super::{Journey, Turn, account, mixed, service, spot};
-use crate::functions::PLACEMENT_FAILURE_HANDLER;
+use crate::functions::{PLACEMENT_FAILURE_HANDLER, invoke};
 use crate::process;
 use crate::world::{Caught, Moment};
 
@@ -84,9 +84,20 @@ async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), Strin
     let service = walk.service(account::CALM, name);
     walk.watched(&service).await?;
     let caught = walk.world().catch(&service, "UpdateService", moment);
-    walk.put_synthetic(&service).await?;
-    let caught = arrives(walk, &service, caught).await?;
-    kill(walk, caught.peer)?;
+    // In a batch of its own: what else is in a batch of the queue comes back when its visibility timeout is over, in minutes.
+    let batch = walk.synthetic_batch(&service, "killed");
+    let invoked = invoke(&walk.running().clients, PLACEMENT_FAILURE_HANDLER, &batch);
+    let (invoked, caught) = futures_util::future::join(invoked, async {
+        let caught = arrives(walk, &service, caught).await?;
+        kill(walk, caught.peer)?;
+        Ok::<_, String>(caught)
+    })
+    .await;
+    let caught = caught?;
+    match invoked {
+        Err(error) if error.said.contains("Runtime.ExitError") => walk.passed("function: Lambda says that it ended"),
+        other => return Err(format!("function: Lambda says {other:?} of one that was killed")),
+    }
     // The call of a dead process: one that did not take effect must not do so later.
     drop(caught);
     let record = walk.record(&service, "is claimed", SOON, |record| record.phase == Phase::FailingOver).await?;

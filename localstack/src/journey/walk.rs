@@ -101,14 +101,7 @@ impl<'a> Walk<'a> {
     /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
     pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
         let event = self.synthetic_event(service);
-        // Told to the world too, whose own bus leads nowhere: its oracle asks why a service that lost nothing fails over.
-        self.world().happen(WorldEvent::PutEvents {
-            from: self.running().central.clone(),
-            source: "test.aws.ecs".into(),
-            detail_type: "ECS Service Action".into(),
-            resources: vec![service.arn()],
-            detail: event["detail"].clone(),
-        });
+        self.world().happen(self.synthetic_in_the_world(service));
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(BUS)
             .source("test.aws.ecs")
@@ -143,6 +136,24 @@ impl<'a> Walk<'a> {
                 "capacityProviderArns": [format!("arn:aws:ecs:{region}:{account}:capacity-provider/FARGATE_SPOT")],
             },
         })
+    }
+
+    /// A batch of one message with the synthetic event, as an event source mapping hands it to a function.
+    pub(super) fn synthetic_batch(&self, service: &ServiceId, message: &str) -> Value {
+        self.world().happen(self.synthetic_in_the_world(service));
+        let body = self.synthetic_event(service).to_string();
+        json!({ "Records": [{ "messageId": message, "receiptHandle": "none", "body": body }] })
+    }
+
+    /// The world's own bus leads nowhere, but its oracle asks why a service that lost nothing fails over.
+    fn synthetic_in_the_world(&self, service: &ServiceId) -> WorldEvent {
+        WorldEvent::PutEvents {
+            from: self.running().central.clone(),
+            source: "test.aws.ecs".into(),
+            detail_type: "ECS Service Action".into(),
+            resources: vec![service.arn()],
+            detail: self.synthetic_event(service)["detail"].clone(),
+        }
     }
 
     /// Moves the messages of the DLQ back to its queue, as an operator does.
