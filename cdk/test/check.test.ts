@@ -1,6 +1,8 @@
 /** `onboard check`: what is there is said, what is missing has its remedy, and nothing is written. */
 
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { DescribeRuleCommand, EventBridgeClient, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetRoleCommand, IAMClient, SimulatePrincipalPolicyCommand } from '@aws-sdk/client-iam';
@@ -10,6 +12,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { checkCell } from '../src/cell.ts';
 import { CheckError, type Finding, check } from '../src/onboard/check.ts';
 import { eventPattern } from '../src/patterns.ts';
+import { report } from '../src/onboard/report.ts';
 import { DEV, PROD } from './fixture.ts';
 
 const ACCOUNT = '111111111111';
@@ -64,7 +67,7 @@ async function only(state: Finding['state'], cell: object = PROD): Promise<Findi
 test('an account that has everything is found to have it, by reading alone', async () => {
   const findings = await look();
   assert.deepEqual(findings.filter(({ state }) => state !== 'there'), []);
-  assert.equal(findings.length, 15);
+  assert.equal(findings.length, 16);
   const called = Object.values(mocks).flatMap((mock) => mock.calls().map((call: any) => call.args[0].constructor.name));
   for (const name of called) assert.match(name, /^(Get|Describe|List|Simulate)/);
 });
@@ -140,6 +143,11 @@ test('a rule that is off, has another pattern, or leads elsewhere', async () => 
     Targets: [{ Id: 'x', Arn: BUS.replace('eu-west-1', 'us-east-1'), RoleArn: `arn:aws:iam::${ACCOUNT}:role/forwarding` }],
   });
   assert.match((await only('missing')).because!, /leave the region/);
+  mocks.events.on(ListTargetsByRuleCommand).resolves({
+    Targets: [{ Id: 'x', Arn: BUS, RoleArn: `arn:aws:iam::${ACCOUNT}:role/forwarding` }],
+  });
+  const central = (await look({ ...PROD, account: '888888888888' })).filter(({ state }) => state === 'missing');
+  assert.equal(central.at(-1)!.what, 'step 3: it is the bus of the central account 888888888888');
 });
 
 test('a forwarding role that is gone, or that EventBridge may not assume', async () => {
@@ -154,4 +162,16 @@ test('what may not be looked at is not known, which is not the same as there', a
   const open = (await look()).filter(({ state }) => state !== 'there');
   assert.deepEqual([...new Set(open.map(({ state }) => state))], ['unknown']);
   assert.equal(open.length, 4);
+});
+
+test('the exit code says whether all is there, and docs/onboarding.md shows the list as it is', async () => {
+  assert.equal(report(ACCOUNT, checkCell(PROD), await look()).exitCode, 0);
+  mocks.iam.on(GetRoleCommand, { RoleName: 'forwarding' }).rejects(error('NoSuchEntityException'));
+  const { text, exitCode } = report(ACCOUNT, checkCell(PROD), await look());
+  assert.equal(exitCode, 1);
+  const file = path.join(import.meta.dirname, '../../docs/onboarding.md');
+  const page = fs.readFileSync(file, 'utf8');
+  const block = /```text\n(account [\s\S]*?)\n```/;
+  if (process.env.ACCEPT) fs.writeFileSync(file, page.replace(block, () => `\`\`\`text\n${text}\n\`\`\``));
+  assert.equal(fs.readFileSync(file, 'utf8').match(block)![1], text);
 });

@@ -44,7 +44,7 @@ export async function check(account: string, cell: Cell, clients: Clients): Prom
     throw new CheckError(`the credentials are those of account ${caller.Account}; set --profile to one of account ${account}`);
   }
   const partition = caller.Arn?.split(':')[1] ?? 'aws';
-  const target = await targetOf(cell.region, clients.events);
+  const target = await targetOf(cell, clients.events);
   const central = cell.account ?? target.central;
   return [
     await admission(account, cell, clients.organizations),
@@ -132,7 +132,7 @@ interface Target {
 }
 
 /** Step 3, the rule. */
-async function targetOf(region: string, events: EventBridgeClient): Promise<Target> {
+async function targetOf({ region, account }: Cell, events: EventBridgeClient): Promise<Target> {
   const exists = `step 3: rule ${RULE} on the default bus of ${region}`;
   const remedy = 'put it: docs/onboarding.md, step 3';
   const findings: Finding[] = [];
@@ -153,6 +153,7 @@ async function targetOf(region: string, events: EventBridgeClient): Promise<Targ
     say(`its target is ${BUS}`, target !== undefined, remedy);
     if (target === undefined) return { findings };
     say(`${target.Arn} is in this region`, inRegion === region, `events would leave the region, and its cell refuses them; ${remedy}`);
+    if (account !== undefined) say(`it is the bus of the central account ${account}`, central === account, remedy);
     say('the target has a role', target.RoleArn !== undefined, `without one EventBridge may not send to another account; ${remedy}`);
     return {
       findings,

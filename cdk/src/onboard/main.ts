@@ -8,11 +8,11 @@ import { OrganizationsClient } from '@aws-sdk/client-organizations';
 import { STSClient } from '@aws-sdk/client-sts';
 import { fromIni } from '@aws-sdk/credential-providers';
 import { type Cell, ConfigError, readCells } from '../cell.ts';
-import { CheckError, type Clients, type Finding, check } from './check.ts';
+import { CheckError, type Clients, check } from './check.ts';
+import { report } from './report.ts';
 
 const USAGE =
   'usage: cargo xtask onboard check --account ID [--region R] [--profile P] [--endpoint-url URL] [--cells FILE]';
-const MARK = { there: 'ok       ', missing: 'MISSING  ', unknown: '?        ' };
 
 async function main(): Promise<number> {
   const options = {
@@ -27,7 +27,9 @@ async function main(): Promise<number> {
   const file = path.resolve(values.cells ?? path.join(import.meta.dirname, '../../cells.json'));
   const cell = cellOf(readCells(file), values.region ?? process.env.AWS_REGION, file);
   const findings = await check(account, cell, clients(cell.region, values.profile, values['endpoint-url']));
-  return print(account, cell, findings);
+  const { text, exitCode } = report(account, cell, findings);
+  console.log(text);
+  return exitCode;
 }
 
 function cellOf(cells: Cell[], region: string | undefined, file: string): Cell {
@@ -51,18 +53,6 @@ function clients(region: string, profile: string | undefined, endpoint: string |
     events: new EventBridgeClient(config),
     organizations: new OrganizationsClient(config),
   };
-}
-
-function print(account: string, cell: Cell, findings: Finding[]): number {
-  console.log(`account ${account}, cell "${cell.name}", ${cell.region}\n`);
-  for (const { what, state, because } of findings) {
-    console.log(`${MARK[state]} ${what}`);
-    if (because !== undefined) console.log(`${' '.repeat(11)}${because}`);
-  }
-  const count = (state: Finding['state']): number => findings.filter((finding) => finding.state === state).length;
-  const open = count('unknown');
-  console.log(`\n${count('missing') === 0 && open === 0 ? 'onboarded' : `${count('missing')} missing, ${open} not known`}`);
-  return count('missing') + open > 0 ? 1 : 0;
 }
 
 try {
