@@ -80,7 +80,14 @@ where
     {
         return format!("{code}: {}", answer.err().message().unwrap_or("no message"));
     }
-    chain(error)
+    let words = chain(error);
+    match error {
+        // Of a connection that did not come about, the last word is the one that says why.
+        SdkError::DispatchFailure(failure) if failure.is_io() => {
+            format!("no way to the endpoint: {}", words.rsplit(": ").next().unwrap_or_default())
+        }
+        _ => words,
+    }
 }
 
 /// An error and its causes, without what they repeat.

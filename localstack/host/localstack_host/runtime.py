@@ -72,8 +72,15 @@ class Ready:
     """The function asks for work for the first time."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A function that was killed leaves a connection without an end, which is no error here."""
+
+
 class Runtime:
-    """A function process. One invocation at a time; [`close`] ends it at whatever point it is."""
+    """A function process. One invocation at a time; `close` ends it at whatever point it is."""
 
     def __init__(self, command: list[str], environment: dict[str, str], directory: str, output: Path) -> None:
         """Starts `command` with its output appended to the file `output`."""
@@ -235,8 +242,7 @@ class Runtime:
             def log_message(self, *_: object) -> None:
                 """The function's own log is the one that counts."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), Api)
         threading.Thread(target=server.serve_forever, daemon=True, name=f"runtime-api-{server.server_port}").start()
         return server
 

@@ -6,6 +6,7 @@ mod python;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use super::run::{Run, cache};
+use super::run::{Progress, Run, cache};
 use super::{Settings, StartError, free_port, io, probe, variables};
 
 /// The plugin, which Python finds there as an installed package.
@@ -49,6 +50,17 @@ pub fn environments(endpoint: &str) -> Result<Vec<Environment>, StartError> {
     serde_json::from_str(&body).map_err(|error| wrong(format!("GET /_host/environments: HTTP {status}: {error}")))
 }
 
+/// The Python of LocalStack's environment, which also has boto3; made first if need be.
+///
+/// # Errors
+/// There is none, or it cannot be made.
+pub fn python(progress: &Progress) -> Result<PathBuf, StartError> {
+    let cache = cache();
+    fs::create_dir_all(&cache).map_err(io(format!("create {}", cache.display())))?;
+    let environment = environment::environment(&python::Python::find()?, &cache, progress)?;
+    Ok(environment.join("bin/python"))
+}
+
 /// The process, its functions and its files. Dropped, all are gone.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -61,14 +73,12 @@ impl Process {
     /// Starts it, with an environment that is made first if need be, and waits until it answers.
     pub(super) fn start(settings: &Settings) -> Result<Self, StartError> {
         let port = free_port(settings.port)?;
+        let python = python(&settings.progress)?;
         let cache = cache();
-        fs::create_dir_all(&cache).map_err(io(format!("create {}", cache.display())))?;
-        let python = python::Python::find()?;
-        let environment = environment::environment(&python, &cache, &settings.progress)?;
         let run = Run::make(&cache, &settings.progress).map_err(io(format!("write to {}", cache.display())))?;
         let log = run.create_log().map_err(io(format!("create {}", run.log().display())))?;
         let errors = log.try_clone().map_err(io("copy the log's handle"))?;
-        let mut command = Command::new(environment.join("bin/python"));
+        let mut command = Command::new(&python);
         command
             .args(["-m", "localstack.runtime.main"])
             .envs(variables::of_host(port, &run.files(), PLUGIN, settings))
@@ -77,7 +87,7 @@ impl Process {
             .stderr(errors)
             // A group of its own: it ends as a whole, and Ctrl-C ends it through us, not beside us.
             .process_group(0);
-        let child = command.spawn().map_err(io(format!("start {}", environment.display())))?;
+        let child = command.spawn().map_err(io(format!("start {}", python.display())))?;
         let mut process = Self { child, port, run };
         process.wait()?;
         Ok(process)

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use localstack::backend::{self, Choice, Settings, StartError};
 
 const USAGE: &str = "\
-cargo xtask localstack [--localstack docker|host] [--port N]
+cargo xtask localstack [--localstack docker|host] [--port N] [--env NAME=VALUE]...
 
-  Starts LocalStack and prints its address. It ends with Ctrl-C, or with standard input.
+  Starts LocalStack and prints its address. It ends with Ctrl-C, or with standard input. Every function gets the
+  variables of --env.
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +35,11 @@ fn run() -> Result<(), String> {
                 let port = value()?;
                 settings.port =
                     Some(port.parse().map_err(|_| format!("--port {port:?} is not a port; allowed is 1 to 65535"))?);
+            }
+            "--env" => {
+                let pair = value()?;
+                let (name, value) = pair.split_once('=').ok_or_else(|| format!("--env {pair:?} is not NAME=VALUE"))?;
+                settings.function_env.insert(name.to_owned(), value.to_owned());
             }
             "--help" | "-h" => {
                 print!("{USAGE}");
