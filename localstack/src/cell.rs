@@ -1,19 +1,19 @@
-//! Deploys a cell on LocalStack: the stack of the CDK app as it synthesizes it, by the command a person types, and the forwarding rules of
-//! the workload accounts.
+//! Deploys a cell on LocalStack: the stack of the CDK app as it synthesizes it, by the command a person types, and onboards its
+//! accounts.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use aws_sdk_eventbridge::types::Target;
-use handlers::aws::config::BUS;
+use futures_util::future::join_all;
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::clients::{CallError, config, failed};
+use crate::clients::CallError;
+use crate::onboarding::onboard;
 use crate::pace::tunables;
 
 /// The stack's name without its prefix.
@@ -22,10 +22,6 @@ const CELL: &str = "e2e";
 const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 /// Bucket and version that `cdk deploy` asks for.
 const BOOTSTRAP: &str = include_str!("../bootstrap.yaml");
-/// What workload accounts forward.
-const FORWARDING: &str = include_str!("../../handlers/event-patterns/workload-forwarding.json");
-/// The rule's name in workload accounts.
-const RULE: &str = "fargate-spot-forwarding";
 
 /// A cell as it is to be.
 #[derive(Debug)]
@@ -145,10 +141,9 @@ impl Plan<'_> {
         deploy.args(["--context", &format!("cell={CELL}"), "--output"]).arg(file("cdk.out"));
         run(bootstrap, "cdk bootstrap").await?;
         run(deploy, "cdk deploy").await?;
-        for account in self.accounts.iter().filter(|account| !self.onboarded_later.contains(account)) {
-            onboard(self.endpoint, self.region, self.central, account).await?;
-        }
-        Ok(())
+        let now = self.accounts.iter().filter(|account| !self.onboarded_later.contains(account));
+        let onboarded = join_all(now.map(|account| onboard(self.endpoint, self.region, self.central, account))).await;
+        Ok(onboarded.into_iter().collect::<Result<(), _>>()?)
     }
 
     fn cdk(&self, directory: &Path) -> Command {
@@ -161,31 +156,6 @@ impl Plan<'_> {
         cdk.env("CI", "1");
         cdk
     }
-}
-
-/// Onboarding's third step: a rule in the workload account that forwards ECS events to the central bus, by a role. The first two, role
-/// and permissions, are the world's, which stands for STS and ECS.
-///
-/// # Errors
-/// [`CallError`].
-pub async fn onboard(
-    endpoint: &str,
-    region: &Region,
-    central: &AccountId,
-    account: &AccountId,
-) -> Result<(), CallError> {
-    let call = format!("forwarding rule of {account}");
-    let events = aws_sdk_eventbridge::Client::new(&config(endpoint, region, account).await);
-    events.put_rule().name(RULE).event_pattern(FORWARDING).send().await.map_err(failed(&call))?;
-    let partition = region.partition();
-    let target = Target::builder()
-        .id("central-bus")
-        .arn(format!("arn:{partition}:events:{region}:{central}:event-bus/{BUS}"))
-        .role_arn(format!("arn:{partition}:iam::{account}:role/fargate-spot-forwarding"))
-        .build();
-    let target = target.map_err(|error| CallError { what: call.clone(), said: error.to_string() })?;
-    events.put_targets().rule(RULE).targets(target).send().await.map_err(failed(&call))?;
-    Ok(())
 }
 
 fn pair(name: &str, value: &Path) -> std::ffi::OsString {

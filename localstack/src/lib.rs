@@ -5,6 +5,7 @@ pub mod cell;
 pub mod clients;
 pub mod functions;
 pub mod journey;
+pub mod onboarding;
 pub mod operator;
 pub mod pace;
 pub mod process;

@@ -9,7 +9,7 @@ use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
 
 use super::walk::Walk;
 use super::{Journey, Turn, account, service, spot};
-use crate::cell;
+use crate::onboarding::onboard;
 
 const SERVICES: usize = 200;
 /// For all of them, on two cores that have other things to do.
@@ -32,7 +32,7 @@ async fn crowd(walk: &Walk<'_>) -> Result<(), String> {
     let services: Vec<ServiceId> = ids(&walk.running().region).collect();
     let accounts = vec![services[0].account.clone()];
     let running = walk.running();
-    let onboarded = cell::onboard(&running.endpoint, &running.region, &running.central, &accounts[0]).await;
+    let onboarded = onboard(&running.endpoint, &running.region, &running.central, &accounts[0]).await;
     onboarded.map_err(|error| error.to_string())?;
     walk.passed(format!("event: {} is onboarded, its rule forwards to the central bus", accounts[0]));
     walk.world().happen(WorldEvent::Spot { accounts, capacity: Capacity::Tasks(0), loss: Loss::Interrupt });
