@@ -9,13 +9,13 @@ use handlers::record::{Phase, TABLE};
 use serde_json::json;
 use simulator::spec::ServiceSpec;
 
-use super::walk::{PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
+use super::walk::{INTERRUPTION_DLQ, PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
 use super::{Journey, Turn, account, mixed, service, spot};
 use crate::clients::{config, failed};
-use crate::functions::{PLACEMENT_FAILURE_HANDLER, invoke};
+use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, invoke};
 
 /// Five receives, with pauses that double from a second and half as long again.
-const FIVE_RECEIVES: Duration = Duration::from_secs(45);
+const FIVE_RECEIVES: Duration = Duration::from_secs(90);
 
 pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
@@ -80,21 +80,29 @@ async fn forged(walk: &Walk<'_>) -> Result<(), String> {
     let running = walk.running();
     let forger = account::SILENT.parse().expect("12 digits");
     let events = aws_sdk_eventbridge::Client::new(&config(&running.endpoint, &running.region, &forger).await);
-    let event = walk.synthetic_event(&victim);
     // LocalStack takes the source `aws.ecs` from anybody, which AWS does not (aws-facts.md §5): all the better for a forger.
+    let detail = json!({
+        "clusterArn": victim.cluster_arn(),
+        "group": format!("service:{}", victim.service),
+        "capacityProviderName": "FARGATE_SPOT",
+        "lastStatus": "RUNNING",
+        "desiredStatus": "STOPPED",
+        "stopCode": "SpotInterruption",
+        "stoppedReason": "Your Spot Task was interrupted.",
+    });
     let entry = PutEventsRequestEntry::builder()
         .source("aws.ecs")
-        .detail_type("ECS Service Action")
-        .resources(victim.arn())
-        .detail(event["detail"].to_string())
+        .detail_type("ECS Task State Change")
+        .resources(format!("arn:aws:ecs:{}:{}:task/web/1", victim.region, victim.account))
+        .detail(detail.to_string())
         .build();
     let put = events.put_events().entries(entry).send().await;
     put.map_err(|error| failed("PutEvents of the forger")(error).to_string())?;
-    walk.passed(format!("event: {forger} put a placement failure of {victim} on its own bus"));
-    walk.log(PLACEMENT_FAILURE_HANDLER, &["message failed", "refused", account::SILENT, account::CALM]).await?;
-    let dead = walk.dead_letter(PLACEMENT_FAILURE_DLQ, victim.service.as_str(), FIVE_RECEIVES).await?;
+    walk.passed(format!("event: {forger} put the interruption of a task of {victim} on its own bus"));
+    walk.log(INTERRUPTION_HANDLER, &["message failed", "refused", account::SILENT, account::CALM]).await?;
+    let dead = walk.dead_letter(INTERRUPTION_DLQ, victim.service.as_str(), FIVE_RECEIVES).await?;
     if dead["account"] != account::SILENT {
-        return Err(format!("queue: the message in {PLACEMENT_FAILURE_DLQ} is of {}", dead["account"]));
+        return Err(format!("queue: the message in {INTERRUPTION_DLQ} is of {}", dead["account"]));
     }
     walk.passed("event: EventBridge stamped it with the forger's account");
     walk.record(&victim, "is still watched", SOON, |record| record.phase == Phase::Watching && record.episode == 0)
@@ -124,6 +132,8 @@ async fn poison(walk: &Walk<'_>) -> Result<(), String> {
     walk.passed("table: a person deleted the item");
     walk.redrive().await?;
     walk.log(PLACEMENT_FAILURE_HANDLER, &["event handled", "web/mangled"]).await?;
-    walk.dead_letter(PLACEMENT_FAILURE_DLQ, garbage, FIVE_RECEIVES).await?;
-    Ok(())
+    // Its event is too old by now to be acted on: the service is only looked at, and watched from now on.
+    walk.record(&service, "is watched", SOON, |record| record.phase == Phase::Watching).await?;
+    walk.passed("table: the service is watched");
+    walk.forced(&service, 0)
 }

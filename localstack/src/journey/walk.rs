@@ -28,6 +28,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) const PLACEMENT_FAILURE_QUEUE: &str = "fargate-spot-placement-failure-queue";
 pub(super) const PLACEMENT_FAILURE_DLQ: &str = "fargate-spot-placement-failure-dlq";
 
+/// Where messages of interruptions end that failed.
+pub(super) const INTERRUPTION_DLQ: &str = "fargate-spot-interruption-dlq";
+
 /// A journey under way.
 #[derive(Debug)]
 pub struct Walk<'a> {
