@@ -64,8 +64,7 @@ impl Daemon {
     /// of this host, else, where containers run in a virtual machine, by the name that such a Docker has for it.
     pub(super) fn reach(&self) -> Reach {
         let network = self.request("GET", "/networks/bridge").map(|(_, body)| body).unwrap_or_default();
-        let network: Value = serde_json::from_str(&network).unwrap_or_default();
-        let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().and_then(|text| text.parse::<IpAddr>().ok());
+        let gateway = gateway(&serde_json::from_str(&network).unwrap_or_default());
         match gateway.filter(|gateway| TcpListener::bind((*gateway, 0)).is_ok()) {
             Some(gateway) => Reach { listen: gateway, host: gateway.to_string() },
             None => Reach { listen: Ipv4Addr::LOCALHOST.into(), host: "host.docker.internal".to_owned() },
@@ -123,6 +122,17 @@ impl std::fmt::Display for Daemon {
     }
 }
 
+/// The gateway of the network that is described so. A daemon that has just made it does not name it yet: it is the first address.
+fn gateway(network: &Value) -> Option<IpAddr> {
+    let config = &network["IPAM"]["Config"][0];
+    if let Some(named) = config["Gateway"].as_str() {
+        return named.parse().ok();
+    }
+    let (network, _) = config["Subnet"].as_str()?.split_once('/')?;
+    let network: Ipv4Addr = network.parse().ok()?;
+    Some(Ipv4Addr::from(u32::from(network) + 1).into())
+}
+
 /// In the order of preference that testcontainers has.
 fn sockets(runtime: Option<&Path>, home: Option<&Path>) -> Vec<Daemon> {
     let mut paths = vec![PathBuf::from("/var/run/docker.sock")];
@@ -140,4 +150,22 @@ fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Resu
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(ErrorKind::InvalidData)?;
     Ok((status, body.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_gateway_that_is_not_named_is_the_first_address() {
+        for (config, address) in [
+            (json!({"Subnet": "172.17.0.0/16", "Gateway": "172.17.42.1"}), Some("172.17.42.1")),
+            (json!({"Subnet": "172.18.0.0/16"}), Some("172.18.0.1")),
+            (json!({}), None),
+        ] {
+            let found = gateway(&json!({"IPAM": {"Config": [config]}}));
+            assert_eq!(found.map(|address| address.to_string()).as_deref(), address);
+        }
+    }
 }
