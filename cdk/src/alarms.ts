@@ -85,7 +85,7 @@ export class Alarms extends Construct {
       metric: failedFailovers(),
       threshold: 1,
     });
-    // By the table alone CloudWatch has these only for the two counts of events, which is what throttles an on-demand table.
+    // The two metrics of throttling that CloudWatch has by the table alone; the others are by operation too.
     for (const [name, metricName] of [['TableReadsThrottled', 'ReadThrottleEvents'], ['TableWritesThrottled', 'WriteThrottleEvents']] as const) {
       this.alarm({
         name,

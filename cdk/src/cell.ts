@@ -127,6 +127,9 @@ export function checkCell(value: unknown, at = 0): Cell {
   if (!Number.isInteger(maxReceiveCount) || (maxReceiveCount as number) < 5 || (maxReceiveCount as number) > 1000) {
     refuse(`maxReceiveCount ${shown(maxReceiveCount)}: must be a whole number from 5 to 1000`);
   }
+  const alarmTopics = list('alarmTopics', /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$/, 'ARNs of SNS topics');
+  const elsewhere = alarmTopics.find((topic) => topic.split(':')[3] !== region);
+  if (elsewhere !== undefined) refuse(`alarmTopics: ${elsewhere} is not in ${region}, and CloudWatch only tells topics of its own region`);
   const account = text('account', ACCOUNT, 'the central account\'s id of 12 digits, in quotes');
   const externalId = text('externalId', /^[A-Za-z0-9_+=,.@:/-]{2,1224}$/, '2 to 1224 letters, digits and _+=,.@:/-');
   return {
@@ -137,7 +140,7 @@ export function checkCell(value: unknown, at = 0): Cell {
     accounts,
     syntheticFrom: syntheticFrom(given.syntheticFrom, environment, accounts, list, refuse),
     policy: policyOf(given.policy, refuse),
-    alarmTopics: list('alarmTopics', /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$/, 'ARNs of SNS topics'),
+    alarmTopics,
     maxReceiveCount: maxReceiveCount as number,
     ...(account === undefined ? {} : { account }),
     ...(organizationId === undefined ? {} : { organizationId }),

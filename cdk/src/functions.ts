@@ -77,9 +77,7 @@ export class Functions extends Construct {
     const role = new iam.Role(this, `${id}Role`, {
       roleName: roleOf(name, cell.region),
       description: `${name} of the Spot Recovery cell ${cell.name}`,
-      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
-      }),
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       inlinePolicies: { handler: new iam.PolicyDocument({ statements: [...this.common(logGroup), ...own] }) },
     });
     Validations.of(role).acknowledge({

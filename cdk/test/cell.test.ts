@@ -70,6 +70,7 @@ test('what nobody reads is refused, as is a value of the wrong kind', () => {
   refused({ ...DEV, maxReceiveCount: 3 }, 'maxReceiveCount 3', 'from 5');
   refused({ ...DEV, name: undefined }, 'cell 1', 'no "name"');
   refused({ ...DEV, alarmTopics: ['pager'] }, '"pager"', 'SNS');
+  refused({ ...DEV, alarmTopics: ['arn:aws:sns:eu-west-1:999999999999:pager'] }, 'not in ap-south-1', 'its own region');
 });
 
 test('a file that is no list of cells is refused by its name', () => {

@@ -61,7 +61,6 @@ test('no policy of the cell has a wildcard in an action it allows, and only Lamb
         Effect: 'Allow',
         Action: 'sts:AssumeRole',
         Principal: { Service: 'lambda.amazonaws.com' },
-        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
       }]);
     }
   }

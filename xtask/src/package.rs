@@ -110,15 +110,16 @@ pub(crate) fn build(architecture: &Architecture, profile: &str) -> Result<Result
     Ok(Ok(directory.join(if profile == "dev" { "debug" } else { profile })))
 }
 
-/// Panic messages name source files. Those of the workspace are relative already; of the registry's, the part that is this
-/// machine's goes, so that two machines make the same binary.
+/// Flags without which two machines, or two directories, make two binaries of the same source. Panic messages name source files:
+/// those of the workspace are relative already; of the registry's, the part that is this machine's goes. And the linker's build
+/// id is a hash of more than what is left in the binary.
 fn reproducible() -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
-    let mut flag = OsString::from("--remap-path-prefix=");
-    flag.push(home);
-    flag.push("=/cargo");
-    flag
+    let mut flags = OsString::from("--remap-path-prefix=");
+    flags.push(home);
+    flags.push("=/cargo\x1f-Clink-arg=-Wl,--build-id=none");
+    flags
 }
 
 /// A build for another machine than this one.
@@ -146,4 +147,27 @@ fn cross(architecture: &Architecture) -> Result<Command, String> {
         build.env(variable, linker);
     }
     Ok(build)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<(&'static str, String), String> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        parse(&arguments).map(|(architecture, profile)| (architecture.name, profile))
+    }
+
+    #[test]
+    fn a_cells_default_is_packaged_as_it_is_shipped() {
+        assert_eq!(parsed(&[]), Ok(("arm64", "lambda".into())));
+        assert_eq!(parsed(&["--profile", "dev", "--arch", "x86_64"]), Ok(("x86_64", "dev".into())));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_what_is() {
+        assert_eq!(parsed(&["--arch", "riscv"]).unwrap_err(), "--arch riscv: must be arm64 or x86_64");
+        assert!(parsed(&["--arch"]).unwrap_err().starts_with("--arch has no value\nusage:"));
+        assert!(parsed(&["x86_64"]).unwrap_err().starts_with("x86_64 is no argument of package\nusage:"));
+    }
 }
