@@ -23,6 +23,7 @@ use simulator::wire::{Request, Response};
 use simulator::{Outcome, Simulation};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::clients::{CallError, config, failed};
 
@@ -49,6 +50,8 @@ pub struct World {
     traps: RefCell<Vec<Trap>>,
     throttled: RefCell<Vec<(ServiceId, &'static str, Rc<Cell<u32>>)>>,
     problems: RefCell<Vec<String>>,
+    /// What goes on as long as the world does.
+    tasks: RefCell<Vec<JoinHandle<()>>>,
 }
 
 /// Where a call is caught.
@@ -145,14 +148,16 @@ impl World {
             traps: RefCell::default(),
             throttled: RefCell::default(),
             problems: RefCell::default(),
+            tasks: RefCell::default(),
         });
         let gate = Rc::downgrade(&world);
         world.served.set_gate(Rc::new(move |call| match gate.upgrade() {
             Some(world) => world.pass(call),
             None => Box::pin(ready(None)),
         }));
-        tokio::task::spawn_local(Rc::clone(&world).relay());
-        tokio::task::spawn_local(Rc::clone(&world).tell_as_they_ripen());
+        let relay = tokio::task::spawn_local(Rc::clone(&world).relay());
+        let telling = tokio::task::spawn_local(Rc::clone(&world).tell_as_they_ripen());
+        world.tasks.borrow_mut().extend([relay, telling]);
         Ok(world)
     }
 
@@ -237,6 +242,7 @@ impl World {
     /// # Errors
     /// [`CallError`] when a record cannot be read.
     pub async fn finish(&self) -> Result<Outcome, CallError> {
+        self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
         self.tell(now());
         for service in &self.services {
             if let Some(record) = self.record(service).await? {

@@ -26,11 +26,14 @@ impl Simulation {
     pub fn for_handlers_outside(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let mut world = World::empty(spec, facts)?;
         world.bus.feed = Some(Feed::default());
-        let mut simulation = Self::of_world(world.populated());
+        let mut world = world.populated();
+        let told = world.trace.len();
         for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
-            simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
+            world.happen(WorldEvent::Function { function, state: FunctionState::Detached });
         }
-        Ok(simulation)
+        // That is how it is here, not something that happened.
+        world.trace.truncate(told);
+        Ok(Self::of_world(world))
     }
 
     /// A record as it stands in the handlers' own table. To be told before each of their updates is answered: the oracle asks under
