@@ -6,11 +6,14 @@
 //! | messages that come twice, are forged, or cannot be worked on | `messages.rs` |
 //! | handlers that are killed, run out of time, are denied or throttled | `trouble.rs` |
 //! | two hundred services at once | `crowd.rs` |
-//! | what is looked at, and how long is waited for it? | `walk.rs` |
+//! | what is looked at, and how long is waited for it? | `walk.rs`, `stretch.rs` |
+//! | what is done? | `act.rs` |
 
+mod act;
 mod crowd;
 mod failover;
 mod messages;
+mod stretch;
 mod trouble;
 mod walk;
 
@@ -25,6 +28,7 @@ use simulator::facts::Facts;
 use simulator::spec::{ServiceSpec, WorldSpec};
 use tokio::sync::watch;
 
+use crate::backend::Choice;
 use crate::clients::config;
 use crate::run::Running;
 pub use walk::Walk;
@@ -88,6 +92,13 @@ pub struct Journey {
 /// Every journey there is.
 pub fn all() -> Vec<Journey> {
     [failover::JOURNEYS, messages::JOURNEYS, trouble::JOURNEYS, crowd::JOURNEYS].concat()
+}
+
+/// Splits journeys into those that can be walked on this LocalStack, and those that cannot: a function can be killed where it is a process
+/// of this machine.
+pub fn possible(journeys: Vec<Journey>, localstack: &Choice) -> (Vec<Journey>, Vec<Journey>) {
+    let here = localstack.clone().settle() == Choice::Host;
+    journeys.into_iter().partition(|journey| here || !journey.kills)
 }
 
 /// What journeys are walked on.

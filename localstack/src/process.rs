@@ -20,7 +20,7 @@ pub fn owner_of(peer: SocketAddr) -> Option<u32> {
 }
 
 /// The inode of the socket whose own address is `address`, from the text of `/proc/net/tcp` (proc(5)).
-fn inode_of<'a>(table: &'a str, address: SocketAddr) -> Option<&'a str> {
+fn inode_of(table: &str, address: SocketAddr) -> Option<&str> {
     let SocketAddr::V4(address) = address else { return None };
     // The address is a number in the machine's byte order, the port one as people write it.
     let local = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());

@@ -1,31 +1,32 @@
 //! The world beside LocalStack: the simulator's ECS, STS and Spot markets on loopback. Its ECS events are put on the default buses of
 //! their accounts in LocalStack; what the functions write and announce there is told to its oracle.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use futures_util::future::{LocalBoxFuture, ready};
+use futures_util::future::ready;
 use handlers::aws::{Aws, CallLimits, Cell as CellSettings, config::BUS};
 use handlers::ports::StateStore;
 use handlers::reconcile::Transition;
 use handlers::record::{Record, TABLE};
 use handlers::service::{AccountId, ServiceId};
 use handlers::timestamp::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulator::facts::Facts;
-use simulator::serve::{Call, Served, Serving};
+use simulator::serve::{Served, Serving};
 use simulator::spec::{WorldEvent, WorldSpec};
-use simulator::wire::{Request, Response};
 use simulator::{Outcome, Simulation};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clients::{CallError, config, failed};
+pub use gate::{Caught, Moment, Throttling};
+use gate::{Throttled, Trap};
+
+mod gate;
 
 /// How often the world is asked for new events. At speed 60 a second of the world passes in less.
 const RELAY: Duration = Duration::from_millis(25);
@@ -48,63 +49,10 @@ pub struct World {
     /// What of it the world has not been told.
     unheard: RefCell<Vec<Transition>>,
     traps: RefCell<Vec<Trap>>,
-    throttled: RefCell<Vec<(ServiceId, &'static str, Rc<Cell<u32>>)>>,
+    throttled: RefCell<Vec<Throttled>>,
     problems: RefCell<Vec<String>>,
     /// What goes on as long as the world does.
     tasks: RefCell<Vec<JoinHandle<()>>>,
-}
-
-/// Where a call is caught.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// It has not taken effect, and does not as long as it is held.
-    Before,
-    /// It has taken effect, and its caller does not know yet.
-    After,
-}
-
-#[derive(Debug)]
-struct Trap {
-    service: ServiceId,
-    operation: &'static str,
-    moment: Moment,
-    caught: oneshot::Sender<Caught>,
-}
-
-/// A call that is held until it is released; dropped, it is held for good.
-#[derive(Debug)]
-pub struct Caught {
-    /// The caller's end of the connection.
-    pub peer: SocketAddr,
-    go: oneshot::Sender<()>,
-}
-
-impl Caught {
-    /// Lets the call go on.
-    pub fn release(self) {
-        // A caller that is dead by now misses nothing.
-        let _ = self.go.send(());
-    }
-}
-
-/// ECS throttles calls about a service as long as this lives.
-#[derive(Debug)]
-pub struct Throttling<'a> {
-    world: &'a World,
-    count: Rc<Cell<u32>>,
-}
-
-impl Throttling<'_> {
-    /// How many calls have been throttled so far.
-    pub fn count(&self) -> u32 {
-        self.count.get()
-    }
-}
-
-impl Drop for Throttling<'_> {
-    fn drop(&mut self) {
-        self.world.throttled.borrow_mut().retain(|(_, _, count)| !Rc::ptr_eq(count, &self.count));
-    }
 }
 
 impl World {
@@ -223,20 +171,6 @@ impl World {
         problems
     }
 
-    /// Holds the next call of the recovery's `operation` about a service.
-    pub fn catch(&self, service: &ServiceId, operation: &'static str, moment: Moment) -> oneshot::Receiver<Caught> {
-        let (caught, receiver) = oneshot::channel();
-        self.traps.borrow_mut().push(Trap { service: service.clone(), operation, moment, caught });
-        receiver
-    }
-
-    /// From now on ECS throttles `operation` about a service.
-    pub fn throttle(&self, service: &ServiceId, operation: &'static str) -> Throttling<'_> {
-        let count = Rc::new(Cell::new(0));
-        self.throttled.borrow_mut().push((service.clone(), operation, Rc::clone(&count)));
-        Throttling { world: self, count }
-    }
-
     /// The world's end. The records of its services are told to it first.
     ///
     /// # Errors
@@ -294,66 +228,6 @@ impl World {
             Some(code) => Err(format!("PutEvents of {account}: an entry failed with {code}")),
         }
     }
-
-    /// The gate that every call of the functions passes.
-    fn pass(self: Rc<Self>, call: &Call<'_>) -> LocalBoxFuture<'static, Option<Response>> {
-        let Some((operation, services)) = self.subject(call.request) else { return Box::pin(ready(None)) };
-        let moment = if call.answered { Moment::After } else { Moment::Before };
-        if moment == Moment::Before && self.is_throttled(&operation, &services) {
-            return Box::pin(ready(Some(rate_exceeded())));
-        }
-        let trap = self.take_trap(&operation, &services, moment);
-        let peer = call.peer;
-        Box::pin(async move {
-            if moment == Moment::Before && operation == "UpdateService" {
-                for service in &services {
-                    match self.record(service).await {
-                        Ok(Some(record)) => self.served.with(|simulation| simulation.see_record(record)),
-                        Ok(None) => {}
-                        Err(error) => self.problems.borrow_mut().push(error.to_string()),
-                    }
-                }
-            }
-            if let Some(trap) = trap {
-                let (go, released) = oneshot::channel();
-                if trap.caught.send(Caught { peer, go }).is_ok() && released.await.is_err() {
-                    // Its caller is dead, and the call never arrives.
-                    std::future::pending::<()>().await;
-                }
-            }
-            None
-        })
-    }
-
-    /// The operation, and the services of the world that it may be about: the call has their names, but its account only in the session.
-    fn subject(&self, request: &Request) -> Option<(String, Vec<ServiceId>)> {
-        let operation = request.header("x-amz-target")?.split('.').nth(1)?.to_owned();
-        let body: Value = serde_json::from_slice(&request.body).ok()?;
-        let last = |name: &Value| name.as_str().and_then(|name| name.rsplit('/').next()).map(str::to_owned);
-        let cluster = last(&body["cluster"])?;
-        let one = std::slice::from_ref(&body["service"]);
-        let names: Vec<String> =
-            body["services"].as_array().map_or(one, Vec::as_slice).iter().filter_map(last).collect();
-        let is_named =
-            |id: &&ServiceId| id.cluster.as_str() == cluster && names.iter().any(|name| name == id.service.as_str());
-        Some((operation, self.services.iter().filter(is_named).cloned().collect()))
-    }
-
-    fn is_throttled(&self, operation: &str, services: &[ServiceId]) -> bool {
-        let throttled = self.throttled.borrow();
-        let found = throttled.iter().find(|(service, of, _)| *of == operation && services.contains(service));
-        if let Some((_, _, count)) = found {
-            count.set(count.get() + 1);
-        }
-        found.is_some()
-    }
-
-    fn take_trap(&self, operation: &str, services: &[ServiceId], moment: Moment) -> Option<Trap> {
-        let mut traps = self.traps.borrow_mut();
-        let matches =
-            |trap: &Trap| trap.operation == operation && trap.moment == moment && services.contains(&trap.service);
-        traps.iter().position(matches).map(|n| traps.remove(n))
-    }
 }
 
 /// The functions' clock.
@@ -361,13 +235,6 @@ impl World {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// What ECS answers a throttled call (aws-facts.md §4).
-fn rate_exceeded() -> Response {
-    let body = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
-    let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
-    Response { status: 400, headers, body: body.to_string().into_bytes() }
 }
 
 /// An event of ECS as `PutEvents` takes it: LocalStack stamps account, region and id, and accepts the source `aws.ecs`, which AWS

@@ -57,7 +57,7 @@ fn every_journey_goes_as_it_should_and_scenarios_go_as_in_the_simulator() {
 }
 
 async fn journeys(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
-    let journeys = journey::all();
+    let (journeys, _) = journey::possible(journey::all(), &wanted.localstack);
     let spec = journey::world(&journeys, &journey::region(), &journey::central());
     let running = Running::begin(localstack, wanted, spec, journey::facts(), |_| {}).await;
     let running = running.unwrap_or_else(|error| panic!("{error}"));

@@ -55,8 +55,11 @@ fn main() -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "how long a run takes is a matter of the wall clock")]
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let began = Instant::now();
-    let journeys = chosen(&arguments.journeys)?;
     let localstack: Choice = arguments.localstack.parse().map_err(|error| format!("{error}"))?;
+    let (journeys, impossible) = journey::possible(chosen(&arguments.journeys)?, &localstack);
+    for journey in impossible {
+        eprintln!("left out: {}; a function can be killed with --localstack host", journey.name);
+    }
     let zips = std::path::absolute(&arguments.zips).map_err(|error| format!("--zips: {error}"))?;
     let onboarded_later = journey::onboarded_later();
     let wanted = Wanted { localstack, zips, speed: SPEED, onboarded_later };

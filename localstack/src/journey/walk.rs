@@ -3,14 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_sdk_sqs::types::QueueAttributeName;
-use handlers::aws::config::BUS;
 use handlers::record::{Phase, Record};
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
-use serde_json::{Value, json};
-use simulator::spec::WorldEvent;
+use serde_json::Value;
 
 use super::Ground;
 use crate::clients::failed;
@@ -98,83 +94,6 @@ impl<'a> Walk<'a> {
             }
         }
     }
-
-    // ---- What is done ----
-
-    /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
-    pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
-        let event = self.synthetic_event(service);
-        self.world().happen(self.synthetic_in_the_world(service));
-        let entry = PutEventsRequestEntry::builder()
-            .event_bus_name(BUS)
-            .source("test.aws.ecs")
-            .detail_type("ECS Service Action")
-            .resources(service.arn())
-            .detail(event["detail"].to_string())
-            .build();
-        let put = self.running().clients.events.put_events().entries(entry).send().await;
-        let put = put.map_err(failed("PutEvents on the central bus")).map_err(|error| error.to_string())?;
-        if put.failed_entry_count() != 0 {
-            return Err(format!("PutEvents on the central bus: {:?}", put.entries()));
-        }
-        self.passed(format!("event: {BUS} took the synthetic placement failure of {service}"));
-        Ok(())
-    }
-
-    /// The synthetic event as EventBridge hands it on.
-    pub(super) fn synthetic_event(&self, service: &ServiceId) -> Value {
-        let ServiceId { account, region, .. } = service;
-        json!({
-            "version": "0",
-            "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
-            "detail-type": "ECS Service Action",
-            "source": "test.aws.ecs",
-            "account": self.running().central,
-            "time": now().to_string(),
-            "region": region,
-            "resources": [service.arn()],
-            "detail": {
-                "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
-                "reason": "RESOURCE:FARGATE",
-                "capacityProviderArns": [format!("arn:aws:ecs:{region}:{account}:capacity-provider/FARGATE_SPOT")],
-            },
-        })
-    }
-
-    /// A batch of one message with the synthetic event, as an event source mapping hands it to a function.
-    pub(super) fn synthetic_batch(&self, service: &ServiceId, message: &str) -> Value {
-        self.world().happen(self.synthetic_in_the_world(service));
-        let body = self.synthetic_event(service).to_string();
-        json!({ "Records": [{ "messageId": message, "receiptHandle": "none", "body": body }] })
-    }
-
-    /// The world's own bus leads nowhere, but its oracle asks why a service that lost nothing fails over.
-    fn synthetic_in_the_world(&self, service: &ServiceId) -> WorldEvent {
-        WorldEvent::PutEvents {
-            from: self.running().central.clone(),
-            source: "test.aws.ecs".into(),
-            detail_type: "ECS Service Action".into(),
-            resources: vec![service.arn()],
-            detail: self.synthetic_event(service)["detail"].clone(),
-        }
-    }
-
-    /// Moves the messages of the DLQ back to its queue, as an operator does.
-    pub(super) async fn redrive(&self) -> Result<(), String> {
-        let sqs = &self.running().clients.sqs;
-        let call = format!("StartMessageMoveTask of {PLACEMENT_FAILURE_DLQ}");
-        let url = self.running().clients.queue_url(PLACEMENT_FAILURE_DLQ).await.map_err(|error| error.to_string())?;
-        let asked =
-            sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn).send().await;
-        let attributes = asked.map_err(|error| failed(&call)(error).to_string())?.attributes.unwrap_or_default();
-        let arn = attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default();
-        let moved = sqs.start_message_move_task().source_arn(arn).send().await;
-        moved.map_err(|error| failed(&call)(error).to_string())?;
-        self.passed(format!("queue: the messages of {PLACEMENT_FAILURE_DLQ} are redriven"));
-        Ok(())
-    }
-
-    // ---- What is looked at ----
 
     /// The record of a service, once `holds`.
     pub(super) async fn record(
@@ -290,52 +209,6 @@ impl<'a> Walk<'a> {
         }
         let times = ["never", "once", "twice"][count.min(2) as usize];
         self.passed(format!("ECS: UpdateService of {service} took effect {times}"));
-        Ok(())
-    }
-
-    // ---- What most journeys have in common ----
-
-    /// The service's first Spot tasks have made it known.
-    pub(super) async fn watched(&self, service: &ServiceId) -> Result<(), String> {
-        self.record(service, "is watched", SOON, |record| record.phase == Phase::Watching).await?;
-        self.passed("table: the service is watched since its first Spot task ran");
-        Ok(())
-    }
-
-    /// The service is on On-Demand: table, ECS and audit event say so.
-    pub(super) async fn failed_over(&self, service: &ServiceId, original: &Strategy, why: &str) -> Result<(), String> {
-        self.saved(service, original).await?;
-        self.runs_on(service, &original.fallback(), SOON).await?;
-        self.announced(service, Some(Phase::Watching), Phase::FailingOver, why).await?;
-        self.announced(service, Some(Phase::FailingOver), Phase::OnDemand, "On-Demand strategy is live").await
-    }
-
-    /// The item of a service on On-Demand has what the original design asks for: `config`, `event`, `scheduled`.
-    pub(super) async fn saved(&self, service: &ServiceId, original: &Strategy) -> Result<(), String> {
-        let record = self.record(service, "is on On-Demand", SOON, |record| record.phase == Phase::OnDemand).await?;
-        if record.original.as_ref() != Some(original) || !record.scheduled() {
-            return Err(format!(
-                "table: item {}: {:?}, scheduled {}",
-                record.service.record_id(),
-                record.original,
-                record.scheduled()
-            ));
-        }
-        let id = record.service.record_id();
-        self.passed(format!("table: item {id}: OnDemand, config is {original}, scheduled is true"));
-        Ok(())
-    }
-
-    /// The service is on its original strategy again, and the episode is closed.
-    pub(super) async fn restored(&self, service: &ServiceId, original: &Strategy) -> Result<(), String> {
-        let closed = |record: &Record| record.phase == Phase::Watching && record.restored_at.is_some();
-        let record = self.record(service, "is restored", LATER, closed).await?;
-        self.announced(service, Some(Phase::Restoring), Phase::Watching, "episode closed").await?;
-        self.runs_on(service, original, SOON).await?;
-        if record.scheduled() {
-            return Err(format!("table: {service} is restored, and scheduled is true"));
-        }
-        self.passed("table: scheduled is false".to_string());
         Ok(())
     }
 
