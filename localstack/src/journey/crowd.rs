@@ -49,9 +49,9 @@ async fn crowd(walk: &Walk<'_>) -> Result<(), String> {
         walk.record(service, "has its original strategy", LIMIT, saved).await?;
         // The first may be trying Spot again by now, which is no failover of its own.
         let begun = |t: &&Transition| t.to == Some(Phase::FailingOver) && t.from != Some(Phase::Restoring);
-        let count = walk.world().audits(service).iter().filter(begun).count();
-        if count > 1 {
-            return Err(format!("audit: {count} failovers of {service} were announced"));
+        let audits = walk.world().audits(service);
+        if audits.iter().filter(begun).count() > 1 {
+            return Err(format!("audit: more than one failover of {service}: {audits:?}"));
         }
     }
     walk.passed(format!("table: {SERVICES} items, each with its original strategy, scheduled is true"));
