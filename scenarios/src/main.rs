@@ -35,6 +35,10 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Via::Native)]
     via: Via,
 
+    /// Where it is played; `localstack` takes the options --speed N and --localstack docker|host|URL as well
+    #[arg(long, value_enum, default_value_t = Backend::Simulator)]
+    backend: Backend,
+
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
@@ -44,6 +48,12 @@ struct Arguments {
 enum Via {
     Native,
     Sdk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Simulator,
+    Localstack,
 }
 
 const MISTAKE: u8 = 2;
@@ -80,6 +90,12 @@ fn list() -> String {
 
 /// What to print, and whether everything holds; or what is wrong with the request.
 fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+    if arguments.backend == Backend::Localstack {
+        // Another program, of the crate `localstack`, which builds on this one.
+        return Err("error: this program plays on the simulator alone; `cargo xtask scenario NAME --backend localstack` starts the \
+                    other"
+            .into());
+    }
     let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),
