@@ -20,7 +20,7 @@ mod walk;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
@@ -70,6 +70,8 @@ pub enum Turn {
     First,
     /// Side by side with the others.
     Together,
+    /// The same, and the last need not wait for it: most of the time it waits itself, for messages to come back.
+    Patient,
     /// After the others: it takes all that LocalStack has.
     Last,
 }
@@ -121,7 +123,7 @@ impl<'a> Ground<'a> {
 }
 
 /// A journey that is over.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Walked {
     /// Which.
     pub journey: Journey,
@@ -200,22 +202,26 @@ pub fn facts() -> Facts {
 /// Walks journeys, each in its turn. `tell` is told of each as it ends.
 pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walked)) -> Vec<Walked> {
     ground.ahead.send_replace(journeys.iter().filter(|journey| journey.turn == Turn::First).count());
-    let together = join_all(journeys.iter().filter(|journey| journey.turn != Turn::Last).map(async |journey| {
-        if journey.turn == Turn::Together {
+    let one = async |journey: &Journey| {
+        if journey.turn != Turn::First {
             // Fails only when the ground is gone.
             let _ = ground.ahead.subscribe().wait_for(|ahead| *ahead == 0).await;
         }
         let walked = walk_one(ground, *journey).await;
         tell(&walked);
         walked
-    }));
-    let mut all = together.await;
-    for journey in journeys.iter().filter(|journey| journey.turn == Turn::Last) {
-        let walked = walk_one(ground, *journey).await;
-        tell(&walked);
-        all.push(walked);
-    }
-    all
+    };
+    let of = |turns: &'static [Turn]| journeys.iter().filter(move |journey| turns.contains(&journey.turn));
+    let patient = join_all(of(&[Turn::Patient]).map(&one));
+    let others = async {
+        let mut others = join_all(of(&[Turn::First, Turn::Together]).map(&one)).await;
+        for journey in of(&[Turn::Last]) {
+            others.push(one(journey).await);
+        }
+        others
+    };
+    let (patient, others) = join(patient, others).await;
+    [patient, others].concat()
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a journey takes is a matter of the wall clock")]

@@ -143,6 +143,10 @@ impl World {
 
     /// A transition has come off the bus.
     pub fn hear(&self, transition: Transition) {
+        // A bus may hand an event over twice (aws-facts.md §5).
+        if self.audits.borrow().contains(&transition) {
+            return;
+        }
         self.audits.borrow_mut().push(transition.clone());
         self.unheard.borrow_mut().push(transition);
     }

@@ -29,7 +29,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "forged",
         title: "an account's event about the service of another is refused",
-        turn: Turn::Together,
+        turn: Turn::Patient,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::CALM, "victim"), 2, spot())],
         walk: |walk| Box::pin(forged(walk)),
@@ -37,7 +37,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "poison",
         title: "messages that nobody can work on end in the DLQ, are cured, and redriven",
-        turn: Turn::Together,
+        turn: Turn::Patient,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::CALM, "mangled"), 0, mixed())],
         walk: |walk| Box::pin(poison(walk)),
