@@ -1,8 +1,6 @@
 //! Plays a scenario file on LocalStack: its world runs beside the clock, faster by the speed; the functions' own binaries recover in it, and
 //! the same oracle and verdicts judge what they did.
 
-use std::time::Duration;
-
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use futures_util::future::join_all;
 use handlers::aws::config::BUS;
@@ -29,11 +27,11 @@ const QUEUES: [[&str; 2]; 2] = [
 pub enum NotForLocalStack {
     /// Something happens to what is LocalStack's.
     #[error(
-        "at {at:?} the scenario has {what} happen, which is the event path's: LocalStack's, and it breaks nothing; play it without --backend"
+        "at {at} the scenario has {what} happen, which is the event path's: LocalStack's, and it breaks nothing; play it without --backend"
     )]
     Event {
-        /// When.
-        at: Duration,
+        /// When, as a person writes it.
+        at: String,
         /// What.
         what: &'static str,
     },
@@ -85,7 +83,7 @@ pub fn check(scenario: &Scenario) -> Result<(), NotForLocalStack> {
     };
     let mut events = scenario.world.events.iter();
     match events.find_map(|TimedEvent { at, event }| event_path(event).map(|what| (*at, what))) {
-        Some((at, what)) => Err(NotForLocalStack::Event { at, what }),
+        Some((at, what)) => Err(NotForLocalStack::Event { at: humantime::format_duration(at).to_string(), what }),
         None => Ok(()),
     }
 }
