@@ -43,7 +43,8 @@ const ORGANIZATION = /^o-[a-z0-9]{10,32}$/; // Organizations API reference, `Org
 /** The bus policy names each account, and holds 10,240 characters (aws-facts.md §5). */
 const MOST_ACCOUNTS = 200;
 
-const KEYS = [
+/** What a cell may say of itself; docs/deploy.md has a row for each. */
+export const KEYS = [
   'name', 'region', 'account', 'environment', 'organizationId', 'accounts', 'syntheticFrom', 'architecture', 'policy',
   'externalId', 'alarmTopics', 'maxReceiveCount',
 ];

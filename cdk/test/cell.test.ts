@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, checkCell, readCells, select } from '../src/cell.ts';
+import { ConfigError, KEYS, checkCell, readCells, select } from '../src/cell.ts';
 import { DEV, PROD, stackOf, temporary } from './fixture.ts';
 
 function refused(cell: object, ...says: string[]): void {
@@ -23,6 +23,12 @@ function fileOf(text: string): string {
 
 test('the committed cells are right', () => {
   assert.deepEqual(readCells(path.join(import.meta.dirname, '../cells.json')).map(({ name }) => name), ['dev', 'prod']);
+});
+
+test('docs/deploy.md has every key of a cell and no other', () => {
+  const page = fs.readFileSync(path.join(import.meta.dirname, '../../docs/deploy.md'), 'utf8');
+  const table = page.split('| key | default | meaning |')[1]!.split('\n\n')[0]!;
+  assert.deepEqual([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key).sort(), [...KEYS].sort());
 });
 
 test('an unknown region is refused with the known ones', () => {

@@ -1,7 +1,10 @@
 /** `onboard check`: what is there is said, what is missing has its remedy, and nothing is written. */
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { DescribeRuleCommand, EventBridgeClient, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
@@ -174,4 +177,30 @@ test('the exit code says whether all is there, and docs/onboarding.md shows the 
   const block = /```text\n(account [\s\S]*?)\n```/;
   if (process.env.ACCEPT) fs.writeFileSync(file, page.replace(block, () => `\`\`\`text\n${text}\n\`\`\``));
   assert.equal(fs.readFileSync(file, 'utf8').match(block)![1], text);
+});
+
+test('the program asks the endpoint it is given, and ends with exit code 2 where it cannot check', async () => {
+  const sts = http.createServer((_, answer) => {
+    answer.setHeader('Content-Type', 'text/xml');
+    answer.end(`<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+      <Account>222222222222</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`);
+  });
+  await new Promise<void>((listening) => sts.listen(0, '127.0.0.1', listening));
+  const { port } = sts.address() as AddressInfo;
+  const program = path.join(import.meta.dirname, '../src/onboard/main.ts');
+  const run = (...more: string[]): Promise<{ code: unknown; stderr: string }> =>
+    new Promise((ended) => {
+      const env = { PATH: process.env.PATH, AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' };
+      const options = { cwd: path.join(import.meta.dirname, '..'), env };
+      execFile(process.execPath, ['--import', 'tsx', program, ...more], options, (error, _, stderr) => ended({ code: error?.code, stderr }));
+    });
+  const [asked, misspelt] = await Promise.all([
+    run('--account', ACCOUNT, '--region', 'eu-west-1', '--endpoint-url', `http://127.0.0.1:${port}`),
+    run('--acount', ACCOUNT),
+  ]);
+  sts.close();
+  const message = 'error: the credentials are those of account 222222222222; set --profile to one of account 111111111111\n';
+  assert.deepEqual(asked, { code: 2, stderr: message });
+  assert.equal(misspelt.code, 2);
+  assert.match(misspelt.stderr, /^error: Unknown option '--acount'[^]*\nusage: cargo xtask onboard check/);
 });
