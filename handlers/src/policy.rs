@@ -44,6 +44,13 @@ pub struct Tunable {
     get: fn(&Policy) -> String,
 }
 
+impl Tunable {
+    /// Its value in `policy`, as it would be typed.
+    pub fn of(&self, policy: &Policy) -> String {
+        (self.get)(policy)
+    }
+}
+
 /// Why a policy is refused: names the tunable, the value and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {

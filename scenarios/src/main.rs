@@ -63,6 +63,10 @@ struct Arguments {
     #[arg(long, value_name = "N", requires = "watch", default_value_t = 60.0, value_parser = speed)]
     speed: f64,
 
+    /// Where it is played; `localstack` takes the options --speed N and --localstack docker|host|URL as well
+    #[arg(long, value_enum, default_value_t = Backend::Simulator)]
+    backend: Backend,
+
     /// Print the whole run as JSON
     #[arg(long)]
     json: bool,
@@ -76,6 +80,12 @@ struct Arguments {
 enum Via {
     Native,
     Sdk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Simulator,
+    Localstack,
 }
 
 const MISTAKE: u8 = 2;
@@ -176,6 +186,12 @@ fn list() -> String {
 
 /// The scenario as the command line wants it.
 fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
+    if arguments.backend == Backend::Localstack {
+        // Another program, of the crate `localstack`, which builds on this one.
+        return Err("error: this program plays on the simulator alone; `cargo xtask scenario NAME --backend localstack` starts the \
+                    other"
+            .into());
+    }
     let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),

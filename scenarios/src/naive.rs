@@ -52,7 +52,7 @@ impl Naive {
         let saved = Record {
             phase,
             original: Some(live.clone()),
-            event: Some(Arc::clone(&event.raw)),
+            event: Some(Arc::new(event.value())),
             ..item(ports, stored.as_ref(), service, Change { from: live, to: fallback.clone() })
         };
         let saved = Record { reason: "saved what is live".into(), ..saved };

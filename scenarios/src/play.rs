@@ -51,7 +51,8 @@ pub(crate) fn facts(scenario: &Scenario) -> Facts {
     Facts { trace_details: scenario.world.services.len() <= FEW, ..scenario.facts.clone() }
 }
 
-pub(crate) fn judged(scenario: Scenario, outcome: Outcome) -> Play {
+/// Holds what `scenario` expects against what happened, wherever it was played.
+pub fn judged(scenario: Scenario, outcome: Outcome) -> Play {
     let verdicts = verdict::judge_all(&scenario.expectations, &outcome);
     Play { scenario, outcome, verdicts }
 }

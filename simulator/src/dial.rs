@@ -32,6 +32,16 @@ impl Dial {
         if at < GENESIS { self.begins - shown(GENESIS.since(at)) } else { self.begins + shown(at.since(GENESIS)) }
     }
 
+    /// The time of the world for which a caller is shown this one.
+    #[cfg(feature = "wire")]
+    pub(crate) fn read(self, shown: Timestamp) -> Timestamp {
+        if shown < self.begins {
+            GENESIS - self.takes(self.begins.since(shown))
+        } else {
+            GENESIS + self.takes(shown.since(self.begins))
+        }
+    }
+
     /// How long the world takes for a time that is shown.
     #[cfg(feature = "wire")]
     pub(crate) fn takes(self, shown: Duration) -> Duration {
@@ -58,5 +68,8 @@ mod tests {
         assert_eq!(dial.shown(GENESIS + Duration::from_secs(600)), begins + Duration::from_secs(10));
         assert_eq!(dial.shown(GENESIS - Duration::from_secs(60)), begins - Duration::from_secs(1));
         assert_eq!(dial.takes(Duration::from_secs(10)), Duration::from_secs(600));
+        for at in [GENESIS + Duration::from_secs(600), GENESIS - Duration::from_secs(60)] {
+            assert_eq!(dial.read(dial.shown(at)), at);
+        }
     }
 }

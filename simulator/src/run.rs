@@ -126,7 +126,7 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
-        Self::with(spec, facts, None)
+        Ok(Self::of_world(World::new(spec, facts)?, None))
     }
 
     /// The same world, in which `handlers` stand in for the production ones.
@@ -134,17 +134,18 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn with_stand_in(spec: WorldSpec, facts: Facts, handlers: Rc<dyn StandIn>) -> Result<Self, PatternError> {
-        Self::with(spec, facts, Some(handlers))
+        Ok(Self::of_world(World::new(spec, facts)?, Some(handlers)))
     }
 
-    fn with(spec: WorldSpec, facts: Facts, stand_in: Option<Rc<dyn StandIn>>) -> Result<Self, PatternError> {
-        Ok(Self::of(Sim {
-            world: RefCell::new(World::new(spec, facts)?),
+    /// A world whose handlers, if any run in it, call it natively.
+    pub(crate) fn of_world(world: World, stand_in: Option<Rc<dyn StandIn>>) -> Self {
+        Self::of(Sim {
+            world: RefCell::new(world),
             timers: Timers::new(GENESIS),
             stand_in,
             #[cfg(feature = "sdk")]
             sdk: None,
-        }))
+        })
     }
 
     /// The same world, in which the handlers call AWS through production's adapters and the SDK, within `limits`. See

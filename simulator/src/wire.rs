@@ -12,6 +12,7 @@
 //! | create, update, delete a service | `create.rs`, `change.rs` |
 //! | clusters, tasks, task definitions, service deployments, tags | the file of that name |
 //! | take Spot capacity away, interrupt, let time pass, read the events | `control.rs`, `feed.rs` |
+//! | what do handlers outside do that the oracle must know? | `outside.rs` |
 //! | what is remembered that the model itself does not need? | `state.rs` |
 
 use handlers::timestamp::Timestamp;
@@ -31,6 +32,7 @@ mod control;
 mod create;
 mod feed;
 mod name;
+mod outside;
 mod service;
 mod service_deployment;
 mod state;

@@ -87,9 +87,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        Ok(Self::empty(spec, facts)?.populated())
+    }
+
+    /// The world without its services.
+    pub(crate) fn empty(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let seed = spec.seed;
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
-        let mut world = Self {
+        Ok(Self {
             now: GENESIS,
             dial: Dial::default(),
             dice: AllDice {
@@ -125,17 +130,21 @@ impl World {
             wire: crate::wire::State::default(),
             facts,
             spec,
-        };
-        for service in world.spec.services.clone() {
-            world.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
-            world.create_settled(&service);
-            world.start_automation(&service);
+        })
+    }
+
+    /// The world with its services, and all that is going to happen to them.
+    pub(crate) fn populated(mut self) -> Self {
+        for service in self.spec.services.clone() {
+            self.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
+            self.create_settled(&service);
+            self.start_automation(&service);
         }
-        for event in std::mem::take(&mut world.spec.events) {
-            world.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
+        for event in std::mem::take(&mut self.spec.events) {
+            self.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
         }
-        world.agenda.plan(GENESIS + world.spec.restore_schedule, Action::RestoreTick);
-        Ok(world)
+        self.agenda.plan(GENESIS + self.spec.restore_schedule, Action::RestoreTick);
+        self
     }
 
     /// Does everything that is due now.
@@ -261,7 +270,13 @@ impl World {
         Ok(())
     }
 
-    fn note_phase(&mut self, service: &ServiceId, from: Option<Phase>, to: Option<Phase>, reason: Cow<'static, str>) {
+    pub(crate) fn note_phase(
+        &mut self,
+        service: &ServiceId,
+        from: Option<Phase>,
+        to: Option<Phase>,
+        reason: Cow<'static, str>,
+    ) {
         let restored = reason == Reason::Restored.text();
         self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.ecs.find(service) else { return };

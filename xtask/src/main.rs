@@ -11,9 +11,10 @@ mod bench;
 mod browser;
 mod cdk;
 mod deploy;
+mod e2e;
 mod onboard;
-mod package;
 mod operator;
+mod package;
 
 const USAGE: &str = "\
 cargo xtask COMMAND
@@ -23,6 +24,8 @@ cargo xtask COMMAND
                                            --via sdk: through the AWS SDK and production's adapters
   scenario NAME|PATH --compare             the same world with no automation, with the proof of concept, and with Spot Recovery
   scenario NAME|PATH --watch [--speed 60]  show the run as it goes
+  scenario NAME|PATH --backend localstack [--speed 60] [--localstack docker|host|URL]
+                                           play it on LocalStack, with the functions' own binaries
   scenario --list                          name the scenarios
   scenario --all                           play the whole library, optimised, a line each
   scenario --new NAME|PATH                 write a commented scenario file to begin from
@@ -42,6 +45,9 @@ cargo xtask COMMAND
                                            package, then deploy a cell of cdk/cells.json with the AWS CDK
   onboard check --account ID [--region R] [--profile P] [--endpoint-url URL] [--cells FILE]
                                            what of the onboarding is there in a workload account, and what is missing; only reads
+  e2e [--localstack docker|host|URL] [--release] [JOURNEY...]
+                                           walk what may happen to services from end to end on LocalStack, every stage looked at;
+                                           --release: with the binaries that are shipped
   localstack [--localstack docker|host] [--port N]
                                            start LocalStack, until Ctrl-C
   inject placement-failure --service ARN [--endpoint-url URL] [--region R] [--profile P] [--bus NAME]
@@ -55,7 +61,11 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
-        Some("scenario") => scenario(&rest),
+        Some("scenario") => match e2e::without_backend(&rest) {
+            Some(rest) => e2e::scenario(&rest),
+            None => scenario(&rest),
+        },
+        Some("e2e") => e2e::e2e(&rest),
         Some("swarm") => swarm(&rest),
         Some("simulator") if rest.first().is_some_and(|what| what == "serve") => simulator(&rest[1..]),
         Some("test") if rest.is_empty() => test(),

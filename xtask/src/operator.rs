@@ -27,7 +27,7 @@ pub(crate) fn operator(name: &str, arguments: &[OsString]) -> ExitCode {
 }
 
 /// Whether the build must have Docker in it: it takes a minute more, so only where there may be one.
-fn docker(arguments: &[OsString]) -> bool {
+pub(crate) fn docker(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "docker" || argument == "--localstack=docker")
         || env::var_os("DOCKER_HOST").is_some()
         || Path::new("/var/run/docker.sock").exists()

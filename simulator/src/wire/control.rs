@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Response;
 use super::feed::{Feed, PAGE};
+use crate::ecs::Service;
 use crate::run::Simulation;
 use crate::spec::{Capacity, Loss, Role, WorldEvent};
 use crate::trace::Clock;
@@ -171,20 +172,7 @@ impl Simulation {
 
 impl World {
     fn state(&self) -> Value {
-        let services = self.ecs.services.iter().map(|service| {
-            let seen = service.shown();
-            let on_spot = service.tasks.values().filter(|task| task.is_running() && task.on_spot()).count();
-            json!({
-                "service": service.id.arn(),
-                "active": seen.active,
-                "strategy": seen.strategy,
-                "desired": seen.desired,
-                "running": seen.running,
-                "runningOnSpot": on_spot,
-                "pending": seen.pending,
-                "deployments": seen.deployments.len(),
-            })
-        });
+        let services = self.ecs.services.iter().map(state_of);
         let accounts = self.ecs.markets.iter().map(|(account, markets)| {
             json!({
                 "account": account,
@@ -274,6 +262,22 @@ impl World {
         self.on_default_bus(account, event.clone());
         event
     }
+}
+
+/// A service as the state has it.
+pub(super) fn state_of(service: &Service) -> Value {
+    let seen = service.shown();
+    let on_spot = service.tasks.values().filter(|task| task.is_running() && task.on_spot()).count();
+    json!({
+        "service": service.id.arn(),
+        "active": seen.active,
+        "strategy": seen.strategy,
+        "desired": seen.desired,
+        "running": seen.running,
+        "runningOnSpot": on_spot,
+        "pending": seen.pending,
+        "deployments": seen.deployments.len(),
+    })
 }
 
 fn capacity(capacity: Capacity) -> Value {

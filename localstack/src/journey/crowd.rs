@@ -1,0 +1,60 @@
+//! Two hundred services lose their Spot capacity at once.
+
+use std::time::Duration;
+
+use handlers::reconcile::Transition;
+use handlers::record::{Phase, Record};
+use handlers::service::{Region, ServiceId};
+use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
+
+use super::walk::Walk;
+use super::{Journey, Turn, account, service, spot};
+use crate::onboarding::onboard;
+
+const SERVICES: usize = 200;
+/// For all of them, on two cores that have other things to do.
+const LIMIT: Duration = Duration::from_secs(240);
+
+pub(super) const JOURNEYS: &[Journey] = &[Journey {
+    name: "crowd",
+    title: "200 services of an account lose Spot at once: each fails over, once",
+    turn: Turn::Last,
+    kills: false,
+    services: |region| ids(region).map(|id| ServiceSpec::new(id, 1, spot())).collect(),
+    walk: |walk| Box::pin(crowd(walk)),
+}];
+
+fn ids(region: &Region) -> impl Iterator<Item = ServiceId> {
+    (0..SERVICES).map(|n| service(region, account::CROWD, &format!("crowd-{n:03}")))
+}
+
+async fn crowd(walk: &Walk<'_>) -> Result<(), String> {
+    let services: Vec<ServiceId> = ids(&walk.running().region).collect();
+    let accounts = vec![services[0].account.clone()];
+    let running = walk.running();
+    let onboarded = onboard(&running.endpoint, &running.region, &running.central, &accounts[0]).await;
+    onboarded.map_err(|error| error.to_string())?;
+    walk.passed(format!("event: {} is onboarded, its rule forwards to the central bus", accounts[0]));
+    walk.world().happen(WorldEvent::Spot { accounts, capacity: Capacity::Tasks(0), loss: Loss::Interrupt });
+    walk.passed("market: Spot capacity is 0");
+    let done = || services.iter().filter(|service| walk.world().forced(service) > 0).count();
+    walk.until("ECS: UpdateService of every service", LIMIT, async || {
+        let waiting = services.iter().find(|service| walk.world().forced(service) == 0);
+        waiting.map_or(Ok(()), |waiting| Err(format!("{} done, {waiting} is not", done())))
+    })
+    .await?;
+    walk.passed(format!("ECS: UpdateService took effect for {SERVICES} services"));
+    for service in &services {
+        let saved = |record: &Record| record.original.as_ref() == Some(&spot()) && record.scheduled();
+        walk.record(service, "has its original strategy", LIMIT, saved).await?;
+        // The first may be trying Spot again by now, which is no failover of its own.
+        let begun = |t: &&Transition| t.to == Some(Phase::FailingOver) && t.from != Some(Phase::Restoring);
+        let audits = walk.world().audits(service);
+        if audits.iter().filter(begun).count() > 1 {
+            return Err(format!("audit: more than one failover of {service}: {audits:?}"));
+        }
+    }
+    walk.passed(format!("table: {SERVICES} items, each with its original strategy, scheduled is true"));
+    walk.passed("audit: no service failed over twice");
+    Ok(())
+}

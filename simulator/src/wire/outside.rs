@@ -1,0 +1,84 @@
+//! Handlers that run beside a served world keep their records in a table of their own and announce transitions on a bus of their
+//! own. Told of both, the oracle and the books are as good as if the handlers ran inside.
+
+use std::sync::Arc;
+
+use handlers::reconcile::Transition;
+use handlers::record::{Lease, Record};
+use handlers::service::{ServiceArn, ServiceId};
+
+use serde_json::Value;
+
+use super::control::state_of;
+use crate::agenda::GENESIS;
+use crate::facts::Facts;
+use crate::pattern::PatternError;
+use crate::run::Simulation;
+use crate::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
+use crate::wire::Feed;
+use crate::world::World;
+
+impl Simulation {
+    /// The world of `spec` for handlers outside: those inside never run, and the ECS events are kept from the first on.
+    ///
+    /// # Errors
+    /// [`PatternError`] when an event pattern of the product is invalid.
+    pub fn for_handlers_outside(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
+        let mut world = World::empty(spec, facts)?;
+        world.bus.feed = Some(Feed::default());
+        let mut world = world.populated();
+        let told = world.trace.len();
+        for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
+            world.happen(WorldEvent::Function { function, state: FunctionState::Detached });
+        }
+        // That is how it is here, not something that happened.
+        world.trace.truncate(told);
+        Ok(Self::of_world(world, None))
+    }
+
+    /// A record as it stands in the handlers' own table. To be told before each of their updates is answered: the oracle asks under
+    /// which claim it is made.
+    pub fn see_record(&mut self, record: Record) {
+        self.sim.with(|world| world.see_record(record));
+    }
+
+    /// A service as the control API shows it in the state.
+    pub fn look(&self, service: &ServiceId) -> Option<Value> {
+        self.sim.with(|world| world.ecs.find(service).map(|key| state_of(world.ecs.service(key))))
+    }
+
+    /// How many deployments the recovery has forced on a service.
+    pub fn forced(&self, service: &ServiceId) -> u32 {
+        self.sim.with(|world| world.ecs.find(service).map_or(0, |key| world.ledgers[key.0].forced))
+    }
+
+    /// A transition that the handlers have announced, at the time it says, which is one that callers are shown.
+    pub fn hear(&mut self, transition: &Transition) {
+        self.sim.with(|world| world.hear(transition));
+    }
+}
+
+impl World {
+    fn see_record(&mut self, record: Record) {
+        // The one time of a record that is compared with the world's own.
+        let lease = record.lease.map(|lease| Lease { until: self.dial.read(lease.until), ..lease });
+        let record = Arc::new(Record { lease, ..record });
+        let replaces = self.table.get(&record.service).map_or(0, |stored| stored.version);
+        // The table outside has decided what holds; this one only shows it.
+        let _ = self.table.put(&record, replaces, self.now);
+        self.judge_record(&record);
+    }
+
+    fn hear(&mut self, transition: &Transition) {
+        self.audit(transition);
+        let Ok(ServiceArn { account, region, cluster: Some(cluster), service }) = transition.service.parse() else {
+            return;
+        };
+        let service = ServiceId { account, region, cluster, service };
+        // News is late by its way here; the books want the time it is about.
+        let now = self.now;
+        self.now = self.dial.read(transition.at).clamp(GENESIS, now);
+        self.note_phase(&service, transition.from, transition.to, transition.reason.clone());
+        self.now = now;
+    }
+}
