@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ impl NameError {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $allowed:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Eq, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         // Shared: a name is written once and passed on a thousand times.
         pub struct $type(Arc<str>);
@@ -42,6 +43,12 @@ macro_rules! name {
             fn eq(&self, other: &Self) -> bool {
                 // Most names that are compared are one name passed on: its text need not be read.
                 Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl Hash for $type {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
             }
         }
 

@@ -227,6 +227,15 @@ fn test() -> ExitCode {
         ("tests", tests),
     ];
     for (what, arguments) in steps {
+        // The last step's summary is the last thing said, so the app of the deployment goes before it.
+        if what == "tests" {
+            eprintln!("==> deployment: cargo xtask test cdk");
+            let tested = deploy::test();
+            if tested != ExitCode::SUCCESS {
+                eprintln!("error: deployment failed");
+                return tested;
+            }
+        }
         eprintln!("==> {what}: cargo {}", arguments.join(" "));
         let began = Instant::now();
         let mut step = cargo(&arguments);

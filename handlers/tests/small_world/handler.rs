@@ -26,7 +26,6 @@ use handlers::record::Record;
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
-use serde_json::Value;
 
 use crate::item::{Item, MarketItem, NOW, TICK, earlier};
 use crate::model::SmallWorld;
