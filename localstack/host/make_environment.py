@@ -1,4 +1,4 @@
-"""Makes the virtual environment that LocalStack runs in: `make_environment.py DIRECTORY CONSTRAINTS`, with any Python of 3.12 or newer.
+"""Makes the virtual environment that LocalStack runs in: `make_environment.py DIRECTORY CONSTRAINTS`, with any Python of 3.13 or newer.
 
 Ends, with pip, as soon as its standard input does: whoever wants the environment is gone then.
 """

@@ -91,7 +91,7 @@ fn without_a_python_the_sentence_says_which_is_needed_and_what_there_is() {
     script(&directory.join("bin/python3"), "echo 3.11.2");
     let mut command = up(&directory, &["--localstack", "host"]);
     let output = command.env("PATH", directory.join("bin")).output().expect("the program starts");
-    refused(&output, &["Python 3.12 or newer", "(found 3.11.2)", "pyenv install 3.13", "--localstack docker"]);
+    refused(&output, &["Python 3.13 or newer", "(found 3.11.2)", "pyenv install 3.13", "--localstack docker"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub enum StartError {
     Choice(String),
     /// No Python that 4.14.0 runs on.
     #[error(
-        "LocalStack {VERSION} needs Python 3.12 or newer without Docker, and there is none on PATH or in pyenv{found}; install it, \
+        "LocalStack {VERSION} needs Python 3.13 or newer without Docker, and there is none on PATH or in pyenv{found}; install it, \
          for example with `pyenv install 3.13`, or use --localstack docker"
     )]
     NoPython {
