@@ -42,11 +42,7 @@ impl Report {
         if !pictures.is_empty() {
             writeln!(out, "{pictures}")?;
         }
-        self.write_services(out)?;
-        writeln!(out)?;
-        self.write_figures(out)?;
-        writeln!(out)?;
-        self.write_verdicts(out)
+        self.write_outcome(out)
     }
 
     fn write_timeline(&self, out: &mut String) -> std::fmt::Result {
@@ -64,14 +60,16 @@ impl Report {
     /// What became of the services and of what was expected: all that follows the timeline.
     pub fn outcome(&self) -> String {
         let mut out = String::new();
-        let written = self
-            .write_services(&mut out)
-            .and_then(|()| writeln!(out))
-            .and_then(|()| self.write_figures(&mut out))
-            .and_then(|()| writeln!(out))
-            .and_then(|()| self.write_verdicts(&mut out));
-        written.expect("writing to a string does not fail");
+        self.write_outcome(&mut out).expect("writing to a string does not fail");
         out
+    }
+
+    fn write_outcome(&self, out: &mut String) -> std::fmt::Result {
+        self.write_services(out)?;
+        writeln!(out)?;
+        self.write_figures(out)?;
+        writeln!(out)?;
+        self.write_verdicts(out)
     }
 
     fn write_services(&self, out: &mut String) -> std::fmt::Result {
