@@ -11,7 +11,7 @@ use localstack::backend::{Choice, LocalStack};
 use localstack::journey::{self, Ground};
 use localstack::run::{Running, Wanted, start_localstack};
 use localstack::scenario;
-use scenarios::file::{self, Scenario};
+use scenarios::file::{self, Check, Scenario};
 use scenarios::play::{Play, play};
 use simulator::trace::Happening;
 use tokio::task::LocalSet;
@@ -70,7 +70,7 @@ async fn journeys(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
     failed.chain(running.world.problems()).collect()
 }
 
-/// Plays the scenarios in one world, here and there.
+/// Plays the scenarios in one world, here and there, and holds the steps of each service against each other.
 async fn scenarios(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
     let scenario = together();
     scenario::check(&scenario).unwrap_or_else(|refused| panic!("{refused}"));
@@ -108,6 +108,10 @@ fn steps(play: &Play) -> Steps {
     steps
 }
 
+fn is_about_time(check: &Check) -> bool {
+    matches!(check, Check::FailoverWithin(_) | Check::RestoredWithin(_) | Check::MinAvailability(_))
+}
+
 /// The scenarios side by side in one world: each in accounts of its own, all in one region under one central account.
 fn together() -> Scenario {
     let texts = SAME.iter().enumerate().map(|(n, name)| {
@@ -132,6 +136,8 @@ fn together() -> Scenario {
         all.expectations.extend(scenario.expectations);
         all
     });
+    // How soon something happens is a matter of how busy this machine is: a second of its clock is a minute of the world.
+    all.expectations.retain(|expectation| !is_about_time(&expectation.check));
     // Everything is over by then.
     all.duration = LONG_ENOUGH;
     all
