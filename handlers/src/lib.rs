@@ -31,3 +31,4 @@ pub mod record;
 pub mod service;
 pub mod strategy;
 pub mod timestamp;
+pub mod transition;

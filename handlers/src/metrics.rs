@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::reconcile::Transition;
 use crate::record::Phase;
+use crate::transition::Transition;
 
 /// Namespace of every metric.
 pub const NAMESPACE: &str = "SpotRecovery";

@@ -9,14 +9,16 @@ use std::time::Duration;
 use crate::held::HeldReason;
 use crate::market::Market;
 use crate::observation::{Look, Observation};
-use crate::reconcile::Transition;
 use crate::record::{Record, RecordError};
 use crate::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
+use crate::transition::Transition;
 
 /// Most services one `DescribeServices` call takes (aws-facts.md §4).
 pub const DESCRIBE_LIMIT: usize = 10;
+/// Most transitions announced at once: entries that one `PutEvents` takes (aws-facts.md §5).
+pub const ANNOUNCE_LIMIT: usize = 10;
 
 /// ECS in the workload accounts, reached through `CentralSpotAutomationRole`.
 pub trait Ecs {
@@ -68,7 +70,7 @@ pub trait StateStore {
     /// [`StoreError`].
     async fn put_market(&self, market: &Market) -> Result<bool, StoreError>;
 
-    /// Records of one partition of the due index with `next_check_at <= now`, earliest first, one page. The index lags
+    /// Records of one partition of the due index with [`Record::due_at`] `<= now`, earliest first, one page. The index lags
     /// behind the table: what it shows may be out of date, which the version condition catches.
     ///
     /// # Errors
@@ -78,8 +80,8 @@ pub trait StateStore {
 
 /// Where transitions are announced: the bus, source `spot-recovery`.
 pub trait AuditLog {
-    /// Announces transitions of one service, in order; a step makes fewer than the ten that one `PutEvents` takes. Best effort:
-    /// recovery goes on without it.
+    /// Announces up to [`ANNOUNCE_LIMIT`] transitions, those of one service in their order. Recovery goes on without it; what was not
+    /// accepted is announced again by a later sweep, so one may be announced twice.
     ///
     /// # Errors
     /// [`AuditError`], if any of them was not accepted.

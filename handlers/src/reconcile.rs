@@ -1,7 +1,9 @@
 //! The only caller of the ports: observe → decide → claim → look again, unless the look is fresh → act → confirm, and the sweep over
 //! due records.
+//!
+//! A transition is stored in the record that it led to, by the same write. The sweep that next comes to the record announces it: none
+//! is lost with a handler that is killed, and no fallback waits for the bus. One may be announced twice.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 #[cfg(feature = "planted")]
@@ -9,19 +11,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
-
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::event::Event;
 use crate::market::{Finding, Market};
 use crate::observation::{Look, Observation};
 use crate::policy::Policy;
-use crate::ports::{Cluster, DESCRIBE_LIMIT, EcsError, Ports, Put, StoreError, UpdateError};
-use crate::record::{DUE_SHARDS, Phase, Record};
-use crate::service::{AccountId, Region, ServiceId, ServiceName};
+use crate::ports::{ANNOUNCE_LIMIT, Cluster, EcsError, Ports, Put, StoreError, UpdateError};
+use crate::record::Record;
+use crate::service::{AccountId, Region, ServiceId};
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
+use crate::transition::Transition;
+
+mod sweep;
+
+pub use sweep::SweepReport;
 
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
@@ -34,29 +38,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// costs time, not correctness.
 const MARKET_TRIES: usize = 4;
 
-/// One service moved from one phase to another: the audit event, and the log line people search for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// The service's record id.
-    pub id: String,
-    /// The service's ARN.
-    pub service: String,
-    /// Its account.
-    pub account: AccountId,
-    /// Phase before; absent for a service seen for the first time.
-    pub from: Option<Phase>,
-    /// Phase after; absent when the record was deleted.
-    pub to: Option<Phase>,
-    /// Outages of the service so far.
-    pub episode: u32,
-    /// The owner's strategy as saved, so that it can be read here even when the record is gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original: Option<Strategy>,
-    /// Why, in words.
-    pub reason: Cow<'static, str>,
-    /// When, in milliseconds since the epoch.
-    pub at: Timestamp,
-}
+/// Most transitions that wait in a record while the bus takes none: an item must not grow for ever.
+const MOST_UNANNOUNCED: usize = 20;
 
 /// A service could not be brought to the end of its step; the message or the sweep comes back to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,15 +79,6 @@ pub enum ReconcileError {
     /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
-}
-
-/// What one sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    /// Records looked at.
-    pub looked_at: usize,
-    /// Records whose step could not be finished; they stay due.
-    pub failed: usize,
 }
 
 /// One invocation of a handler: its ports, its policy and the token its claims carry.
@@ -170,83 +144,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.settle(&event.service, Trigger::Event(event), record, look, None).await
     }
 
-    /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
-    /// no account sees more than one `UpdateService` of ours at a time.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the due index cannot be read; single services that fail are counted and stay due.
-    pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
-        let now = self.ports.now();
-        let mut left = self.policy.sweep_limit as usize;
-        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Arc<Record>>>> = BTreeMap::new();
-        for shard in 0..DUE_SHARDS {
-            let mut after = None;
-            while left > 0 {
-                let page = self.ports.due(shard, now, after).await?;
-                for record in page.records.into_iter().take(left) {
-                    left -= 1;
-                    let cluster = Cluster::of(&record.service);
-                    accounts.entry(cluster.account.clone()).or_default().entry(cluster).or_default().push(record);
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-        }
-        let reports = join_all(accounts.into_values().map(|clusters| self.sweep_account(clusters))).await;
-        Ok(reports.into_iter().fold(SweepReport::default(), |a, b| SweepReport {
-            looked_at: a.looked_at + b.looked_at,
-            failed: a.failed + b.failed,
-        }))
-    }
-
-    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Arc<Record>>>) -> SweepReport {
-        let mut report = SweepReport::default();
-        for (cluster, records) in clusters {
-            for batch in records.chunks(DESCRIBE_LIMIT) {
-                report.looked_at += batch.len();
-                report.failed += self.sweep_batch(&cluster, batch).await;
-            }
-        }
-        report
-    }
-
-    /// Returns how many of the batch failed.
-    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
-        let names: Vec<ServiceName> = batch.iter().map(|r| r.service.service.clone()).collect();
-        let at = self.ports.now();
-        let looks = match self.ports.describe_services(cluster, &names).await {
-            Ok(looks) if looks.len() == batch.len() => looks,
-            Ok(looks) => {
-                tracing::error!(account = %cluster.account, cluster = %cluster.name, asked = batch.len(), answered = looks.len(), "incomplete look");
-                return batch.len();
-            }
-            Err(error) => {
-                tracing::warn!(account = %cluster.account, cluster = %cluster.name, %error, "no look, stays due");
-                return batch.len();
-            }
-        };
-        let mut failed = 0;
-        for (record, look) in batch.iter().zip(looks) {
-            let settled = self.settle_due(record, Seen { look, at }).await;
-            if let Err(error) = settled {
-                tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
-                failed += 1;
-            }
-        }
-        failed
-    }
-
-    /// A due record: where a restore is due, the market is asked first.
-    async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
-        let service = &record.service;
-        let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
-        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_ref()).await
-    }
-
-    /// Takes the service as far as it goes now, and then tells everyone: a fallback must not wait for that.
+    /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that.
     async fn settle(
         &self,
         service: &ServiceId,
@@ -255,10 +153,9 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         seen: Seen,
         market: Option<&Market>,
     ) -> Result<Reason, ReconcileError> {
-        let mut news = News::default();
-        let settled = self.take_steps(service, trigger, record, seen, market, &mut news).await;
-        self.announce(service, &news.transitions).await;
-        for finding in news.findings {
+        let mut findings = Vec::new();
+        let settled = self.take_steps(service, trigger, record, seen, market, &mut findings).await;
+        for finding in findings {
             self.tell_market(service, finding).await;
         }
         settled
@@ -272,7 +169,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         mut record: Option<Arc<Record>>,
         mut seen: Seen,
         market: Option<&Market>,
-        news: &mut News,
+        findings: &mut Vec<Finding>,
     ) -> Result<Reason, ReconcileError> {
         self.settled.set(self.settled.get() + 1);
         let owner = [&*self.owner, &self.settled.get().to_string()].join("/");
@@ -285,7 +182,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
                     return Ok(reason);
                 }
-                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, news).await? {
+                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, findings).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
                         record = stored;
@@ -293,7 +190,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_deref(), *next, &reason, news).await? {
+                    record = match self.write(record.as_deref(), *next, &reason, findings).await? {
                         Write::Done(claimed) => {
                             if !seen.is_fresh(self.ports.now()) {
                                 match self.look(service).await {
@@ -317,7 +214,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     Err(UpdateError::Gone(_)) => seen.look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
                         let (next, reason) = decide::refused(*claimed, reason, &ctx);
-                        self.write(record.as_deref(), next, &reason, news).await?;
+                        self.write(record.as_deref(), next, &reason, findings).await?;
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
@@ -340,9 +237,11 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                 Decision::Forget(reason) => {
                     let Some(subject) = record.as_deref() else { return Ok(reason) };
                     let subject = &Record { reason: reason.text(), ..subject.clone() };
+                    // With the record goes what it still has to tell.
+                    self.announce(&subject.unannounced).await;
                     match self.ports.delete(subject).await.map_err(|error| store_error(service, error))? {
                         Put::Written => {
-                            self.note(Some(subject), None, &reason, news);
+                            self.forgotten(subject, &reason, findings).await;
                             return Ok(reason);
                         }
                         Put::Conflict(stored) => {
@@ -427,20 +326,41 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         Err(ReconcileError::Ecs { service: service.clone(), error })
     }
 
-    /// Writes `next` if the stored version is still the one it was decided from, and notes what there is to tell of it.
+    /// Writes `next`, with the transition that it is, if the stored version is still the one it was decided from.
     async fn write(
         &self,
         before: Option<&Record>,
-        next: Record,
+        mut next: Record,
         reason: &Reason,
-        news: &mut News,
+        findings: &mut Vec<Finding>,
     ) -> Result<Write, ReconcileError> {
+        let transition = Transition::between(before, Some(&next), reason.text(), self.ports.now());
+        // What is left of another service of that name is announced too.
+        next.unannounced = before.map(|before| before.unannounced.clone()).unwrap_or_default();
+        next.unannounced.extend(transition.clone());
+        let too_many = next.unannounced.len().saturating_sub(MOST_UNANNOUNCED);
+        let dropped: Vec<_> = next.unannounced.drain(..too_many).collect();
         let next = match self.put(next).await? {
             Write::Done(written) => written,
             lost @ Write::Lost(_) => return Ok(lost),
         };
-        self.note(before, Some(&next), reason, news);
+        for transition in dropped {
+            tracing::error!(service = %next.service, ?transition, "transition not announced: too many before it were not");
+        }
+        findings.extend(Finding::of(before, Some(&next)));
+        if let Some(transition) = transition {
+            self.note(&next.service, &transition);
+        }
         Ok(Write::Done(next))
+    }
+
+    /// A record was deleted: none is left to keep the transition that this is.
+    async fn forgotten(&self, subject: &Record, reason: &Reason, findings: &mut Vec<Finding>) {
+        findings.extend(Finding::of(Some(subject), None));
+        if let Some(transition) = Transition::between(Some(subject), None, reason.text(), self.ports.now()) {
+            self.note(&subject.service, &transition);
+            self.announce(&[transition]).await;
+        }
     }
 
     /// Writes `next` in place of the version it was decided from.
@@ -455,44 +375,29 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         }
     }
 
-    /// The step from `before` to `after`: its finding, and if it is a transition its line in the log, its metric and its audit event.
-    fn note(&self, before: Option<&Record>, after: Option<&Record>, reason: &Reason, news: &mut News) {
-        let Some(subject) = after.or(before) else { return };
-        news.findings.extend(Finding::of(before, after));
-        if after.is_some_and(|after| !after.is_transition_from(before)) {
-            return;
-        }
-        let transition = Transition {
-            id: subject.service.record_id(),
-            service: subject.service.arn(),
-            account: subject.service.account.clone(),
-            from: before.map(|r| r.phase),
-            to: after.map(|r| r.phase),
-            episode: subject.episode,
-            original: subject.original.clone(),
-            reason: reason.text(),
-            at: self.ports.now(),
-        };
+    /// The line of a transition in the log, and its metric.
+    fn note(&self, service: &ServiceId, transition: &Transition) {
         tracing::info!(
-            account = %subject.service.account,
-            service = %subject.service,
-            episode = subject.episode,
+            account = %service.account,
+            %service,
+            episode = transition.episode,
             from = ?transition.from,
             to = ?transition.to,
-            %reason,
+            reason = %transition.reason,
             "transition"
         );
-        self.ports.measure(&transition);
-        news.transitions.push(transition);
+        self.ports.measure(transition);
     }
 
-    async fn announce(&self, service: &ServiceId, transitions: &[Transition]) {
-        if transitions.is_empty() {
-            return;
+    /// Whether all were accepted.
+    async fn announce(&self, transitions: &[Transition]) -> bool {
+        for transitions in transitions.chunks(ANNOUNCE_LIMIT) {
+            if let Err(error) = self.ports.announce(transitions).await {
+                tracing::error!(transitions = transitions.len(), %error, "transitions not announced");
+                return false;
+            }
         }
-        if let Err(error) = self.ports.announce(transitions).await {
-            tracing::error!(%service, transitions = transitions.len(), %error, "transition not announced");
-        }
+        true
     }
 }
 
@@ -506,13 +411,6 @@ impl Seen {
     fn is_fresh(&self, now: Timestamp) -> bool {
         now.since(self.at) < FRESH
     }
-}
-
-/// What is told once a service is settled.
-#[derive(Default)]
-struct News {
-    transitions: Vec<Transition>,
-    findings: Vec<Finding>,
 }
 
 enum Write {

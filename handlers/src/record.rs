@@ -13,6 +13,7 @@ use crate::policy::{self, Policy};
 use crate::service::ServiceId;
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
+use crate::transition::Transition;
 
 /// Name of the state table, a contract of the original design.
 pub const TABLE: &str = "ecs_cp_restore_state";
@@ -125,7 +126,7 @@ pub struct Record {
     /// When the last episode was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_at: Option<Timestamp>,
-    /// When the sweep looks next.
+    /// When the sweep looks at the service next. See [`Record::due_at`].
     pub next_check_at: Timestamp,
     /// A claim in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +134,9 @@ pub struct Record {
     /// Why it is held, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// Transitions written with this record or before, oldest first, that nobody has announced yet: the next sweep does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unannounced: Vec<Transition>,
 }
 
 /// An item that is no record of ours.
@@ -172,6 +176,7 @@ impl Record {
             next_check_at: now,
             lease: None,
             held: None,
+            unannounced: Vec::new(),
         }
     }
 
@@ -196,6 +201,15 @@ impl Record {
             Phase::Watching => false,
             Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
             Phase::Held => self.held.as_ref().is_some_and(|h| h.resume != Phase::Watching),
+        }
+    }
+
+    /// When the sweep comes to the record next: to look at the service, or before that to announce what became of it. While
+    /// somebody holds the claim, what there is to announce is still growing.
+    pub fn due_at(&self) -> Timestamp {
+        match (self.unannounced.first(), &self.lease) {
+            (Some(first), None) => first.at.min(self.next_check_at),
+            _ => self.next_check_at,
         }
     }
 
@@ -225,7 +239,8 @@ impl Record {
         policy::jitter(&self.service.record_id(), span)
     }
 
-    /// The item as stored: this record's fields and the attributes that others read (`id`, `scheduled`, `due_shard`).
+    /// The item as stored: this record's fields and the attributes that others read (`id`, `scheduled`, `due_shard`). The due index
+    /// finds it by `next_check_at`, so that is [`Record::due_at`] there; when the service is looked at, if later, is `look_at`.
     pub fn to_item(&self) -> Map<String, Value> {
         let id = self.service.record_id();
         let mut item = match serde_json::to_value(self) {
@@ -236,6 +251,10 @@ impl Record {
         item.insert("scheduled".into(), self.scheduled().into());
         item.insert("due_shard".into(), due_shard(&id).into());
         item.insert("id".into(), id.into());
+        if self.due_at() < self.next_check_at {
+            item.insert("next_check_at".into(), self.due_at().as_millis().into());
+            item.insert("look_at".into(), self.next_check_at.as_millis().into());
+        }
         item
     }
 
@@ -243,8 +262,11 @@ impl Record {
     ///
     /// # Errors
     /// [`RecordError`] when attributes are missing or malformed, or `id` is not the service's.
-    pub fn from_item(item: Map<String, Value>) -> Result<Self, RecordError> {
+    pub fn from_item(mut item: Map<String, Value>) -> Result<Self, RecordError> {
         let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(look_at) = item.remove("look_at") {
+            item.insert("next_check_at".into(), look_at);
+        }
         let record: Record = serde_json::from_value(Value::Object(item))
             .map_err(|e| RecordError { id: id.clone(), problem: e.to_string() })?;
         if record.service.record_id() != id {

@@ -58,7 +58,7 @@ fn sweep_until_watching(fake: &Fake, until: Timestamp) {
 // ---- the order of things --------------------------------------------------------------------------------------------
 
 #[test]
-fn a_failover_is_five_calls_and_one_announcement() {
+fn a_failover_is_five_calls() {
     let fake = short();
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
     assert_eq!(
@@ -69,7 +69,6 @@ fn a_failover_is_five_calls_and_one_announcement() {
             "put FailingOver",
             "update FARGATE_SPOT weight 0, FARGATE base 1 weight 10",
             "put OnDemand",
-            "announce Watching→FailingOver FailingOver→OnDemand",
         ]
     );
     let record = fake.record(&service()).unwrap();
@@ -99,7 +98,6 @@ fn a_restore_reads_claims_acts_once_and_confirms() {
             "put Restoring",
             "update FARGATE base 1 weight 1, FARGATE_SPOT weight 3",
             "put Restoring",
-            "announce OnDemand→Restoring",
             // The market is told last: the restore has begun, and here it runs in full at once.
             "market",
             "put_market",
@@ -130,6 +128,7 @@ fn every_transition_is_announced_with_what_people_ask_for() {
     let fake = short();
     on_failure(&fake, ME).unwrap();
     sweep_until_watching(&fake, NOW + hours(2));
+    sweep(&fake, ME);
     let announced = fake.announced.borrow();
     let said: Vec<_> = announced.iter().map(|t| (t.from, t.to, t.episode)).collect();
     assert_eq!(
@@ -144,6 +143,93 @@ fn every_transition_is_announced_with_what_people_ask_for() {
     assert!(announced.iter().all(|t| t.id == service().record_id() && t.service == service().arn()));
     assert_eq!(announced[0].reason, "no Spot capacity for its tasks");
     assert_eq!(fake.updates.borrow().len(), 2);
+}
+
+#[test]
+fn the_next_sweep_announces_a_failover_and_looks_at_the_service_when_that_is_due() {
+    let fake = short();
+    on_failure(&fake, ME).unwrap();
+    let look_at = fake.record(&service()).unwrap().next_check_at;
+    let calls = |at| {
+        fake.now.set(at);
+        fake.calls.borrow_mut().clear();
+        sweep(&fake, ME);
+        fake.calls.borrow().iter().filter(|call| *call != "due").cloned().collect::<Vec<_>>()
+    };
+    let announced = "announce Watching→FailingOver FailingOver→OnDemand";
+    assert_eq!(calls(NOW + secs(1)), [announced, "put OnDemand"]);
+    assert_eq!(fake.record(&service()).unwrap().next_check_at, look_at);
+    assert_eq!(calls(NOW + secs(2)), [""; 0], "it is said once");
+    assert_eq!(calls(look_at), ["describe shop×1", "put OnDemand"]);
+}
+
+#[test]
+fn what_the_bus_does_not_take_is_announced_by_a_later_sweep_and_holds_nothing_up() {
+    let fake = short().with_faults("announce", [Fault::Unclear, Fault::Unclear]);
+    on_failure(&fake, ME).unwrap();
+    for at in [secs(1), mins(2)] {
+        fake.now.set(NOW + at);
+        sweep(&fake, ME);
+        assert_eq!((fake.announced.borrow().len(), fake.record(&service()).unwrap().unannounced.len()), (0, 2));
+    }
+    assert_eq!(fake.calls_of("describe"), 2, "it was looked at when that was due");
+    fake.now.set(NOW + mins(3));
+    sweep(&fake, ME);
+    assert_eq!((fake.announced.borrow().len(), fake.record(&service()).unwrap().unannounced.len()), (2, 0));
+}
+
+#[test]
+fn a_handler_that_dies_after_its_claim_leaves_what_it_did_to_be_announced() {
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    on_failure(&fake, ME).unwrap_err();
+    let leased_until = NOW + Policy::default().lease;
+    fake.now.set(NOW + secs(1));
+    sweep(&fake, "another");
+    assert_eq!(fake.calls_of("announce"), 0, "whoever holds the claim may have more to tell");
+    fake.now.set(leased_until);
+    sweep(&fake, "another");
+    fake.now.set(leased_until + secs(1));
+    sweep(&fake, "another");
+    let said: Vec<_> = fake.announced.borrow().iter().map(|t| (t.from, t.to)).collect();
+    let failing_over = Some(Phase::FailingOver);
+    assert_eq!(said, [(Some(Phase::Watching), failing_over), (failing_over, Some(Phase::OnDemand))]);
+}
+
+#[test]
+fn a_held_service_is_announced_at_once_and_looked_at_no_sooner() {
+    let fake = short().with_faults("update", [Fault::Refused(HeldReason::FargateNotAssociated)]);
+    on_failure(&fake, ME).unwrap();
+    let held = fake.record(&service()).unwrap();
+    fake.now.set(NOW + secs(1));
+    sweep(&fake, ME);
+    assert_eq!(fake.announced.borrow().last().unwrap().to, Some(Phase::Held));
+    let after = fake.record(&service()).unwrap();
+    assert_eq!((after.next_check_at, after.phase), (NOW + Policy::default().held_interval, Phase::Held));
+    assert_eq!((after.unannounced.len(), fake.calls_of("describe")), (0, 1));
+    assert!(held.due_at() < after.due_at());
+}
+
+#[test]
+fn ten_transitions_are_announced_at_once() {
+    let mut fake = Fake::new();
+    let services: Vec<_> = (0..10).map(|n| service_named("111122223333", "shop", &format!("due-{n}"))).collect();
+    for id in &services {
+        let unannounced = vec![transition(id, NOW), transition(id, NOW + secs(1))];
+        let record = Record { service: id.clone(), next_check_at: NOW + mins(9), unannounced, ..on_demand(NOW) };
+        fake = fake.with_service(id.clone(), full_on(fallback())).with_record(record);
+    }
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 10, failed: 0 });
+    assert_eq!((fake.calls_of("announce"), fake.announced.borrow().len(), fake.calls_of("describe")), (2, 20, 0));
+    assert!(services.iter().all(|id| fake.record(id).unwrap().unannounced.is_empty()));
+}
+
+#[test]
+fn an_item_does_not_grow_for_ever_while_the_bus_takes_nothing() {
+    let unannounced: Vec<_> = (0..20).map(|n| transition(&service(), NOW - secs(60 - n))).collect();
+    let fake = short().with_record(Record { unannounced, ..watching() });
+    on_failure(&fake, ME).unwrap();
+    let left = fake.record(&service()).unwrap().unannounced;
+    assert_eq!((left.len(), left[0].at, left[19].to), (20, NOW - secs(58), Some(Phase::OnDemand)));
 }
 
 #[test]
@@ -162,8 +248,8 @@ fn a_duplicate_event_costs_two_calls_and_no_write() {
 fn a_service_not_seen_before_is_failed_over_by_its_first_event() {
     let fake = Fake::new().with_service(service(), short_on(original()));
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
-    assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
-    assert_eq!(fake.announced.borrow()[0].from, None);
+    let record = fake.record(&service()).unwrap();
+    assert_eq!((record.original, record.unannounced[0].from), (Some(original()), None));
 }
 
 #[test]
@@ -197,8 +283,9 @@ fn the_lost_reply_of_an_own_write_is_recognised() {
     {
         let fake = short().with_faults("put", lost);
         assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
-        assert_eq!((fake.calls_of("put"), fake.calls_of("update"), fake.announced.borrow().len()), (2, 1, 2));
-        assert_eq!(phase(&fake), Phase::OnDemand);
+        assert_eq!((fake.calls_of("put"), fake.calls_of("update")), (2, 1));
+        let record = fake.record(&service()).unwrap();
+        assert_eq!((record.phase, record.unannounced.len()), (Phase::OnDemand, 2));
     }
 }
 
@@ -270,18 +357,11 @@ fn a_refused_update_is_held_with_the_reason_and_changes_nothing() {
     assert_eq!(on_failure(&fake, ME), Ok(Reason::Held(HeldReason::FargateNotAssociated)));
     let record = fake.record(&service()).unwrap();
     assert_eq!((record.phase, record.lease.clone(), record.scheduled()), (Phase::Held, None, true));
-    assert_eq!(record.held.unwrap().reason, HeldReason::FargateNotAssociated);
+    assert_eq!(record.held.as_ref().unwrap().reason, HeldReason::FargateNotAssociated);
     assert_eq!(fake.live(&service()), Some(original()));
-    assert_eq!(fake.announced.borrow().last().unwrap().to, Some(Phase::Held));
+    assert_eq!(record.unannounced.last().unwrap().to, Some(Phase::Held));
     assert_eq!(on_failure(&fake, "again"), Ok(Reason::Held(HeldReason::FargateNotAssociated)));
     assert_eq!(fake.calls_of("update"), 1);
-}
-
-#[test]
-fn an_audit_log_that_is_gone_does_not_stop_recovery() {
-    let fake = short().with_faults("announce", [Fault::Unclear, Fault::Unclear]);
-    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
-    assert_eq!((phase(&fake), fake.announced.borrow().len()), (Phase::OnDemand, 0));
 }
 
 #[test]
@@ -350,7 +430,7 @@ fn an_owner_who_changes_the_strategy_between_a_look_that_took_its_time_and_the_u
     let mut polls = 0;
     let (reason, _) = interleave(handler.on_event(&failure), owner, || {
         polls += 1;
-        polls > 3
+        polls > 4
     });
     assert_eq!(reason, Ok(Reason::OwnerChanged));
     assert_eq!((fake.calls_of("update"), fake.live(&service())), (0, Some(somebody_elses())));
@@ -364,8 +444,8 @@ fn a_handler_that_holds_a_deleted_record_does_not_touch_the_one_that_came_after_
     let first = fake.record(&service()).unwrap();
     fake.now.set(NOW + hours(1));
     owner_sets(full_on(spread(&[("FARGATE", 0, 1)])));
-    // Three polls bring the first sweep past its look and its market to where it has decided to forget the service. There it
-    // stalls. Meanwhile another one forgets it, the owner comes back to Spot, and Spot fails again.
+    // Four polls bring the first sweep past what it announces, its look and its market to where it has decided to forget the service.
+    // There it stalls. Meanwhile another one forgets it, the owner comes back to Spot, and Spot fails again.
     fake.stops.set((true, false));
     let (policy, mut polls) = (Policy::default(), 0);
     let others = async {
@@ -380,7 +460,7 @@ fn a_handler_that_holds_a_deleted_record_does_not_touch_the_one_that_came_after_
     let stalled = Reconciler::new(&fake, &policy, "first sweep");
     let (report, ()) = interleave(stalled.sweep(), others, || {
         polls += 1;
-        polls > 3
+        polls > 4
     });
     let second = fake.record(&service()).expect("the record of the second outage");
     assert_eq!((report.unwrap().failed, second.phase, second.original), (0, Phase::OnDemand, Some(original())));
@@ -429,7 +509,7 @@ fn two_handlers_of_one_failure_never_update_twice_whatever_their_order() {
             assert_eq!(fake.calls_of("update"), 1, "{:?}", fake.calls.borrow());
             assert_eq!((phase(&fake), fake.live(&service())), (Phase::OnDemand, Some(fallback())));
             assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
-            assert_eq!(fake.announced.borrow().len(), 2);
+            assert_eq!(fake.record(&service()).unwrap().unannounced.len(), 2);
         });
         assert!(orders > 50, "only {orders} orders");
     }
@@ -484,8 +564,13 @@ fn a_handler_killed_before_or_after_any_call_of_a_failover_costs_time_and_nothin
         sweep_until_watching(&fake, NOW + hours(2));
         assert_eq!(fake.live(&service()).unwrap().items(), original().items());
         assert_eq!(fake.updates.borrow().len(), 2, "after {polls} polls");
+        sweep(&fake, "the last");
+        for phase in [Phase::FailingOver, Phase::OnDemand, Phase::Restoring, Phase::Watching] {
+            let told = fake.announced.borrow().iter().any(|transition| transition.to == Some(phase));
+            assert!(told, "{phase} was not announced after {polls} polls");
+        }
         if ended {
-            assert!(polls > 11, "only {polls} polls");
+            assert!(polls > 9, "only {polls} polls");
             return;
         }
     }

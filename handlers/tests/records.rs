@@ -36,7 +36,9 @@ proptest! {
         prop_assert_eq!(&item["id"], &json!(record.service.record_id()));
         prop_assert_eq!(item["scheduled"].as_bool(), Some(record.scheduled()));
         prop_assert!(item["due_shard"].as_u64().unwrap() < 16);
-        prop_assert_eq!(item["next_check_at"].as_u64(), Some(record.next_check_at.as_millis()));
+        prop_assert_eq!(item["next_check_at"].as_u64(), Some(record.due_at().as_millis()));
+        let look_at = (record.due_at() != record.next_check_at).then(|| record.next_check_at.as_millis());
+        prop_assert_eq!(item.get("look_at").and_then(Value::as_u64), look_at);
         prop_assert_eq!(item["version"].as_u64(), Some(record.version));
         prop_assert_eq!(item.get("event"), record.event.as_deref());
         prop_assert_eq!(item.contains_key("config"), record.original.is_some());

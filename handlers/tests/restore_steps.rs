@@ -8,9 +8,9 @@ use handlers::decide::{Context, Decision, Reason, Trigger, decide};
 use handlers::metrics;
 use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
-use handlers::reconcile::Transition;
 use handlers::record::{Change, Phase, Record};
 use handlers::strategy::CapacityProvider;
+use handlers::transition::Transition;
 use proptest::prelude::*;
 
 fn sweep(record: &Record, seen: Observation, policy: &Policy) -> Decision {

@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
 use aws_sdk_sqs::types::QueueAttributeName;
 use handlers::aws::SOURCE;
 use handlers::aws::config::BUS;
-use handlers::reconcile::Transition;
+use handlers::transition::Transition;
 use serde_json::{Value, json};
 
 use crate::clients::{CallError, Clients, failed};

@@ -10,10 +10,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use futures_util::future::ready;
 use handlers::aws::{Aws, CallLimits, Cell as CellSettings, config::BUS};
 use handlers::ports::StateStore;
-use handlers::reconcile::Transition;
 use handlers::record::{Record, TABLE};
 use handlers::service::{AccountId, ServiceId};
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 use serde_json::Value;
 use simulator::facts::Facts;
 use simulator::serve::{Served, Serving};
@@ -33,7 +33,7 @@ const RELAY: Duration = Duration::from_millis(25);
 /// Entries that one `PutEvents` takes (aws-facts.md §5).
 const ENTRIES: usize = 10;
 
-/// How long a transition that the bus hands over late may be behind one that came later.
+/// How long a transition that the bus hands over late may come after one that was announced with it or later.
 const OUT_OF_ORDER: Duration = Duration::from_millis(600);
 
 /// A world that is served, and all that goes between it and LocalStack.
@@ -46,8 +46,8 @@ pub struct World {
     buses: BTreeMap<AccountId, aws_sdk_eventbridge::Client>,
     /// What the functions announced, as it came.
     audits: RefCell<Vec<Transition>>,
-    /// What of it the world has not been told.
-    unheard: RefCell<Vec<Transition>>,
+    /// What of it the world has not been told, and when it came.
+    unheard: RefCell<Vec<(Timestamp, Transition)>>,
     traps: RefCell<Vec<Trap>>,
     throttled: RefCell<Vec<Throttled>>,
     problems: RefCell<Vec<String>>,
@@ -148,15 +148,15 @@ impl World {
             return;
         }
         self.audits.borrow_mut().push(transition.clone());
-        self.unheard.borrow_mut().push(transition);
+        self.unheard.borrow_mut().push((now(), transition));
     }
 
-    /// Tells the world, in their order, of transitions before `until`: the bus hands them over in any.
+    /// Tells the world, in their order, of transitions that came before `until`: the bus hands them over in any.
     fn tell(&self, until: Timestamp) {
         let mut unheard = self.unheard.borrow_mut();
-        unheard.sort_by_key(|transition| transition.at);
-        let ripe = unheard.partition_point(|transition| transition.at < until);
-        for transition in unheard.drain(..ripe) {
+        let mut ripe: Vec<_> = unheard.extract_if(.., |(came, _)| *came < until).collect();
+        ripe.sort_by_key(|(_, transition)| transition.at);
+        for (_, transition) in ripe {
             self.served.with(|simulation| simulation.hear(&transition));
         }
     }
@@ -181,12 +181,14 @@ impl World {
     /// [`CallError`] when a record cannot be read.
     pub async fn finish(&self) -> Result<Outcome, CallError> {
         self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
-        self.tell(now());
         for service in &self.services {
             if let Some(record) = self.record(service).await? {
+                // The sweep that would announce it comes after the end.
+                record.unannounced.iter().cloned().for_each(|transition| self.hear(transition));
                 self.served.with(|simulation| simulation.see_record(record));
             }
         }
+        self.tell(now() + OUT_OF_ORDER);
         Ok(self.served.finish())
     }
 

@@ -37,6 +37,7 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::DropsTheForbidden, "role-missing", "failover within"),
     (Bug::IgnoresOptOut, "owner-changes-strategy", "opted out"),
     (Bug::IgnoresKillSwitch, "kill-switch", "failovers: 0"),
+    (Bug::AnnouncesToNobody, "spot-outage", "never announced"),
     // The same once more, for the scenarios that are there for what these bugs do to them.
     (Bug::DoneWhenUpdateReturns, "restore-probation-fails", "failovers: 1"),
     (Bug::WatchesNothing, "silent-rebalance", "failover within"),

@@ -1,6 +1,6 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use handlers::event::SYNTHETIC_SOURCE;
@@ -14,7 +14,7 @@ use rustc_hash::FxBuildHasher;
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
 use crate::task::Task;
-use crate::trace::{Caller, Happening};
+use crate::trace::{Caller, Entry, Happening};
 use crate::world::World;
 
 /// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
@@ -264,6 +264,28 @@ impl World {
         // Said once, not with every further one.
         if forced.len() == most + 1 {
             self.violation(service, format!("more than {most} deployments forced within a day"));
+        }
+    }
+
+    /// At the end: every transition was announced, or is kept to be. That a record was deleted is said once, by whoever did it.
+    pub(crate) fn judge_announcements(&mut self) {
+        let kept = self.table.records().flat_map(|record| &record.unannounced);
+        // One may be announced twice.
+        let told: BTreeSet<_> = self.audits.iter().chain(kept).map(|t| (&t.id, t.at, t.from, t.to)).collect();
+        let mut left: BTreeMap<_, usize> = BTreeMap::new();
+        for (id, _, from, to) in told {
+            *left.entry((id.clone(), from, to)).or_default() += 1;
+        }
+        let mut untold = Vec::new();
+        for Entry { service, what, .. } in &self.trace {
+            let (Some(service), Happening::Phase { from, to: Some(to), .. }) = (service, what) else { continue };
+            match left.get_mut(&(service.record_id(), *from, Some(*to))) {
+                Some(left @ 1..) => *left -= 1,
+                _ => untold.push((ServiceId::clone(service), *to)),
+            }
+        }
+        for (service, to) in untold {
+            self.violation(&service, format!("its transition to {to} was never announced"));
         }
     }
 

@@ -12,11 +12,11 @@ use handlers::observation::{Deployment, Look, Message, Observation, Rollout};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
-use handlers::reconcile::Transition;
 use handlers::record::Record;
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::limits::Bucket;

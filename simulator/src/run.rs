@@ -9,11 +9,11 @@ use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
 #[cfg(feature = "sdk")]
 use handlers::aws::CallLimits;
-use handlers::reconcile::Transition;
 use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 
 use crate::agenda::{GENESIS, elapsed};
 use crate::facts::Facts;
@@ -214,6 +214,9 @@ impl Simulation {
     pub fn finish(self) -> Outcome {
         let Self { invocations, sim } = self;
         sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
+        if sim.stand_in.is_none() {
+            sim.with(World::judge_announcements);
+        }
         // Invocations still under way end here; what they would have done lies after the end.
         drop(invocations);
         outcome(Rc::into_inner(sim).expect("only invocations shared it").world.into_inner())

@@ -31,11 +31,11 @@ use handlers::observation::{Look, Observation};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
-use handlers::reconcile::Transition;
 use handlers::record::{Record, TABLE};
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 use serde_json::Value;
 
 use crate::ports::SimPorts;

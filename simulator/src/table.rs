@@ -31,7 +31,7 @@ struct Slot {
     record: Option<Arc<Record>>,
 }
 
-/// The sparse index over `due_shard` and `next_check_at`. It may lag behind the table (aws-facts.md §7).
+/// The sparse index over `due_shard` and [`Record::due_at`]. It may lag behind the table (aws-facts.md §7).
 #[derive(Debug, Default)]
 struct Index {
     due: [BTreeMap<Position, Arc<Record>>; DUE_SHARDS as usize],
@@ -51,6 +51,11 @@ struct Change {
 impl Table {
     pub(crate) fn get(&self, id: &ServiceId) -> Option<&Arc<Record>> {
         self.slots.get(id)?.record.as_ref()
+    }
+
+    /// All of them.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.slots.values().filter_map(|slot| slot.record.as_ref())
     }
 
     /// Writes `record` if the stored version is `replaces`, 0 meaning absent, and returns what it replaced; else returns what is
@@ -152,10 +157,10 @@ impl Index {
         while self.under_way.front().is_some_and(|(shown_at, _)| *shown_at <= now) {
             let Some((_, Change { shard, slot, before, after })) = self.under_way.pop_front() else { return };
             if let Some(before) = before {
-                self.due[shard].remove(&(before.next_check_at, slot));
+                self.due[shard].remove(&(before.due_at(), slot));
             }
             if let Some(after) = after {
-                self.due[shard].insert((after.next_check_at, slot), after);
+                self.due[shard].insert((after.due_at(), slot), after);
             }
         }
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use handlers::decide::Reason;
-use handlers::reconcile::Transition;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
 use crate::dial::Dial;

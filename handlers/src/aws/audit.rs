@@ -9,7 +9,7 @@ use super::Aws;
 use super::failure::Failure;
 use crate::metrics;
 use crate::ports::{AuditError, AuditLog};
-use crate::reconcile::Transition;
+use crate::transition::Transition;
 
 /// `source` of our events.
 pub const SOURCE: &str = "spot-recovery";

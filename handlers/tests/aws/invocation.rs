@@ -187,7 +187,7 @@ async fn a_deadline_that_has_passed_begins_nothing() {
 }
 
 #[tokio::test]
-async fn a_placement_failure_moves_the_service_and_says_so() {
+async fn a_placement_failure_moves_the_service_and_leaves_it_to_the_sweep_to_say_so() {
     let lambda = lambda(Function::PlacementFailure).await;
     on(&lambda.server, GET, [ok(json!({}))]).await;
     let mut short = described("checkout");
@@ -224,11 +224,9 @@ async fn a_placement_failure_moves_the_service_and_says_so() {
     assert_eq!(claim["Item"]["phase"], json!({ "S": "FailingOver" }));
     let owner = claim["Item"]["lease"]["M"]["owner"]["S"].as_str().unwrap();
     assert!(owner.starts_with("8476a536-e9f4-11e8-9739-2dfe598c3fcd@"), "{owner}");
-    assert_eq!(
-        (lambda.calls(UPDATE).await, lambda.calls(PUT_EVENTS).await),
-        (1, 1),
-        "begun and done, told in one call"
-    );
+    let confirmed: Value = sent(&lambda.server, PUT).await.remove(1).body_json().unwrap();
+    assert_eq!(confirmed["Item"]["unannounced"]["L"].as_array().map(Vec::len), Some(2), "begun and done");
+    assert_eq!((lambda.calls(UPDATE).await, lambda.calls(PUT_EVENTS).await), (1, 0));
 }
 
 #[tokio::test]

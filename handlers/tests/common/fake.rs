@@ -17,11 +17,11 @@ use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError,
     UpdateError,
 };
-use handlers::reconcile::Transition;
 use handlers::record::{Record, due_shard};
 use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 use serde_json::Value;
 
 use crate::common::{NOW, full_on};
@@ -281,8 +281,8 @@ impl StateStore for Fake {
             return Err(StoreError::Unclear("timed out".into()));
         }
         let mut due: Vec<Record> = self.records.borrow().values().cloned().collect();
-        due.retain(|r| due_shard(&r.service.record_id()) == shard && r.next_check_at <= now);
-        due.sort_by_key(|r| r.next_check_at);
+        due.retain(|r| due_shard(&r.service.record_id()) == shard && r.due_at() <= now);
+        due.sort_by_key(|r| r.due_at());
         // The first page of every shard is empty and has a next one, as DynamoDB's may be.
         let Some(PageToken(start)) = after else {
             return Ok(Page { records: vec![], next: Some(PageToken("0".into())) });

@@ -10,6 +10,7 @@ use handlers::record::{Change, Held, Lease, Phase, Record};
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy as Spread, StrategyItem};
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};
 
@@ -207,6 +208,12 @@ pub(crate) fn held(before: Record, reason: HeldReason) -> Record {
     }
 }
 
+/// One that nobody has announced yet.
+pub(crate) fn transition(service: &ServiceId, at: Timestamp) -> Transition {
+    let begun = Record { service: service.clone(), ..failing_over(ME, at) };
+    Transition::between(None, Some(&begun), "because".into(), at).expect("it is one")
+}
+
 /// An event about [`service`].
 pub(crate) fn event(signal: Signal, at: Timestamp) -> Event {
     event_of(service(), signal, at)
@@ -329,6 +336,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
             });
             // Being held ends a lease.
             let lease = lease.filter(|_| phase != Phase::Held);
+            let unannounced = (0..failed_restores % 3).map(|n| transition(&service, phase_since + secs(n.into())));
             Record {
                 service: service.clone(),
                 version,
@@ -353,6 +361,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 next_check_at,
                 lease,
                 held,
+                unannounced: unannounced.collect(),
             }
         })
         .boxed()

@@ -21,11 +21,12 @@ use handlers::observation::{Look, Observation};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
-use handlers::reconcile::{Reconciler, Transition};
+use handlers::reconcile::Reconciler;
 use handlers::record::Record;
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
+use handlers::transition::Transition;
 
 use crate::item::{Item, MarketItem, NOW, TICK, earlier};
 use crate::model::SmallWorld;

@@ -50,6 +50,7 @@ impl Item {
     pub(crate) fn stored(mut record: Record) -> Arc<Self> {
         record.reason = "".into();
         record.event = None;
+        record.unannounced.clear();
         record.restores.clear();
         record.failed_restores = 0;
         record.restored_at = None;
@@ -99,6 +100,7 @@ fn later(mut record: Record) -> Record {
     record.restored_at = record.restored_at.map(earlier);
     record.restores.iter_mut().for_each(|at| *at = earlier(*at));
     record.next_check_at = earlier(record.next_check_at);
+    record.unannounced.iter_mut().for_each(|transition| transition.at = earlier(transition.at));
     record.lease = record.lease.map(|lease| Lease { until: earlier(lease.until), ..lease });
     record
 }
@@ -130,6 +132,7 @@ fn fingerprint(record: &Record) -> u64 {
         next_check_at,
         lease,
         held,
+        unannounced: _,
     } = record;
     let mut hasher = DefaultHasher::new();
     (version, *phase as u8, phase_since, service_created_at, episode, confirmed).hash(&mut hasher);

@@ -106,9 +106,10 @@ async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), Strin
     }
     walk.passed("table: item is FailingOver, with the dead handler's lease");
     walk.forced(&service, if moment == Moment::After { 1 } else { 0 })?;
-    // The dead handler announced nothing; whoever takes over tells the rest.
+    // What the dead handler did is announced all the same: the claim says it.
     walk.saved(&service, &spot()).await?;
     walk.runs_on(&service, &spot().fallback(), SOON).await?;
+    walk.announced(&service, Some(Phase::Watching), Phase::FailingOver, "synthetic placement failure").await?;
     walk.announced(&service, Some(Phase::FailingOver), Phase::OnDemand, "On-Demand strategy is live").await?;
     walk.forced(&service, 1)
 }

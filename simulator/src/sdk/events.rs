@@ -2,7 +2,7 @@
 
 use handlers::aws::config::BUS;
 use handlers::aws::{DETAIL_TYPE, SOURCE};
-use handlers::reconcile::Transition;
+use handlers::transition::Transition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use handlers::reconcile::Transition;
 use handlers::record::{Lease, Record};
 use handlers::service::{ServiceArn, ServiceId};
+use handlers::transition::Transition;
 
 use serde_json::Value;
 

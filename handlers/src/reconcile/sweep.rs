@@ -1,0 +1,134 @@
+//! The sweep over due records: announces what became of them, looks at the services whose time has come, and takes each as far as it goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::{ReconcileError, Reconciler, Seen};
+use crate::decide::{Reason, Trigger};
+use crate::ports::{Cluster, DESCRIBE_LIMIT, Ports, StoreError};
+use crate::record::{DUE_SHARDS, Record};
+use crate::service::{AccountId, ServiceName};
+
+/// What one sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Records looked at.
+    pub looked_at: usize,
+    /// Records whose step could not be finished; they stay due.
+    pub failed: usize,
+}
+
+impl<P: Ports> Reconciler<'_, P> {
+    /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
+    /// no account sees more than one `UpdateService` of ours at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the due index cannot be read; single services that fail are counted and stay due.
+    pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
+        let now = self.ports.now();
+        let mut left = self.policy.sweep_limit as usize;
+        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Arc<Record>>>> = BTreeMap::new();
+        for shard in 0..DUE_SHARDS {
+            let mut after = None;
+            while left > 0 {
+                let page = self.ports.due(shard, now, after).await?;
+                for record in page.records.into_iter().take(left) {
+                    left -= 1;
+                    let cluster = Cluster::of(&record.service);
+                    accounts.entry(cluster.account.clone()).or_default().entry(cluster).or_default().push(record);
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        let reports = join_all(accounts.into_values().map(|clusters| self.sweep_account(clusters))).await;
+        Ok(reports.into_iter().fold(SweepReport::default(), |a, b| SweepReport {
+            looked_at: a.looked_at + b.looked_at,
+            failed: a.failed + b.failed,
+        }))
+    }
+
+    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Arc<Record>>>) -> SweepReport {
+        let mut report = SweepReport::default();
+        for (cluster, records) in clusters {
+            for batch in records.chunks(DESCRIBE_LIMIT) {
+                report.looked_at += batch.len();
+                report.failed += self.sweep_batch(&cluster, batch).await;
+            }
+        }
+        report
+    }
+
+    /// Returns how many of the batch failed.
+    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
+        let batch = self.announced(batch).await;
+        // What came up only to be announced is written as it is.
+        let now = self.ports.now();
+        let (batch, early): (Vec<_>, Vec<_>) = batch.into_iter().partition(|record| now >= record.next_check_at);
+        let mut failed = 0;
+        for record in early.into_iter().filter(|record| record.unannounced.is_empty()) {
+            if let Err(error) = self.put(Record::clone(&record)).await {
+                tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
+                failed += 1;
+            }
+        }
+        failed + if batch.is_empty() { 0 } else { self.look_at(cluster, &batch).await }
+    }
+
+    /// The records of a batch once what they have to announce is announced; if it is not, as they are.
+    async fn announced(&self, batch: &[Arc<Record>]) -> Vec<Arc<Record>> {
+        let now = self.ports.now();
+        let speaks = |record: &Record| !record.unannounced.is_empty() && !record.is_leased(now);
+        let news: Vec<_> = batch
+            .iter()
+            .filter(|record| speaks(record))
+            .flat_map(|record| record.unannounced.iter().cloned())
+            .collect();
+        if news.is_empty() || !self.announce(&news).await {
+            return batch.to_vec();
+        }
+        let told = |record: &Arc<Record>| match speaks(record) {
+            true => Arc::new(Record { unannounced: Vec::new(), ..Record::clone(record) }),
+            false => Arc::clone(record),
+        };
+        batch.iter().map(told).collect()
+    }
+
+    /// Returns how many of the batch failed.
+    async fn look_at(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
+        let names: Vec<ServiceName> = batch.iter().map(|r| r.service.service.clone()).collect();
+        let at = self.ports.now();
+        let looks = match self.ports.describe_services(cluster, &names).await {
+            Ok(looks) if looks.len() == batch.len() => looks,
+            Ok(looks) => {
+                tracing::error!(account = %cluster.account, cluster = %cluster.name, asked = batch.len(), answered = looks.len(), "incomplete look");
+                return batch.len();
+            }
+            Err(error) => {
+                tracing::warn!(account = %cluster.account, cluster = %cluster.name, %error, "no look, stays due");
+                return batch.len();
+            }
+        };
+        let mut failed = 0;
+        for (record, look) in batch.iter().zip(looks) {
+            let settled = self.settle_due(record, Seen { look, at }).await;
+            if let Err(error) = settled {
+                tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
+                failed += 1;
+            }
+        }
+        failed
+    }
+
+    /// A due record: where a restore is due, the market is asked first.
+    async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
+        let service = &record.service;
+        let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
+        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
+        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_ref()).await
+    }
+}
