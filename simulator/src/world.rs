@@ -255,7 +255,9 @@ impl World {
     pub(crate) fn put_record(&mut self, written: &Arc<Record>, replaces: u64) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
         let before = self.table.put(written, replaces, shown_at)?;
-        self.judge_record(written);
+        if !before.as_deref().is_some_and(|before| is_announced(before, written)) {
+            self.judge_record(written);
+        }
         if written.is_transition_from(before.as_deref()) {
             self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), written.reason.clone());
         }
@@ -307,4 +309,10 @@ impl World {
         self.audits.push(transition.clone());
         self.record(None, Happening::Audited);
     }
+}
+
+/// Whether `after` is `before` once what it had to announce is announced, without a look at the service.
+fn is_announced(before: &Record, after: &Record) -> bool {
+    let said = !before.unannounced.is_empty() && after.unannounced.is_empty();
+    said && *after == Record { version: after.version, unannounced: Vec::new(), ..before.clone() }
 }
