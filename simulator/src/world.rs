@@ -254,6 +254,12 @@ impl World {
     /// A conditional write of a record, seen by the oracle and the books.
     pub(crate) fn put_record(&mut self, written: &Arc<Record>, replaces: u64) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
+        // Names that are one and the same text are compared without being read, and every later record has the names of the first.
+        let first = (replaces == 0).then(|| {
+            let service = ServiceId::clone(&self.ecs.shared(&written.service));
+            Arc::new(Record { service, ..Record::clone(written) })
+        });
+        let written = first.as_ref().unwrap_or(written);
         let before = self.table.put(written, replaces, shown_at)?;
         if !before.as_deref().is_some_and(|before| is_announced(before, written)) {
             self.judge_record(written);
