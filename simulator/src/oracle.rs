@@ -1,6 +1,6 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use handlers::event::SYNTHETIC_SOURCE;
@@ -270,18 +270,25 @@ impl World {
     /// At the end: every transition was announced, or is kept to be. That a record was deleted is said once, by whoever did it.
     pub(crate) fn judge_announcements(&mut self) {
         let kept = self.table.records().flat_map(|record| &record.unannounced);
-        // One may be announced twice.
-        let told: BTreeSet<_> = self.audits.iter().chain(kept).map(|t| (&t.id, t.at, t.from, t.to)).collect();
-        let mut left: BTreeMap<_, usize> = BTreeMap::new();
-        for (id, _, from, to) in told {
-            *left.entry((id.clone(), from, to)).or_default() += 1;
+        let mut told: IndexMap<&str, Vec<_>, FxBuildHasher> = IndexMap::default();
+        for transition in self.audits.iter().chain(kept) {
+            let (told, step) =
+                (told.entry(&transition.id).or_default(), (transition.at, transition.from, transition.to));
+            // One may be announced twice.
+            if !told.contains(&step) {
+                told.push(step);
+            }
         }
         let mut untold = Vec::new();
         for Entry { service, what, .. } in &self.trace {
             let (Some(service), Happening::Phase { from, to: Some(to), .. }) = (service, what) else { continue };
-            match left.get_mut(&(service.record_id(), *from, Some(*to))) {
-                Some(left @ 1..) => *left -= 1,
-                _ => untold.push((ServiceId::clone(service), *to)),
+            let told = told.get_mut(service.record_id().as_str());
+            let said = told.and_then(|told| {
+                let said = told.iter().position(|(_, was, is)| (was, is) == (from, &Some(*to)))?;
+                Some(told.swap_remove(said))
+            });
+            if said.is_none() {
+                untold.push((ServiceId::clone(service), *to));
             }
         }
         for (service, to) in untold {
