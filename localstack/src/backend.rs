@@ -168,9 +168,6 @@ impl LocalStack {
             Running::Elsewhere => {}
         }
     }
-
-    /// Ends it and all its functions, and waits until they are gone. Dropping does the same.
-    pub fn stop(self) {}
 }
 
 impl fmt::Display for LocalStack {

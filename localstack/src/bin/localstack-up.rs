@@ -1,16 +1,16 @@
 //! `cargo xtask localstack`: starts LocalStack and prints where it is, until it is interrupted.
 
 use std::env;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
 
 use localstack::backend::{self, Choice, Settings, StartError};
 
 const USAGE: &str = "\
 cargo xtask localstack [--localstack docker|host] [--port N] [--env NAME=VALUE]...
 
-  Starts LocalStack and prints its address. It ends with Ctrl-C, or with standard input. Every function gets the
-  variables of --env.
+  Starts LocalStack and prints its address. It ends with Ctrl-C. Every function gets the variables of --env.
 ";
 
 fn main() -> ExitCode {
@@ -48,12 +48,11 @@ fn run() -> Result<(), String> {
             other => return Err(format!("{other:?} is not known here\n\n{USAGE}")),
         }
     }
+    // Dropped by nothing: it ends with this process, which any signal ends.
     let localstack = backend::start(choice, settings).map_err(|error| error.to_string())?;
     println!("{localstack}");
     io::stdout().flush().map_err(|error| error.to_string())?;
-    // Ctrl-C ends this process, and that ends LocalStack.
-    let mut rest = Vec::new();
-    io::stdin().read_to_end(&mut rest).map_err(|error| error.to_string())?;
-    localstack.stop();
-    Ok(())
+    loop {
+        thread::park();
+    }
 }
