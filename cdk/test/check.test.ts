@@ -80,6 +80,8 @@ test('credentials of another account, or none, end the check', async () => {
   await assert.rejects(look(), new CheckError('the credentials are those of account 222222222222; set --profile to one of account 111111111111'));
   mocks.sts.on(GetCallerIdentityCommand).rejects(new Error('expired'));
   await assert.rejects(look(), /cannot ask who the credentials belong to: expired; set --profile/);
+  mocks.sts.on(GetCallerIdentityCommand).rejects(Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' }));
+  await assert.rejects(look(), /cannot ask who the credentials belong to: nobody there; see to the network, or to --endpoint-url/);
 });
 
 test('an account that the cell does not admit', async () => {

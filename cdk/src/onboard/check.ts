@@ -37,8 +37,11 @@ export interface Clients {
 
 /** Looks at `account` in the region of `cell`. Throws `CheckError`. */
 export async function check(account: string, cell: Cell, clients: Clients): Promise<Finding[]> {
-  const caller = await clients.sts.send(new GetCallerIdentityCommand({})).catch((error: Error) => {
-    throw new CheckError(`cannot ask who the credentials belong to: ${error.message}; set --profile to one of account ${account}`);
+  const caller = await clients.sts.send(new GetCallerIdentityCommand({})).catch((error: Error & { code?: string }) => {
+    // The codes of Node's own errors, of an endpoint that is not there.
+    const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT'].includes(error.code ?? '');
+    const remedy = unreachable ? 'see to the network, or to --endpoint-url' : `set --profile to one of account ${account}`;
+    throw new CheckError(`cannot ask who the credentials belong to: ${error.message}; ${remedy}`);
   });
   if (caller.Account !== account) {
     throw new CheckError(`the credentials are those of account ${caller.Account}; set --profile to one of account ${account}`);
