@@ -92,6 +92,8 @@ pub struct Reconciler<'a, P> {
     updates: RefCell<BTreeMap<AccountId, u32>>,
     /// Markets of the cell's region as this invocation last read or wrote them: what they say is advice, and a minute old at most.
     markets: RefCell<BTreeMap<AccountId, Market>>,
+    /// Whether the bus has failed: the sweep does not wait for it again, services are more urgent.
+    bus_fails: Cell<bool>,
     /// What decides in the place of [`decide()`].
     #[cfg(feature = "planted")]
     planted: Decide,
@@ -112,6 +114,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             settled: Cell::new(0),
             updates: RefCell::default(),
             markets: RefCell::default(),
+            bus_fails: Cell::new(false),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
         }
@@ -337,7 +340,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         let transition = Transition::between(before, Some(&next), reason.text(), self.ports.now());
         // What is left of another service of that name is announced too.
         next.unannounced = before.map(|before| before.unannounced.clone()).unwrap_or_default();
-        next.unannounced.extend(transition.clone());
+        let moved = transition.is_some();
+        next.unannounced.extend(transition);
         let too_many = next.unannounced.len().saturating_sub(MOST_UNANNOUNCED);
         let dropped: Vec<_> = next.unannounced.drain(..too_many).collect();
         let next = match self.put(next).await? {
@@ -348,8 +352,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             tracing::error!(service = %next.service, ?transition, "transition not announced: too many before it were not");
         }
         findings.extend(Finding::of(before, Some(&next)));
-        if let Some(transition) = transition {
-            self.note(&next.service, &transition);
+        if let (true, Some(transition)) = (moved, next.unannounced.last()) {
+            self.note(&next.service, transition);
         }
         Ok(Write::Done(next))
     }
@@ -394,6 +398,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         for transitions in transitions.chunks(ANNOUNCE_LIMIT) {
             if let Err(error) = self.ports.announce(transitions).await {
                 tracing::error!(transitions = transitions.len(), %error, "transitions not announced");
+                self.bus_fails.set(true);
                 return false;
             }
         }

@@ -224,6 +224,26 @@ fn ten_transitions_are_announced_at_once() {
 }
 
 #[test]
+fn a_sweep_does_not_wait_again_for_a_bus_that_failed() {
+    let mut fake = Fake::new().with_faults("announce", vec![Fault::Unclear; 9]);
+    for id in many("111122223333", "shop", 30) {
+        let record =
+            Record { service: id.clone(), unannounced: vec![transition(&id, NOW)], ..on_demand(NOW + mins(9)) };
+        fake = fake.with_service(id, full_on(fallback())).with_record(record);
+    }
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 30, failed: 0 });
+    assert_eq!(
+        (fake.calls_of("announce"), fake.calls_of("describe")),
+        (1, 3),
+        "every service is looked at all the same"
+    );
+    assert!(fake.records.borrow().values().all(|record| record.unannounced.len() == 1));
+    fake.now.set(NOW + mins(1));
+    sweep(&fake, ME);
+    assert_eq!(fake.calls_of("announce"), 2, "the next one tries again");
+}
+
+#[test]
 fn an_item_does_not_grow_for_ever_while_the_bus_takes_nothing() {
     let unannounced: Vec<_> = (0..20).map(|n| transition(&service(), NOW - secs(60 - n))).collect();
     let fake = short().with_record(Record { unannounced, ..watching() });

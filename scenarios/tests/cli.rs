@@ -1,19 +1,10 @@
 //! The command line as a person or a script meets it: output, exit codes, errors.
 
+mod player;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-fn scenario(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scenario")).args(arguments).output().expect("the player starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
+use player::{scenario, stderr, stdout};
 
 /// A scenario file of this test's own, a base scenario with one text replaced.
 fn changed(test: &str, from: &str, to: &str) -> PathBuf {

@@ -1,26 +1,16 @@
 //! What the command line does besides playing one scenario: all of them, three at a time, as it goes, and a new one.
 
+mod player;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use player::{scenario, stderr, stdout};
 use scenarios::all::{Score, play_all};
 use scenarios::library::Named;
 use scenarios::report::Report;
 use scenarios::watch::{self, Shown};
 use scenarios::{file, library, new, play};
-
-fn scenario(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scenario")).args(arguments).output().expect("the player starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
 
 fn temporary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)

@@ -14,7 +14,7 @@ use crate::service::{AccountId, ServiceName};
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SweepReport {
-    /// Records looked at.
+    /// Records that were due: to be looked at, or announced.
     pub looked_at: usize,
     /// Records whose step could not be finished; they stay due.
     pub failed: usize,
@@ -88,7 +88,7 @@ impl<P: Ports> Reconciler<'_, P> {
             .filter(|record| speaks(record))
             .flat_map(|record| record.unannounced.iter().cloned())
             .collect();
-        if news.is_empty() || !self.announce(&news).await {
+        if news.is_empty() || self.bus_fails.get() || !self.announce(&news).await {
             return batch.to_vec();
         }
         let told = |record: &Arc<Record>| match speaks(record) {
