@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -107,6 +108,11 @@ impl World {
         let telling = tokio::task::spawn_local(Rc::clone(&world).tell_as_they_ripen());
         world.tasks.borrow_mut().extend([relay, telling]);
         Ok(world)
+    }
+
+    /// Where it is served.
+    pub fn address(&self) -> SocketAddr {
+        self.served.address()
     }
 
     /// Makes something happen now.

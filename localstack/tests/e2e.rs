@@ -9,7 +9,7 @@ use std::time::Duration;
 use handlers::record::Phase;
 use localstack::backend::{Choice, LocalStack};
 use localstack::journey::{self, Ground};
-use localstack::run::{Running, Wanted, start_localstack};
+use localstack::run::{RunError, Running, Wanted, start_localstack};
 use localstack::scenario;
 use scenarios::file::{self, Check, Scenario};
 use scenarios::play::{Play, play};
@@ -36,46 +36,47 @@ fn package() -> PathBuf {
     std::path::absolute(target.join("package")).expect("the directory has a name")
 }
 
+/// Ends with an error instead of a panic: what went wrong is the last thing that is printed.
 #[test]
-fn every_journey_goes_as_it_should_and_scenarios_go_as_in_the_simulator() {
+fn every_journey_goes_as_it_should_and_scenarios_go_as_in_the_simulator() -> Result<(), String> {
     let wanted = Wanted {
         localstack: Choice::Auto,
         zips: package(),
         speed: journey::SPEED,
         onboarded_later: journey::onboarded_later(),
     };
-    let mut localstack = start_localstack(&wanted).unwrap_or_else(|error| panic!("{error}"));
+    let mut localstack = start_localstack(&wanted).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let mut problems = runtime.block_on(LocalSet::new().run_until(journeys(&localstack, &wanted)));
-    problems.iter().for_each(|problem| println!("{problem}"));
+    let of = |run: Result<Vec<String>, RunError>| run.unwrap_or_else(|error| vec![format!("the run ended: {error}")]);
+    let mut problems = of(runtime.block_on(LocalSet::new().run_until(journeys(&localstack, &wanted))));
     let wanted = Wanted { speed: SPEED, onboarded_later: Vec::new(), ..wanted };
-    problems.extend(runtime.block_on(LocalSet::new().run_until(scenarios(&localstack, &wanted))));
-    if !problems.is_empty() {
-        localstack.keep_logs();
+    problems.extend(of(runtime.block_on(LocalSet::new().run_until(scenarios(&localstack, &wanted)))));
+    if problems.is_empty() {
+        return Ok(());
     }
+    localstack.keep_logs();
     drop(localstack);
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    Err(format!("{} problems, as above", problems.len()))
 }
 
-async fn journeys(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
+async fn journeys(localstack: &LocalStack, wanted: &Wanted) -> Result<Vec<String>, RunError> {
     let (journeys, _) = journey::possible(journey::all(), &wanted.localstack);
     let spec = journey::world(&journeys, &journey::region(), &journey::central());
-    let running = Running::begin(localstack, wanted, spec, journey::facts(), |_| {}).await;
-    let running = running.unwrap_or_else(|error| panic!("{error}"));
+    let running = Running::begin(localstack, wanted, spec, journey::facts(), |_| {}).await?;
     let ground = Ground::new(&running).await;
-    let walked = running.while_it_runs(journey::walk(&ground, &journeys, |walked| print!("{}", walked.text()))).await;
-    let walked = walked.unwrap_or_else(|error| panic!("{error}"));
+    let walked = running.while_it_runs(journey::walk(&ground, &journeys, |walked| print!("{}", walked.text()))).await?;
     assert_eq!(walked.len(), journeys.len());
     let failed = walked.iter().filter(|walked| !walked.is_ok()).map(|walked| walked.text());
-    failed.chain(running.world.problems()).collect()
+    Ok(failed.chain(running.world.problems()).collect())
 }
 
 /// Plays the scenarios in one world, here and there, and holds the steps of each service against each other.
-async fn scenarios(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
+async fn scenarios(localstack: &LocalStack, wanted: &Wanted) -> Result<Vec<String>, RunError> {
     let scenario = together();
     scenario::check(&scenario).unwrap_or_else(|refused| panic!("{refused}"));
     let there = play(scenario.clone()).expect("the product's event patterns are valid");
-    let here = scenario::play(localstack, wanted, scenario, |_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+    let here = scenario::play(localstack, wanted, scenario, |_| {}).await?;
     let mut problems: Vec<String> = [("here", &here), ("in the simulator", &there)]
         .into_iter()
         .flat_map(|(place, play)| {
@@ -92,7 +93,7 @@ async fn scenarios(localstack: &LocalStack, wanted: &Wanted) -> Vec<String> {
             problems.push(format!("{service}: on LocalStack {here:?}, in the simulator {there:?}"));
         }
     }
-    problems
+    Ok(problems)
 }
 
 /// From phase to phase, per service.

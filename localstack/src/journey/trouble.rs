@@ -160,8 +160,8 @@ async fn arrives(walk: &Walk<'_>, service: &ServiceId, caught: oneshot::Receiver
 
 /// SIGKILL to the function that called.
 fn kill(walk: &Walk<'_>, caller: SocketAddr) -> Result<(), String> {
-    let process =
-        process::owner_of(caller).ok_or_else(|| format!("no process of this machine called from {caller}"))?;
+    let process = process::owner_of(caller, walk.world().address());
+    let process = process.ok_or_else(|| format!("no process of this machine called from {caller}"))?;
     process::kill(process)?;
     walk.passed(format!("function: process {process} is killed"));
     Ok(())
