@@ -29,6 +29,8 @@ const AUDIT: &str = "spot-recovery-e2e-audit";
 /// How long LocalStack may take to have a function run on a new configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Lambda repeats an asynchronous invocation twice (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
+const SWEEP_ATTEMPTS: u32 = 3;
 
 /// Sets variables of a function, beside those it has, and its timeout in seconds; returns when the function runs with them.
 ///
@@ -81,11 +83,20 @@ pub async fn invoke(clients: &Clients, function: &str, payload: &Value) -> Resul
     }
 }
 
-/// The schedule at the pace of the world: LocalStack's own has a minute at least. Returns the first error.
+/// The schedule at the pace of the world: LocalStack's own has a minute at least. A sweep that fails is told of and repeated, as Lambda
+/// does for a schedule; returns the error of one that goes on failing.
 pub async fn sweep_every(clients: &Clients, pause: Duration) -> CallError {
+    let mut left = SWEEP_ATTEMPTS;
     loop {
-        if let Err(error) = invoke(clients, RESTORE_HANDLER, &json!({})).await {
-            return error;
+        match invoke(clients, RESTORE_HANDLER, &json!({})).await {
+            Ok(_) => left = SWEEP_ATTEMPTS,
+            Err(error) => {
+                left -= 1;
+                if left == 0 {
+                    return error;
+                }
+                eprintln!("a sweep is repeated: {error}");
+            }
         }
         tokio::time::sleep(pause).await;
     }
