@@ -1,7 +1,7 @@
 //! What will happen, in order: by time, then by the order in which it was planned.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use handlers::service::AccountId;
@@ -57,9 +57,18 @@ pub(crate) enum Reclaim {
     Silently,
 }
 
+/// How long a span is, in milliseconds: short enough that the entries of one fit into a processor's cache.
+const SPAN: u64 = 1024;
+
+/// Only what is near is in order; what is further away waits unsorted with the rest of its span. One heap of all of it would be larger
+/// than a processor's cache, and each step through it a miss.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
-    entries: BinaryHeap<Entry>,
+    /// All that is due before `near_until`. Not empty unless all is.
+    near: BinaryHeap<Entry>,
+    near_until: u64,
+    /// The rest, by the number of its span.
+    later: BTreeMap<u64, Vec<Entry>>,
     planned: u64,
 }
 
@@ -93,17 +102,35 @@ impl Ord for Entry {
 impl Agenda {
     pub(crate) fn plan(&mut self, at: Timestamp, action: Action) {
         self.planned += 1;
-        self.entries.push(Entry { due: Reverse((at, self.planned)), action });
+        let entry = Entry { due: Reverse((at, self.planned)), action };
+        if at.as_millis() < self.near_until {
+            self.near.push(entry);
+        } else {
+            self.later.entry(at.as_millis() / SPAN).or_default().push(entry);
+        }
+        self.come_nearer();
     }
 
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.entries.peek().map(|entry| entry.due.0.0)
+        self.near.peek().map(|entry| entry.due.0.0)
     }
 
     /// The first action due at `now`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Action> {
         self.next_at().filter(|at| *at <= now)?;
-        self.entries.pop().map(|entry| entry.action)
+        let entry = self.near.pop();
+        self.come_nearer();
+        entry.map(|entry| entry.action)
+    }
+
+    /// Puts the next span in order, once all before it is done.
+    fn come_nearer(&mut self) {
+        if self.near.is_empty()
+            && let Some((span, entries)) = self.later.pop_first()
+        {
+            self.near = entries.into();
+            self.near_until = (span + 1).saturating_mul(SPAN);
+        }
     }
 }
 
@@ -113,4 +140,44 @@ pub(crate) const GENESIS: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Time since the world began.
 pub(crate) fn elapsed(at: Timestamp) -> Duration {
     at.since(GENESIS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that is due at `now`, by the numbers of its polls.
+    fn taken(agenda: &mut Agenda, now: u64) -> Vec<usize> {
+        let due = std::iter::from_fn(|| agenda.take_due(Timestamp::from_millis(now)));
+        due.map(|action| if let Action::Poll(n) = action { n } else { unreachable!("only polls are planned") })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_due_comes_by_time_and_then_in_the_order_it_was_planned() {
+        let mut agenda = Agenda::default();
+        let times = [5000, 10, 5000, 9, 1023, 1024, 0, 4_000_000, 5000];
+        for (n, at) in times.into_iter().enumerate() {
+            agenda.plan(Timestamp::from_millis(at), Action::Poll(n));
+        }
+        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(0)));
+        assert_eq!(taken(&mut agenda, 1023), [6, 3, 1, 4]);
+        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(1024)));
+        assert_eq!(taken(&mut agenda, 4999), [5]);
+        assert_eq!(taken(&mut agenda, u64::MAX), [0, 2, 8, 7]);
+        assert_eq!(agenda.next_at(), None);
+    }
+
+    #[test]
+    fn what_is_planned_late_has_its_turn_before_what_was_near() {
+        let mut agenda = Agenda::default();
+        agenda.plan(Timestamp::from_millis(900_000), Action::Poll(0));
+        agenda.plan(Timestamp::from_millis(900_000), Action::Poll(1));
+        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(900_000)));
+        // Long before the span that is in order already, within it, and after it.
+        agenda.plan(Timestamp::from_millis(901_999), Action::Poll(4));
+        agenda.plan(Timestamp::from_millis(900_001), Action::Poll(3));
+        agenda.plan(Timestamp::from_millis(7), Action::Poll(2));
+        assert_eq!(taken(&mut agenda, u64::MAX), [2, 0, 1, 3, 4]);
+    }
 }
