@@ -47,10 +47,13 @@ fn every_journey_goes_as_it_should_and_scenarios_go_as_in_the_simulator() -> Res
     };
     let mut localstack = start_localstack(&wanted).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let of = |run: Result<Vec<String>, RunError>| run.unwrap_or_else(|error| vec![format!("the run ended: {error}")]);
-    let mut problems = of(runtime.block_on(LocalSet::new().run_until(journeys(&localstack, &wanted))));
-    let wanted = Wanted { speed: SPEED, onboarded_later: Vec::new(), ..wanted };
-    problems.extend(of(runtime.block_on(LocalSet::new().run_until(scenarios(&localstack, &wanted)))));
+    // A run that ended, by an error or by Ctrl-C, is not followed by another.
+    let run = runtime.block_on(LocalSet::new().run_until(journeys(&localstack, &wanted))).and_then(|mut problems| {
+        let wanted = Wanted { speed: SPEED, onboarded_later: Vec::new(), ..wanted };
+        problems.extend(runtime.block_on(LocalSet::new().run_until(scenarios(&localstack, &wanted)))?);
+        Ok(problems)
+    });
+    let problems = run.unwrap_or_else(|error| vec![format!("the run ended: {error}")]);
     if problems.is_empty() {
         return Ok(());
     }
