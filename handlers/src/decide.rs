@@ -53,11 +53,11 @@ pub enum Decision {
     /// Nothing to do and nothing to remember.
     Leave(Reason),
     /// Remember this; done.
-    Write(Box<Record>, Reason),
+    Write(Arc<Record>, Reason),
     /// Write this claim; if it holds, decide again, on another look unless the last one is fresh.
-    Claim(Box<Record>, Reason),
+    Claim(Arc<Record>, Reason),
     /// The record is claimed by us: force a deployment on this strategy, then decide again.
-    Update(Box<Record>, Strategy),
+    Update(Arc<Record>, Strategy),
     /// The record has no subject any more: delete it.
     Forget(Reason),
 }
@@ -86,7 +86,9 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
                 match watching(anew.clone(), seen, ctx) {
                     Decision::Forget(_) | Decision::Leave(Reason::OptedOut) => Decision::Forget(Reason::Recreated),
                     Decision::Leave(_) => write(watch_again(anew, seen, ctx), Reason::Recreated),
-                    Decision::Write(next, _) if next.phase == Phase::Watching => write(*next, Reason::Recreated),
+                    Decision::Write(next, _) if next.phase == Phase::Watching => {
+                        write(Arc::unwrap_or_clone(next), Reason::Recreated)
+                    }
                     other => other,
                 }
             }
@@ -314,12 +316,15 @@ fn apply(record: Record, change: Change, ctx: &Context) -> Decision {
         return wait(record, why, ctx);
     }
     if record.leased_by(ctx.owner, ctx.now) {
-        Decision::Update(Box::new(record), change.to)
+        Decision::Update(Arc::new(record), change.to)
     } else {
         let (phase, since) = (record.phase, record.phase_since);
         match claim(record, phase, change, Reason::TakenOver, ctx) {
             // The same claim goes on: what was done under it counts.
-            Decision::Claim(next, reason) => Decision::Claim(Box::new(Record { phase_since: since, ..*next }), reason),
+            Decision::Claim(mut next, reason) => {
+                Arc::make_mut(&mut next).phase_since = since;
+                Decision::Claim(next, reason)
+            }
             other => other,
         }
     }
@@ -560,18 +565,18 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     let resumed = Record { phase: held.resume, held: None, ..record.clone() };
     match in_phase(resumed, seen, ctx) {
         Decision::Write(next, reason) if next.phase == Phase::Held => {
-            write(Record { phase_since: record.phase_since, ..*next }, reason)
+            write(Record { phase_since: record.phase_since, ..Arc::unwrap_or_clone(next) }, reason)
         }
         // On-Demand that is still short is not cured by waiting for the next restore.
         Decision::Write(next, _)
             if held.reason == HeldReason::OnDemandShort && seen.is_short() && next.phase == held.resume =>
         {
-            let next = Record { phase: Phase::Held, held: record.held, ..*next };
+            let next = Record { phase: Phase::Held, held: record.held, ..Arc::unwrap_or_clone(next) };
             write(on_hold(next, held.reason.clone(), ctx), Reason::Held(held.reason))
         }
         // Still in the phase it resumed: the cause is cured, and that is the news.
         Decision::Write(next, _) if next.phase == held.resume => {
-            write(Record { phase_since: ctx.now, ..*next }, Reason::Cured)
+            write(Record { phase_since: ctx.now, ..Arc::unwrap_or_clone(next) }, Reason::Cured)
         }
         other => other,
     }
@@ -581,7 +586,7 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 
 fn write(mut record: Record, reason: Reason) -> Decision {
     record.reason = reason.text();
-    Decision::Write(Box::new(record), reason)
+    Decision::Write(Arc::new(record), reason)
 }
 
 /// Moves to `phase`, with nothing of the phase before left over.
@@ -626,7 +631,7 @@ fn claim(mut record: Record, phase: Phase, change: Change, reason: Reason, ctx: 
     let until = ctx.now + ctx.policy.lease;
     record.lease = Some(Lease { owner: ctx.owner.to_owned(), until });
     record.next_check_at = until;
-    Decision::Claim(Box::new(record), reason)
+    Decision::Claim(Arc::new(record), reason)
 }
 
 /// Same phase, looked at again soon.

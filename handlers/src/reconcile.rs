@@ -185,7 +185,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
                     return Ok(reason);
                 }
-                Decision::Write(next, reason) => match self.write(record.as_deref(), *next, &reason, findings).await? {
+                Decision::Write(next, reason) => match self.write(record.as_deref(), next, &reason, findings).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
                         record = stored;
@@ -193,7 +193,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                 },
                 Decision::Claim(next, reason) => {
-                    record = match self.write(record.as_deref(), *next, &reason, findings).await? {
+                    record = match self.write(record.as_deref(), next, &reason, findings).await? {
                         Write::Done(claimed) => {
                             if !seen.is_fresh(self.ports.now()) {
                                 match self.look(service).await {
@@ -216,8 +216,8 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     Ok(answer) => seen.look = Look::found(answer),
                     Err(UpdateError::Gone(_)) => seen.look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
-                        let (next, reason) = decide::refused(*claimed, reason, &ctx);
-                        self.write(record.as_deref(), next, &reason, findings).await?;
+                        let (next, reason) = decide::refused(Arc::unwrap_or_clone(claimed), reason, &ctx);
+                        self.write(record.as_deref(), Arc::new(next), &reason, findings).await?;
                         return Ok(reason);
                     }
                     Err(error @ UpdateError::Throttled(_)) => {
@@ -260,7 +260,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
 
     /// Nothing was done under this claim: the message that comes back need not wait for its lease to run out.
     async fn give_back(&self, claimed: &Record, ctx: &Context<'_>) -> Result<(), ReconcileError> {
-        self.put(decide::postponed(claimed.clone(), ctx)).await.map(|_| ())
+        self.put(Arc::new(decide::postponed(claimed.clone(), ctx))).await.map(|_| ())
     }
 
     /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
@@ -333,17 +333,18 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     async fn write(
         &self,
         before: Option<&Record>,
-        mut next: Record,
+        mut next: Arc<Record>,
         reason: &Reason,
         findings: &mut Vec<Finding>,
     ) -> Result<Write, ReconcileError> {
         let transition = Transition::between(before, Some(&next), reason.text(), self.ports.now());
         // What is left of another service of that name is announced too.
-        next.unannounced = before.map(|before| before.unannounced.clone()).unwrap_or_default();
+        let unannounced = &mut Arc::make_mut(&mut next).unannounced;
+        *unannounced = before.map(|before| before.unannounced.clone()).unwrap_or_default();
         let moved = transition.is_some();
-        next.unannounced.extend(transition);
-        let too_many = next.unannounced.len().saturating_sub(MOST_UNANNOUNCED);
-        let dropped: Vec<_> = next.unannounced.drain(..too_many).collect();
+        unannounced.extend(transition);
+        let too_many = unannounced.len().saturating_sub(MOST_UNANNOUNCED);
+        let dropped: Vec<_> = unannounced.drain(..too_many).collect();
         let next = match self.put(next).await? {
             Write::Done(written) => written,
             lost @ Write::Lost(_) => return Ok(lost),
@@ -368,9 +369,9 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// Writes `next` in place of the version it was decided from.
-    async fn put(&self, next: Record) -> Result<Write, ReconcileError> {
+    async fn put(&self, next: Arc<Record>) -> Result<Write, ReconcileError> {
         let replaces = next.version;
-        let written = Arc::new(next.written(self.ports.now()));
+        let written = next.written(self.ports.now());
         match self.ports.put(&written, replaces).await.map_err(|error| store_error(&written.service, error))? {
             Put::Written => Ok(Write::Done(written)),
             // The reply to our own write was lost and the retry met it: what is stored is what we wrote.

@@ -183,9 +183,10 @@ impl Record {
     /// What a write at `now` stores, as decided from the version that `self` still carries. The first version of a record is
     /// the time, so that no version of a record that was deleted ever comes back: a handler that still holds the old record
     /// can neither overwrite nor delete the new one.
-    pub fn written(self, now: Timestamp) -> Self {
-        let version = if self.version == 0 { now.as_millis() } else { self.version + 1 };
-        Self { version, ..self }
+    pub fn written(mut self: Arc<Self>, now: Timestamp) -> Arc<Self> {
+        let record = Arc::make_mut(&mut self);
+        record.version = if record.version == 0 { now.as_millis() } else { record.version + 1 };
+        self
     }
 
     /// Whether `self` is another step of the service's way than `before`: another phase, or the restore after its probe.

@@ -5,6 +5,7 @@
 mod ask;
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ask::*;
@@ -358,7 +359,7 @@ fn a_fallback_refused_during_a_restore_keeps_the_backoff_of_the_episode() {
                 assert_eq!(claim.episode, 1);
                 return;
             }
-            Decision::Write(next, _) => record = Some(*next),
+            Decision::Write(next, _) => record = Some(Arc::unwrap_or_clone(next)),
             other => panic!("{other:?}"),
         }
     }

@@ -5,6 +5,8 @@
 mod ask;
 mod common;
 
+use std::sync::Arc;
+
 use ask::*;
 use common::*;
 use handlers::decide::{Decision, Reason, Trigger, decide};
@@ -283,10 +285,12 @@ impl World {
             match decide(&service(), self.record.as_ref(), &look, &ctx(trigger, &self.policy, self.now)) {
                 Decision::Leave(reason) => return reason,
                 Decision::Write(next, reason) => {
-                    self.record = Some(Record { version: next.version + 1, ..*next });
+                    self.record = Some(Record { version: next.version + 1, ..Arc::unwrap_or_clone(next) });
                     return reason;
                 }
-                Decision::Claim(next, _) => self.record = Some(Record { version: next.version + 1, ..*next }),
+                Decision::Claim(next, _) => {
+                    self.record = Some(Record { version: next.version + 1, ..Arc::unwrap_or_clone(next) })
+                }
                 Decision::Update(_, strategy) => {
                     let messages = std::mem::take(&mut self.seen.messages);
                     self.seen = Observation { messages, ..full_on(strategy.clone()) };

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{ME, NOW, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching};
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
 use handlers::metrics;
@@ -20,7 +22,7 @@ fn sweep(record: &Record, seen: Observation, policy: &Policy) -> Decision {
 
 fn claimed(decision: Decision) -> Record {
     match decision {
-        Decision::Claim(record, _) => *record,
+        Decision::Claim(record, _) => Arc::unwrap_or_clone(record),
         other => panic!("not a claim: {other:?}"),
     }
 }
@@ -60,7 +62,7 @@ fn a_probe_that_ecs_rolled_back_is_left_out_once() {
     let Decision::Write(next, Reason::RolledBack) = sweep(&probing, full_on(fallback()), &Policy::default()) else {
         panic!("a rollback is adopted")
     };
-    let due = Record { restore_at: Some(NOW), healthy_since: Some(NOW - mins(9)), ..*next };
+    let due = Record { restore_at: Some(NOW), healthy_since: Some(NOW - mins(9)), ..Arc::unwrap_or_clone(next) };
     let next = claimed(sweep(&due, with_minimum(0, full_on(fallback())), &Policy::default()));
     assert_eq!(next.change.as_ref().map(|change| &change.to), Some(&original()));
     assert!(!next.probe_rolled_back, "the restore after this one begins with a probe again");
@@ -254,7 +256,7 @@ fn an_owner_who_leaves_spot_is_forgotten_only_when_ecs_can_no_longer_roll_that_b
     };
     assert_eq!((next.phase, next.previous.clone(), next.original.clone()), (Phase::Watching, Some(original()), None));
     // While that rollout lasts it is watched, rolled back it is ours again, and complete it is forgotten.
-    let due = Record { next_check_at: NOW, ..*next };
+    let due = Record { next_check_at: NOW, ..Arc::unwrap_or_clone(next) };
     assert!(matches!(sweep(&due, rolling, &Policy::default()), Decision::Write(_, Reason::NoSpot)));
     let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(fallback()), &Policy::default()) else {
         panic!("not recognised")

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -223,7 +224,7 @@ async fn store(config: &SdkConfig, ecs: &str) {
     record.confirmed = true;
     record.change = Some(Change { from: original.clone(), to: original.fallback() });
     record.original = Some(original);
-    aws.put(&record.written(now).into(), 0).await.expect("the table is there");
+    aws.put(&Arc::new(record).written(now), 0).await.expect("the table is there");
 
     let logs = aws_sdk_cloudwatchlogs::Client::new(config);
     let group = "/aws/lambda/fargate-spot-task-placement-failure-handler";

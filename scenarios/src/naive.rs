@@ -156,7 +156,7 @@ fn item(ports: &SimPorts, stored: Option<&Record>, service: &ServiceId, change: 
 async fn put(ports: &SimPorts, record: Record) -> Result<Record, Raised> {
     let mut replaces = record.version;
     loop {
-        let record = Arc::new(Record { version: replaces, ..record.clone() }.written(ports.now()));
+        let record = Arc::new(Record { version: replaces, ..record.clone() }).written(ports.now());
         match ports.put(&record, replaces).await.map_err(|_| Raised)? {
             Put::Written => return Ok((*record).clone()),
             Put::Conflict(stored) => replaces = stored.map_or(0, |stored| stored.version),

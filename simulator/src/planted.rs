@@ -143,7 +143,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
         (Bug::SavesWhatIsLive, Some(record)) if event.is_some() && phase == Some(Phase::OnDemand) => {
             let Look::Found(seen) = look else { return decide_on(Some(record), look) };
             let saved = Record { original: seen.strategy.clone(), ..record.clone() };
-            Decision::Write(Box::new(saved), Reason::AlreadyOnDemand)
+            Decision::Write(Arc::new(saved), Reason::AlreadyOnDemand)
         }
         (Bug::RestoresOnEveryTick, Some(record)) if phase == Some(Phase::OnDemand) => {
             decide_on(Some(&due_now(record, ctx.now)), look)
@@ -169,7 +169,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
         (Bug::BackoffGrowsPerEvent, Some(record)) if event.is_some() && phase == Some(Phase::OnDemand) => {
             let failed_restores = record.failed_restores + 1;
             let restore_at = Some(ctx.now + ctx.policy.backoff(failed_restores));
-            Decision::Write(Box::new(Record { failed_restores, restore_at, ..record.clone() }), Reason::AlreadyOnDemand)
+            Decision::Write(Arc::new(Record { failed_restores, restore_at, ..record.clone() }), Reason::AlreadyOnDemand)
         }
         (Bug::DeafDuringDeployments, _) => match look {
             Look::Found(seen) if event.is_some() && seen.is_deploying(ctx.now, Duration::MAX) => {
@@ -179,7 +179,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
         },
         (Bug::BaseIsLost, _) => match decide_on(record, look) {
             Decision::Claim(mut next, reason) => {
-                if let Some(change) = &mut next.change {
+                if let Some(change) = &mut Arc::make_mut(&mut next).change {
                     change.to = without_base(&change.to);
                 }
                 Decision::Claim(next, reason)
@@ -200,7 +200,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
         }
         (Bug::ForcesWhatIsRight, Some(record)) => match (decide_on(Some(record), look), &record.change) {
             (Decision::Leave(Reason::AlreadyOnDemand), Some(change)) => {
-                Decision::Update(Box::new(record.clone()), change.to.clone())
+                Decision::Update(Arc::new(record.clone()), change.to.clone())
             }
             (other, _) => other,
         },

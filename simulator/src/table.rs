@@ -44,7 +44,8 @@ struct Index {
 struct Change {
     shard: usize,
     slot: usize,
-    before: Option<Arc<Record>>,
+    /// When the other was due. It is not kept itself: that would be every record twice, until the next sweep.
+    was_due: Option<Timestamp>,
     after: Option<Arc<Record>>,
 }
 
@@ -99,7 +100,8 @@ impl Table {
             return Err(found.record.clone());
         }
         let before = std::mem::replace(&mut found.record, after.clone());
-        self.index.take_in(shown_at, Change { shard: found.shard, slot, before: before.clone(), after });
+        let was_due = before.as_ref().map(|before| before.due_at());
+        self.index.take_in(shown_at, Change { shard: found.shard, slot, was_due, after });
         Ok(before)
     }
 
@@ -155,9 +157,9 @@ impl Index {
 
     fn catch_up(&mut self, now: Timestamp) {
         while self.under_way.front().is_some_and(|(shown_at, _)| *shown_at <= now) {
-            let Some((_, Change { shard, slot, before, after })) = self.under_way.pop_front() else { return };
-            if let Some(before) = before {
-                self.due[shard].remove(&(before.due_at(), slot));
+            let Some((_, Change { shard, slot, was_due, after })) = self.under_way.pop_front() else { return };
+            if let Some(was_due) = was_due {
+                self.due[shard].remove(&(was_due, slot));
             }
             if let Some(after) = after {
                 self.due[shard].insert((after.due_at(), slot), after);

@@ -55,7 +55,12 @@ impl<P: Ports> Reconciler<'_, P> {
     async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Arc<Record>>>) -> SweepReport {
         let mut report = SweepReport::default();
         for (cluster, records) in clusters {
-            for batch in records.chunks(DESCRIBE_LIMIT) {
+            let mut records = records.into_iter();
+            loop {
+                let batch: Vec<_> = records.by_ref().take(DESCRIBE_LIMIT).collect();
+                if batch.is_empty() {
+                    break;
+                }
                 report.looked_at += batch.len();
                 report.failed += self.sweep_batch(&cluster, batch).await;
             }
@@ -64,14 +69,14 @@ impl<P: Ports> Reconciler<'_, P> {
     }
 
     /// Returns how many of the batch failed.
-    async fn sweep_batch(&self, cluster: &Cluster, batch: &[Arc<Record>]) -> usize {
-        let batch = self.announced(batch).await;
+    async fn sweep_batch(&self, cluster: &Cluster, mut batch: Vec<Arc<Record>>) -> usize {
+        self.announce_all(&mut batch).await;
         // What came up only to be announced is written as it is.
         let now = self.ports.now();
         let (batch, early): (Vec<_>, Vec<_>) = batch.into_iter().partition(|record| now >= record.next_check_at);
         let mut failed = 0;
         for record in early.into_iter().filter(|record| record.unannounced.is_empty()) {
-            if let Err(error) = self.put(Record::clone(&record)).await {
+            if let Err(error) = self.put(Arc::clone(&record)).await {
                 tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
                 failed += 1;
             }
@@ -79,23 +84,17 @@ impl<P: Ports> Reconciler<'_, P> {
         failed + if batch.is_empty() { 0 } else { self.look_at(cluster, &batch).await }
     }
 
-    /// The records of a batch once what they have to announce is announced; if it is not, as they are.
-    async fn announced(&self, batch: &[Arc<Record>]) -> Vec<Arc<Record>> {
+    /// Announces what the records of a batch have to announce; those that have are without it then.
+    async fn announce_all(&self, batch: &mut [Arc<Record>]) {
         let now = self.ports.now();
         let speaks = |record: &Record| !record.unannounced.is_empty() && !record.is_leased(now);
-        let news: Vec<_> = batch
-            .iter()
-            .filter(|record| speaks(record))
-            .flat_map(|record| record.unannounced.iter().cloned())
-            .collect();
-        if news.is_empty() || self.bus_fails.get() || !self.announce(&news).await {
-            return batch.to_vec();
+        let speakers = batch.iter().filter(|record| speaks(record));
+        let news: Vec<_> = speakers.flat_map(|record| record.unannounced.iter().cloned()).collect();
+        if !news.is_empty() && !self.bus_fails.get() && self.announce(&news).await {
+            for record in batch.iter_mut().filter(|record| speaks(record)) {
+                Arc::make_mut(record).unannounced.clear();
+            }
         }
-        let told = |record: &Arc<Record>| match speaks(record) {
-            true => Arc::new(Record { unannounced: Vec::new(), ..Record::clone(record) }),
-            false => Arc::clone(record),
-        };
-        batch.iter().map(told).collect()
     }
 
     /// Returns how many of the batch failed.

@@ -1,6 +1,8 @@
 //! Asks `decide`, and takes its answers apart.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
+use std::sync::Arc;
+
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
 use handlers::event::{Event, Signal};
 use handlers::observation::{Look, Observation};
@@ -34,7 +36,7 @@ pub(crate) fn on_event(record: Option<&Record>, seen: &Observation, signal: Sign
 #[track_caller]
 pub(crate) fn claimed(decision: Decision) -> (Record, Reason) {
     match decision {
-        Decision::Claim(record, reason) => (*record, reason),
+        Decision::Claim(record, reason) => (Arc::unwrap_or_clone(record), reason),
         other => panic!("expected a claim, got {other:?}"),
     }
 }
@@ -42,7 +44,7 @@ pub(crate) fn claimed(decision: Decision) -> (Record, Reason) {
 #[track_caller]
 pub(crate) fn written(decision: Decision) -> (Record, Reason) {
     match decision {
-        Decision::Write(record, reason) => (*record, reason),
+        Decision::Write(record, reason) => (Arc::unwrap_or_clone(record), reason),
         other => panic!("expected a write, got {other:?}"),
     }
 }
