@@ -202,7 +202,7 @@ fn an_owners_choice_that_no_look_showed_in_time_is_what_will_be_restored() {
     let Decision::Write(next, Reason::FallbackLive) = sweep(&claim, seen, &Policy::default()) else {
         panic!("not confirmed")
     };
-    assert_eq!((next.phase, next.original), (Phase::OnDemand, Some(common::somebody_elses())));
+    assert_eq!((next.phase, next.original.clone()), (Phase::OnDemand, Some(common::somebody_elses())));
     let seen = in_place_of(fallback(), original());
     let Decision::Write(next, _) = sweep(&claim, seen, &Policy::default()) else { panic!("not confirmed") };
     assert_eq!(next.original, Some(original()));
@@ -230,7 +230,7 @@ fn a_fallback_of_ours_that_was_overrun_is_no_owners_choice() {
     else {
         panic!("not confirmed")
     };
-    assert_eq!((next.original, next.previous), (Some(original()), None));
+    assert_eq!((next.original.clone(), next.previous.clone()), (Some(original()), None));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_fallback_that_ecs_brings_back_under_a_claim_for_another_original_is_still_o
     let Decision::Write(next, Reason::RolledBack) = sweep(&later, full_on(fallback()), &Policy::default()) else {
         panic!("not recognised")
     };
-    assert_eq!((next.phase, next.original), (Phase::OnDemand, Some(common::somebody_elses())));
+    assert_eq!((next.phase, next.original.clone()), (Phase::OnDemand, Some(common::somebody_elses())));
     assert_eq!(next.change, Some(Change { from: original(), to: fallback() }));
 }
 
@@ -261,7 +261,7 @@ fn an_owner_who_leaves_spot_is_forgotten_only_when_ecs_can_no_longer_roll_that_b
     let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(fallback()), &Policy::default()) else {
         panic!("not recognised")
     };
-    assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())));
+    assert_eq!((back.phase, back.original.clone()), (Phase::OnDemand, Some(original())));
     assert_eq!(sweep(&due, full_on(spotless.clone()), &Policy::default()), Decision::Forget(Reason::NoSpot));
     assert_eq!(sweep(&record, full_on(spotless), &Policy::default()), Decision::Forget(Reason::OwnerChanged));
 }
@@ -277,7 +277,7 @@ fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the
         };
         assert_eq!((left.phase, left.previous.clone(), left.lease.clone()), (Phase::Watching, Some(original()), None));
         // Still tagged, it is left where it is; the tag gone, it is ours again; and changed by its owner it is forgotten.
-        let due = Record { next_check_at: NOW, ..*left };
+        let due = Record { next_check_at: NOW, ..Record::clone(&left) };
         let still = sweep(&due, out(short_on(ours.clone())), &Policy::default());
         let Decision::Write(still, Reason::OptedOut) = still else { panic!("moved: {still:?}") };
         assert_eq!(
@@ -287,7 +287,7 @@ fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the
         let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(ours), &Policy::default()) else {
             panic!("not taken up again")
         };
-        assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())));
+        assert_eq!((back.phase, back.original.clone()), (Phase::OnDemand, Some(original())));
         let theirs = out(full_on(common::somebody_elses()));
         assert_eq!(sweep(&due, theirs, &Policy::default()), Decision::Forget(Reason::OptedOut));
     }

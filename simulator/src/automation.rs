@@ -13,7 +13,7 @@ const AUTOSCALE_EVERY: Duration = Duration::from_secs(300);
 
 impl World {
     pub(crate) fn start_automation(&mut self, spec: &ServiceSpec) {
-        let Some(key) = self.ecs.find(&spec.id) else { return };
+        let Some(key) = self.names.service(&spec.id) else { return };
         if spec.autoscaling.is_some() {
             // Not every scaler of a fleet in the same moment.
             let first = Duration::from_millis(self.dice.owners.below(AUTOSCALE_EVERY.as_millis() as u64));
@@ -57,7 +57,7 @@ impl World {
         self.agenda.plan(self.now + terraform.every, Action::Terraform(key));
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let Some(declared) = self.oracle.owners_strategy(&id).cloned() else { return };
+        let Some(declared) = self.oracle.owners_strategy(self.names.number(&id)).cloned() else { return };
         // A plan without a difference calls nobody.
         if !service.active || service.strategy == declared {
             return;

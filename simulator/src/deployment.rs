@@ -266,7 +266,7 @@ impl World {
 
     /// A deployment alarm of the service goes off. Only a deployment under way is judged by it.
     pub(crate) fn alarm(&mut self, id: &ServiceId) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         self.record(Some(id), Happening::Alarm);
         let service = self.ecs.service(key);
         let under_way = !service.primary().completed && !service.primary().failed;
@@ -303,7 +303,7 @@ impl World {
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some((strategy, launch_type)) = target else { return };
         self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone(), cause });
-        self.oracle.rolled_back(&id);
+        self.oracle.rolled_back(self.names.number(&id));
         let service = self.ecs.service_mut(key);
         service.strategy = strategy;
         service.launch_type = launch_type;

@@ -25,7 +25,7 @@ use crate::world::World;
 use crate::zones::{MAX_ZONES, Rebalancing};
 
 /// A service's place in [`Ecs::services`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ServiceKey(pub(crate) usize);
 
 /// A task's number within its service, in order of creation.
@@ -36,7 +36,6 @@ pub(crate) struct TaskKey(pub(crate) u64);
 pub(crate) struct Ecs {
     /// In the order of creation, each at its [`ServiceKey`].
     pub(crate) services: Vec<Service>,
-    by_id: IndexMap<Arc<ServiceId>, ServiceKey, FxBuildHasher>,
     pub(crate) markets: IndexMap<AccountId, Markets, FxBuildHasher>,
 }
 
@@ -151,7 +150,7 @@ pub fn fargate_alone() -> Strategy {
 
 impl Ecs {
     pub(crate) fn new(markets: IndexMap<AccountId, Markets, FxBuildHasher>) -> Self {
-        Self { services: Vec::new(), by_id: IndexMap::default(), markets }
+        Self { services: Vec::new(), markets }
     }
 
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {
@@ -169,18 +168,8 @@ impl Ecs {
         if let Some(markets) = self.markets.get_mut(&service.id.account) {
             markets.services.push(key);
         }
-        self.by_id.insert(Arc::new(service.id.clone()), key);
         self.services.push(service);
         key
-    }
-
-    /// The name of a service, shared with everyone who keeps it.
-    pub(crate) fn shared(&self, id: &ServiceId) -> Arc<ServiceId> {
-        self.by_id.get_key_value(id).map_or_else(|| Arc::new(id.clone()), |(shared, _)| Arc::clone(shared))
-    }
-
-    pub(crate) fn find(&self, id: &ServiceId) -> Option<ServiceKey> {
-        self.by_id.get(id).copied()
     }
 }
 
@@ -214,7 +203,7 @@ impl World {
     /// Creates a service in a world that runs: it has a first deployment and no task yet.
     #[cfg(feature = "wire")]
     pub(crate) fn create_new(&mut self, spec: ServiceSpec) -> ServiceKey {
-        self.oracle.owner_chose(self.now, &spec.id, &spec.strategy);
+        self.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy);
         self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
         let key = self.create(&spec);
         self.spec.services.push(spec);
@@ -269,6 +258,8 @@ impl World {
             cpu: spec.cpu,
             shown: OnceCell::new(),
         });
+        let name = self.names.number(&spec.id);
+        self.names.created(name, key);
         self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec).keeping_series(self.facts.series));
         key
@@ -284,7 +275,7 @@ impl World {
         id: &ServiceId,
         update: &UpdateService,
     ) -> Result<(), ApiError> {
-        let Some(key) = self.ecs.find(id) else {
+        let Some(key) = self.names.service(id) else {
             return Err(ApiError { code: "ServiceNotFoundException", message: "Service not found.".into() });
         };
         let result = self.check_update(key, update);
@@ -379,7 +370,7 @@ impl World {
             },
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {
-            self.oracle.owner_chose(self.now, &id, strategy);
+            self.oracle.owner_chose(self.now, self.names.number(&id), strategy);
         }
         if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
             self.ledgers[key.0].forced += 1;

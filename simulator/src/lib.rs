@@ -33,6 +33,7 @@ pub mod ledger;
 mod limits;
 mod market;
 mod messages;
+mod names;
 mod oracle;
 mod owner;
 pub mod pattern;

@@ -112,8 +112,9 @@ impl World {
         let (now, stale_for) = (self.now, self.facts.stale_for);
         let stale = self.dice.faults.chance(self.facts.stale_read_percent);
         let service = self.ecs.service(key);
-        match &service.before_update {
-            Some((at, before)) if stale && now.since(*at) < stale_for => Arc::clone(before),
+        let before = if stale { service.before_update.as_ref() } else { None };
+        match before {
+            Some((at, before)) if now.since(*at) < stale_for => Arc::clone(before),
             _ => service.shown(),
         }
     }

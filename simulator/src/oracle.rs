@@ -1,6 +1,6 @@
 //! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use handlers::event::SYNTHETIC_SOURCE;
@@ -13,6 +13,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::facts::Facts;
+use crate::names::NameKey;
 use crate::task::Task;
 use crate::trace::{Caller, Entry, Happening};
 use crate::world::World;
@@ -35,20 +36,20 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The truth about whose strategy is whose, and every breach found.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    /// What each owner chose, and since when; the last is in force.
-    owners: IndexMap<ServiceId, Vec<(Timestamp, Strategy)>, FxBuildHasher>,
-    /// What else happened to a service and was done to it.
-    lives: IndexMap<ServiceId, Life, FxBuildHasher>,
+    /// By [`NameKey`].
+    lives: Vec<Life>,
     /// When a synthetic event that the cell must believe was last put.
     synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
-    /// Services whose owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
-    pub(crate) unknowable: BTreeSet<ServiceId>,
 }
 
 /// What the oracle remembers of one service.
 #[derive(Debug, Default)]
 struct Life {
+    /// What its owner chose, and since when; the last is in force.
+    chosen: Vec<(Timestamp, Strategy)>,
+    /// Whether its owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
+    unknowable: bool,
     /// When Spot last took a task or refused one.
     lost_at: Option<Timestamp>,
     /// When its owner last did something to it.
@@ -66,7 +67,7 @@ impl Oracle {
     pub(crate) fn saw(
         &mut self,
         now: Timestamp,
-        service: Option<&ServiceId>,
+        service: Option<NameKey>,
         what: &Happening,
         synthetic_from: &[AccountId],
     ) {
@@ -91,40 +92,52 @@ impl Oracle {
         }
     }
 
-    fn life(&mut self, service: &ServiceId) -> &mut Life {
-        self.lives.entry(service.clone()).or_default()
+    fn life(&mut self, service: NameKey) -> &mut Life {
+        if self.lives.len() <= service.0 {
+            self.lives.resize_with(service.0 + 1, Life::default);
+        }
+        &mut self.lives[service.0]
     }
 
-    pub(crate) fn owner_chose(&mut self, now: Timestamp, service: &ServiceId, strategy: &Strategy) {
-        self.owners.entry(service.clone()).or_default().push((now, strategy.clone()));
+    pub(crate) fn owner_chose(&mut self, now: Timestamp, service: NameKey, strategy: &Strategy) {
+        self.life(service).chosen.push((now, strategy.clone()));
     }
 
     /// ECS rolled a deployment back. Which of several choices of its owner the service then stands for, nobody can tell: two of
     /// them may have the same fallback. From now on any of them is credible.
-    pub(crate) fn rolled_back(&mut self, service: &ServiceId) {
-        let differ = |chosen: &Vec<(Timestamp, Strategy)>| chosen.iter().any(|(_, s)| s.items() != chosen[0].1.items());
-        if self.owners.get(service).is_some_and(differ) {
-            self.unknowable.insert(service.clone());
-        }
+    pub(crate) fn rolled_back(&mut self, service: NameKey) {
+        let Life { chosen, unknowable, .. } = self.life(service);
+        *unknowable |= chosen.iter().any(|(_, strategy)| strategy.items() != chosen[0].1.items());
     }
 
-    pub(crate) fn owners_strategy(&self, service: &ServiceId) -> Option<&Strategy> {
-        self.owners.get(service)?.last().map(|(_, strategy)| strategy)
+    pub(crate) fn owners_strategy(&self, service: NameKey) -> Option<&Strategy> {
+        self.lives.get(service.0)?.chosen.last().map(|(_, strategy)| strategy)
+    }
+
+    pub(crate) fn is_unknowable(&self, service: NameKey) -> bool {
+        self.lives.get(service.0).is_some_and(|life| life.unknowable)
     }
 
     /// Most deployments of ours on one service within a day, counted as [`World::judge_pace`] does.
-    pub(crate) fn most_forced_in_a_day(&self, service: &ServiceId) -> u32 {
-        self.lives.get(service).map_or(0, |life| life.most_forced as u32)
+    pub(crate) fn most_forced_in_a_day(&self, service: NameKey) -> u32 {
+        self.lives.get(service.0).map_or(0, |life| life.most_forced as u32)
     }
+}
 
+impl Life {
     /// What a handler may take for the owner's strategy now: the one in force, those replaced only just now, and after a rollback
     /// any.
-    fn credible(&self, service: &ServiceId, now: Timestamp) -> impl Iterator<Item = &Strategy> {
-        let chosen = self.owners.get(service).map_or(&[][..], Vec::as_slice);
-        let any = self.unknowable.contains(service);
-        let in_force =
-            move |n: usize| any || chosen.get(n + 1).is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE);
-        chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
+    fn credible(&self, now: Timestamp) -> impl Iterator<Item = &Strategy> {
+        let in_force = move |n: usize| {
+            let replaced = self.chosen.get(n + 1);
+            self.unknowable || replaced.is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE)
+        };
+        self.chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
+    }
+
+    /// Whether its owner did something that a handler may not have seen.
+    fn owner_just_acted(&self, now: Timestamp) -> bool {
+        self.owner_at.is_some_and(|at| now.since(at) < UNKNOWABLE)
     }
 }
 
@@ -142,9 +155,9 @@ impl World {
         if record.phase == Phase::Held {
             return;
         }
-        if !self.oracle.credible(&record.service, self.now).any(|owners| owners == saved) {
-            let owners = self.oracle.owners_strategy(&record.service);
-            let owners = owners.map_or("none".to_owned(), Strategy::to_string);
+        let name = self.names.number(&record.service);
+        if !self.oracle.life(name).credible(self.now).any(|owners| owners == saved) {
+            let owners = self.oracle.owners_strategy(name).map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));
         }
     }
@@ -157,19 +170,20 @@ impl World {
         changed: Option<&Strategy>,
         deployment: &str,
     ) {
-        self.judge_pace(service);
-        self.note_overrun(service);
+        let name = self.names.number(service);
+        self.judge_pace(name);
+        self.note_overrun(name);
+        let (now, life) = (self.now, self.oracle.life(name));
         let Some(strategy) = changed else {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
             // cannot be seen in time, and ECS knows no update on a condition.
-            let overtaken = self.oracle.life(service).owner_at.is_some_and(|at| self.now.since(at) < UNKNOWABLE);
-            if !overtaken {
+            if !life.owner_just_acted(now) {
                 self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
             }
             return;
         };
         let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
-        if !self.oracle.credible(service, self.now).any(ours) {
+        if !life.credible(now).any(ours) {
             self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
         }
     }
@@ -177,15 +191,14 @@ impl World {
     /// An owner's choice that no look showed in time is overrun. The answer to the update lists the deployment it replaced, which
     /// tells; but whoever cannot keep that answer, because it dies, or its reply or its write is lost, leaves nobody who
     /// could know.
-    fn note_overrun(&mut self, service: &ServiceId) {
+    fn note_overrun(&mut self, service: NameKey) {
         let Facts { kill_per_myriad, kill_percent, lost_reply_percent, table_throttle_percent, .. } = self.facts;
         let answers_get_lost = kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0;
-        let last = self.oracle.owners.get(service).and_then(|chosen| chosen.last());
         let saved = self.table.get(service).and_then(|record| record.original.as_ref());
+        let life = self.oracle.life(service);
+        let last = life.chosen.last();
         let overruns = last.is_some_and(|(at, owners)| self.now.since(*at) < UNKNOWABLE && saved != Some(owners));
-        if answers_get_lost && overruns {
-            self.oracle.unknowable.insert(service.clone());
-        }
+        life.unknowable |= answers_get_lost && overruns;
     }
 
     /// What the recovery sends to ECS: force and a strategy, nothing else (aws-facts.md §11.4, §11.11), under a claim that is in
@@ -197,21 +210,21 @@ impl World {
         if !update.force_new_deployment {
             self.violation(service, "UpdateService does not force a deployment".into());
         }
-        let key = self.ecs.find(service);
+        let name = self.names.number(service);
+        let key = self.names.service(service);
         let opted_out = key.is_some_and(|key| self.ecs.service(key).opted_out);
-        let (now, life) = (self.now, self.oracle.life(service));
-        if opted_out && life.owner_at.is_none_or(|at| now.since(at) >= UNKNOWABLE) {
+        if opted_out && !self.oracle.life(name).owner_just_acted(self.now) {
             self.violation(service, "UpdateService for a service that its owner opted out".into());
         }
-        let stored = self.table.get(service).cloned();
-        let lease = stored.as_ref().and_then(|record| record.lease.as_ref()).filter(|lease| now < lease.until);
+        let stored = self.table.get(name).cloned();
+        let lease = stored.as_ref().and_then(|record| record.lease.as_ref()).filter(|lease| self.now < lease.until);
         let sent = update.strategy.as_deref();
         let claimed = stored.as_ref().and_then(|record| record.change.as_ref()).map(|change| change.to.items());
         let (Some(record), Some(lease)) = (&stored, lease.filter(|_| sent == claimed)) else {
             return self.violation(service, "UpdateService without a claim in force".into());
         };
         let claim = Some((record.version, lease.owner.clone()));
-        if std::mem::replace(&mut self.oracle.life(service).claim, claim.clone()) == claim {
+        if std::mem::replace(&mut self.oracle.life(name).claim, claim.clone()) == claim {
             self.violation(service, "a second UpdateService under the same claim".into());
         }
     }
@@ -233,9 +246,8 @@ impl World {
         let synthetic = recently(self.oracle.synthetic_at, told);
         // A deployment that ECS gave up tries no more; it may have been for want of a place.
         let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
-        let life = self.oracle.life(&id);
-        if !(no_place || was_short || synthetic || recently(life.lost_at, told) || recently(life.owner_at, UNKNOWABLE))
-        {
+        let life = self.oracle.life(self.names.number(&id));
+        if !(no_place || was_short || synthetic || recently(life.lost_at, told) || life.owner_just_acted(now)) {
             self.violation(&id, "failover of a service that lost nothing".into());
         }
     }
@@ -244,15 +256,14 @@ impl World {
     pub(crate) fn judge_success(&mut self, key: ServiceKey) {
         let (now, service) = (self.now, self.ecs.service(key));
         let (id, complete) = (service.id.clone(), service.deployments.first().is_none_or(|primary| primary.completed));
-        let owner_acts = self.oracle.life(&id).owner_at.is_some_and(|at| now.since(at) < UNKNOWABLE);
-        if !complete && !owner_acts {
+        if !complete && !self.oracle.life(self.names.number(&id)).owner_just_acted(now) {
             self.violation(&id, "episode closed while the restore is under way".into());
         }
     }
 
     /// Deployments of ours on one service within a day are bounded, whatever happens to it: an owner who does something to the
     /// service begins a new count.
-    fn judge_pace(&mut self, service: &ServiceId) {
+    fn judge_pace(&mut self, service: NameKey) {
         let now = self.now;
         let most = self.spec.policy.restores_per_day as usize * PER_RESTORE + BESIDES_RESTORES;
         let Life { forced, most_forced, .. } = self.oracle.life(service);
@@ -263,7 +274,8 @@ impl World {
         *most_forced = forced.len().max(*most_forced);
         // Said once, not with every further one.
         if forced.len() == most + 1 {
-            self.violation(service, format!("more than {most} deployments forced within a day"));
+            let service = self.names.shared(service);
+            self.violation(&service, format!("more than {most} deployments forced within a day"));
         }
     }
 

@@ -28,7 +28,7 @@ impl World {
 
     /// The owner stops the running service deployment with a rollback; without one there is nothing to stop (aws-facts.md §1.6).
     pub(crate) fn owner_rolls_back(&mut self, id: &ServiceId) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         self.record(Some(id), Happening::Owner { what: "asks for a rollback of the running deployment" });
         let service = self.ecs.service(key);
         let running = service.service_deployments.last().map(|d| d.state) == Some(ServiceDeploymentState::InProgress);
@@ -38,14 +38,14 @@ impl World {
     }
 
     pub(crate) fn owner_opts_out(&mut self, id: &ServiceId, off: bool) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         self.ecs.service_mut(key).opted_out = off;
         let what = if off { "tags the service spot-recovery=off" } else { "takes the tag spot-recovery=off away" };
         self.record(Some(id), Happening::Owner { what });
     }
 
     pub(crate) fn owner_deletes(&mut self, id: &ServiceId) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         self.record(Some(id), Happening::Owner { what: "deletes the service" });
         self.ledgers[key.0].set_desired(self.now, 0);
         self.ledgers[key.0].steady();
@@ -59,13 +59,13 @@ impl World {
     }
 
     pub(crate) fn owner_creates(&mut self, id: &ServiceId) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         if self.ecs.service(key).active {
             return;
         }
         self.record(Some(id), Happening::Owner { what: "creates the service anew" });
         let spec = self.spec.services[key.0].clone();
-        self.oracle.owner_chose(self.now, id, &spec.strategy);
+        self.oracle.owner_chose(self.now, self.names.number(id), &spec.strategy);
         self.ledgers[key.0].set_desired(self.now, spec.desired);
         let now = self.now;
         let service = self.ecs.service_mut(key);
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(crate) fn application_changes(&mut self, id: &ServiceId, application: Application) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         let what = match application {
             Application::Sound => "mends the application",
             Application::FailsToStart => "ships an application that fails",
@@ -117,7 +117,7 @@ impl World {
 
     /// `UpdateTaskProtection`.
     pub(crate) fn owner_protects(&mut self, id: &ServiceId, tasks: u32, time: Duration) {
-        let Some(key) = self.ecs.find(id) else { return };
+        let Some(key) = self.names.service(id) else { return };
         self.record(Some(id), Happening::Owner { what: "protects running tasks from scale-in and deployments" });
         let until = self.now + time;
         let running = self.ecs.service_mut(key).tasks.values_mut().filter(|t| t.is_running());

@@ -272,7 +272,7 @@ impl Ecs for Planted {
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let desired = match self.bug {
             Some(Bug::SendsDesiredCount) => self.ports.sim.with(|world| {
-                let key = world.ecs.find(service)?;
+                let key = world.names.service(service)?;
                 Some(world.ecs.service(key).desired)
             }),
             _ => None,

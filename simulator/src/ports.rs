@@ -1,7 +1,6 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +16,12 @@ use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::limits::Bucket;
+use crate::names::NameKey;
 use crate::run::Sim;
 use crate::trace::Caller;
 use crate::world::World;
@@ -31,7 +33,7 @@ pub struct SimPorts {
     /// Whether one of the calls was the last.
     dead: Cell<bool>,
     /// How often each service was looked at.
-    looks: RefCell<BTreeMap<ServiceKey, u32>>,
+    looks: RefCell<IndexMap<ServiceKey, u32, FxBuildHasher>>,
 }
 
 /// A call whose reply is lost: it may have taken effect, the caller cannot know.
@@ -95,7 +97,7 @@ impl Ecs for SimPorts {
                     cluster: cluster.name.clone(),
                     service: service.clone(),
                 };
-                let Some(key) = world.ecs.find(&id) else { return Look::Missing };
+                let Some(key) = world.names.service(&id) else { return Look::Missing };
                 world.most_looks = world.most_looks.max(self.count_look(key));
                 Look::Found(world.read_service(key))
             };
@@ -123,7 +125,7 @@ impl SimPorts {
             }
             world.judge_update(service, &update);
             world.update_service(Caller::Recovery, service, &update).map_err(update_error)?;
-            match world.ecs.find(service) {
+            match world.names.service(service) {
                 Some(key) => Ok((*world.ecs.service(key).shown()).clone()),
                 None => Err(UpdateError::Gone("Service not found.".into())),
             }
@@ -196,7 +198,7 @@ fn to_put(result: Result<(), Option<Arc<Record>>>) -> Put {
 
 impl StateStore for SimPorts {
     async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
-        self.store(|world| world.table.get(id).cloned()).await
+        self.store(|world| world.stored(id).cloned()).await
     }
 
     async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
@@ -218,14 +220,14 @@ impl StateStore for SimPorts {
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         self.store(|world| {
             let after = after.and_then(|token| {
-                let (at, slot) = token.0.split_once(' ')?;
-                Some((Timestamp::from_millis(at.parse().ok()?), slot.parse().ok()?))
+                let (at, name) = token.0.split_once(' ')?;
+                Some((Timestamp::from_millis(at.parse().ok()?), NameKey(name.parse().ok()?)))
             });
             // As the index is when it is read, not when the sweep began.
             world.table.catch_up(world.now);
             let records = world.table.due(shard, now, after, world.facts.page_size);
             let last = records.last().filter(|_| records.len() == world.facts.page_size);
-            let next = last.map(|((at, slot), _)| PageToken(format!("{} {slot}", at.as_millis())));
+            let next = last.map(|((at, name), _)| PageToken(format!("{} {}", at.as_millis(), name.0)));
             Page { records: records.into_iter().map(|(_, record)| record).collect(), next }
         })
         .await

@@ -207,7 +207,7 @@ impl Simulation {
 
     /// The record of a service as it stands.
     pub fn record(&self, service: &ServiceId) -> Option<Record> {
-        self.sim.with(|world| world.table.get(service).map(|record| (**record).clone()))
+        self.sim.with(|world| world.stored(service).map(|record| (**record).clone()))
     }
 
     /// The world's end.
@@ -252,18 +252,21 @@ pub fn run_via_sdk(
 fn outcome(world: World) -> Outcome {
     let messages_left = world.queues.iter().map(|q| q.left()).sum();
     let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
-    let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| ServiceOutcome {
-        original: world.oracle.owners_strategy(&service.id).unwrap_or(&service.strategy).clone(),
-        record: world.table.get(&service.id).map(|record| (**record).clone()),
-        owner_unknowable: world.oracle.unknowable.contains(&service.id),
-        most_forced_in_a_day: world.oracle.most_forced_in_a_day(&service.id),
-        active: service.active,
-        cpu: service.cpu,
-        desired: service.desired,
-        running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
-        live: service.strategy,
-        id: service.id,
-        ledger,
+    let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| {
+        let name = world.names.find(&service.id).expect("a service has a name");
+        ServiceOutcome {
+            original: world.oracle.owners_strategy(name).unwrap_or(&service.strategy).clone(),
+            record: world.table.get(name).map(|record| (**record).clone()),
+            owner_unknowable: world.oracle.is_unknowable(name),
+            most_forced_in_a_day: world.oracle.most_forced_in_a_day(name),
+            active: service.active,
+            cpu: service.cpu,
+            desired: service.desired,
+            running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
+            live: service.strategy,
+            id: service.id,
+            ledger,
+        }
     });
     Outcome {
         services: services.collect(),

@@ -112,7 +112,7 @@ impl Ecs for SdkPorts {
                 let Cluster { account, region, name } = cluster.clone();
                 let id = ServiceId { account, region, cluster: name, service: service.clone() };
                 self.native.sim.with(|world| {
-                    let Some(key) = world.ecs.find(&id) else { return };
+                    let Some(key) = world.names.service(&id) else { return };
                     world.most_looks = world.most_looks.max(self.native.count_look(key));
                 });
             }

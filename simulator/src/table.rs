@@ -11,23 +11,24 @@ use handlers::market::Market;
 use handlers::record::{DUE_SHARDS, Record, due_shard};
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::timestamp::Timestamp;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 
-/// A position in a partition of the due index: time, and the service's slot.
-pub(crate) type Position = (Timestamp, usize);
+use crate::names::NameKey;
+
+/// A position in a partition of the due index: time, and the service's name.
+pub(crate) type Position = (Timestamp, NameKey);
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// A service that ever had a record keeps its slot.
-    slots: IndexMap<ServiceId, Slot, FxBuildHasher>,
+    /// By [`NameKey`].
+    slots: Vec<Slot>,
     markets: BTreeMap<(AccountId, Region), Market>,
     index: Index,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Slot {
-    shard: usize,
+    /// Of a service that ever had a record.
+    shard: Option<u8>,
     record: Option<Arc<Record>>,
 }
 
@@ -42,27 +43,28 @@ struct Index {
 /// One record in the place of another.
 #[derive(Debug)]
 struct Change {
-    shard: usize,
-    slot: usize,
+    shard: u8,
+    name: NameKey,
     /// When the other was due. It is not kept itself: that would be every record twice, until the next sweep.
     was_due: Option<Timestamp>,
     after: Option<Arc<Record>>,
 }
 
 impl Table {
-    pub(crate) fn get(&self, id: &ServiceId) -> Option<&Arc<Record>> {
-        self.slots.get(id)?.record.as_ref()
+    pub(crate) fn get(&self, name: NameKey) -> Option<&Arc<Record>> {
+        self.slots.get(name.0)?.record.as_ref()
     }
 
     /// All of them.
     pub(crate) fn records(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.slots.values().filter_map(|slot| slot.record.as_ref())
+        self.slots.iter().filter_map(|slot| slot.record.as_ref())
     }
 
-    /// Writes `record` if the stored version is `replaces`, 0 meaning absent, and returns what it replaced; else returns what is
-    /// stored (`ALL_OLD`). The index shows it from `shown_at`.
+    /// Writes `record`, of the service of this name, if the stored version is `replaces`, 0 meaning absent, and returns what it
+    /// replaced; else returns what is stored (`ALL_OLD`). The index shows it from `shown_at`.
     pub(crate) fn put(
         &mut self,
+        name: NameKey,
         record: &Arc<Record>,
         replaces: u64,
         shown_at: Timestamp,
@@ -72,36 +74,39 @@ impl Table {
             Ok(&**record),
             "lost on the way through an item"
         );
-        self.replace(&record.service, replaces, Some(Arc::clone(record)), shown_at)
+        self.replace(name, &record.service, replaces, Some(Arc::clone(record)), shown_at)
     }
 
     /// Deletes `record` if it is what is stored.
-    pub(crate) fn delete(&mut self, record: &Record, shown_at: Timestamp) -> Result<(), Option<Arc<Record>>> {
-        self.replace(&record.service, record.version, None, shown_at).map(|_| ())
+    pub(crate) fn delete(
+        &mut self,
+        name: NameKey,
+        record: &Record,
+        shown_at: Timestamp,
+    ) -> Result<(), Option<Arc<Record>>> {
+        self.replace(name, &record.service, record.version, None, shown_at).map(|_| ())
     }
 
     /// Puts `after` in the place of the record of this version.
     fn replace(
         &mut self,
+        name: NameKey,
         id: &ServiceId,
         version: u64,
         after: Option<Arc<Record>>,
         shown_at: Timestamp,
     ) -> Result<Option<Arc<Record>>, Option<Arc<Record>>> {
-        let (slot, found) = match self.slots.get_index_of(id) {
-            Some(slot) => (slot, &mut self.slots[slot]),
-            None => {
-                let shard = due_shard(&id.record_id()) as usize;
-                let entry = self.slots.entry(id.clone()).insert_entry(Slot { shard, record: None });
-                (entry.index(), entry.into_mut())
-            }
-        };
+        if self.slots.len() <= name.0 {
+            self.slots.resize_with(name.0 + 1, Slot::default);
+        }
+        let found = &mut self.slots[name.0];
+        let shard = *found.shard.get_or_insert_with(|| due_shard(&id.record_id()) as u8);
         if found.record.as_ref().map_or(0, |stored| stored.version) != version {
             return Err(found.record.clone());
         }
         let before = std::mem::replace(&mut found.record, after.clone());
         let was_due = before.as_ref().map(|before| before.due_at());
-        self.index.take_in(shown_at, Change { shard: found.shard, slot, was_due, after });
+        self.index.take_in(shown_at, Change { shard, name, was_due, after });
         Ok(before)
     }
 
@@ -157,12 +162,13 @@ impl Index {
 
     fn catch_up(&mut self, now: Timestamp) {
         while self.under_way.front().is_some_and(|(shown_at, _)| *shown_at <= now) {
-            let Some((_, Change { shard, slot, was_due, after })) = self.under_way.pop_front() else { return };
+            let Some((_, Change { shard, name, was_due, after })) = self.under_way.pop_front() else { return };
+            let due = &mut self.due[usize::from(shard)];
             if let Some(was_due) = was_due {
-                self.due[shard].remove(&(was_due, slot));
+                due.remove(&(was_due, name));
             }
             if let Some(after) = after {
-                self.due[shard].insert((after.due_at(), slot), after);
+                due.insert((after.due_at(), name), after);
             }
         }
     }
@@ -171,6 +177,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Names;
 
     const START: u64 = 1_780_000_000_000;
 
@@ -191,9 +198,45 @@ mod tests {
         Arc::new(Record { version, next_check_at: at(due), ..Record::new(id(name), at(0)) })
     }
 
+    /// A table whose services are numbered as they come up.
+    #[derive(Default)]
+    struct Named {
+        names: Names,
+        table: Table,
+    }
+
+    impl Named {
+        fn get(&self, name: &str) -> Option<&Arc<Record>> {
+            self.table.get(self.names.find(&id(name))?)
+        }
+
+        fn put(
+            &mut self,
+            record: &Arc<Record>,
+            replaces: u64,
+            shown_at: Timestamp,
+        ) -> Result<Option<Arc<Record>>, Option<Arc<Record>>> {
+            self.table.put(self.names.number(&record.service), record, replaces, shown_at)
+        }
+
+        fn delete(&mut self, record: &Record) -> Result<(), Option<Arc<Record>>> {
+            self.table.delete(self.names.number(&record.service), record, at(0))
+        }
+
+        fn due(
+            &mut self,
+            shard: u32,
+            now: Timestamp,
+            after: Option<Position>,
+            most: usize,
+        ) -> Vec<(Position, Arc<Record>)> {
+            self.table.due(shard, now, after, most)
+        }
+    }
+
     /// Records with the second they are due at, all of version 1.
-    fn table_of(records: &[(&str, u64)]) -> Table {
-        let mut table = Table::default();
+    fn table_of(records: &[(&str, u64)]) -> Named {
+        let mut table = Named::default();
         for (name, due) in records {
             assert_eq!(table.put(&record(name, 1, *due), 0, at(0)), Ok(None));
         }
@@ -201,7 +244,7 @@ mod tests {
     }
 
     /// Names of what is due, over all shards, in the order of the shards' own.
-    fn due(table: &mut Table, now: u64) -> Vec<String> {
+    fn due(table: &mut Named, now: u64) -> Vec<String> {
         let shards = 0..handlers::record::DUE_SHARDS;
         let mut due: Vec<_> =
             shards.flat_map(|shard| table.due(shard, at(now), None, 99)).map(|(_, record)| record).collect();
@@ -217,26 +260,26 @@ mod tests {
 
     #[test]
     fn a_put_holds_only_on_the_version_it_was_made_from() {
-        let mut table = Table::default();
+        let mut table = Named::default();
         let (first, second) = (record("a", 1, 10), record("a", 2, 20));
         assert_eq!(table.put(&second, 1, at(0)), Err(None), "nothing is stored yet");
         assert_eq!(table.put(&first, 0, at(0)), Ok(None));
         let stored = first;
         assert_eq!(table.put(&second, 0, at(0)), Err(Some(stored.clone())), "the refusal shows what is stored");
-        assert_eq!(table.get(&id("a")), Some(&stored), "and changes nothing");
+        assert_eq!(table.get("a"), Some(&stored), "and changes nothing");
         assert_eq!(table.put(&second, 1, at(0)), Ok(Some(stored)));
-        assert_eq!(table.get(&id("a")), Some(&second));
+        assert_eq!(table.get("a"), Some(&second));
     }
 
     #[test]
     fn a_delete_holds_on_the_same_condition() {
         let mut table = table_of(&[("a", 10)]);
-        let stored = table.get(&id("a")).expect("stored").clone();
-        assert_eq!(table.delete(&record("a", 2, 10), at(0)), Err(Some(stored.clone())));
+        let stored = table.get("a").expect("stored").clone();
+        assert_eq!(table.delete(&record("a", 2, 10)), Err(Some(stored.clone())));
         assert_eq!(due(&mut table, 10), ["a"]);
-        assert_eq!(table.delete(&stored, at(0)), Ok(()));
-        assert_eq!(table.get(&id("a")), None);
-        assert_eq!(table.delete(&stored, at(0)), Err(None));
+        assert_eq!(table.delete(&stored), Ok(()));
+        assert_eq!(table.get("a"), None);
+        assert_eq!(table.delete(&stored), Err(None));
         assert!(due(&mut table, 10).is_empty(), "the index forgets it too");
     }
 
@@ -294,14 +337,14 @@ mod tests {
         let mut table = table_of(&[("a", 10)]);
         assert_eq!(due(&mut table, 10), ["a"]);
         table.put(&record("a", 2, 50), 1, at(13)).expect("the version is right");
-        let shown = |table: &mut Table, now| {
+        let shown = |table: &mut Named, now| {
             (0..handlers::record::DUE_SHARDS)
                 .flat_map(|shard| table.due(shard, at(now), None, 9))
                 .next()
                 .map(|(_, record)| record)
         };
         assert_eq!(shown(&mut table, 12).expect("still shown").version, 1);
-        assert_eq!(table.get(&id("a")).expect("stored").version, 2, "a read of the table itself is consistent");
+        assert_eq!(table.get("a").expect("stored").version, 2, "a read of the table itself is consistent");
         assert_eq!(shown(&mut table, 13), None);
         assert_eq!(shown(&mut table, 50).expect("due again").version, 2);
     }
@@ -309,7 +352,7 @@ mod tests {
     #[test]
     fn pages_follow_each_other_without_gap_or_repetition() {
         let names = namesakes(5);
-        let mut table = Table::default();
+        let mut table = Named::default();
         for (name, due) in names.iter().zip([10, 10, 10, 20, 30]) {
             table.put(&record(name, 1, due), 0, at(0)).expect("nothing is stored yet");
         }
@@ -332,9 +375,9 @@ mod tests {
     fn a_page_after_a_record_that_moved_meanwhile_goes_on_from_where_it_was() {
         let names = namesakes(2);
         let mut table = table_of(&[(&names[0], 10), (&names[1], 20)]);
-        let page = table.due(0, at(30), Some((at(15), 9)), 9);
+        let page = table.due(0, at(30), Some((at(15), NameKey(9))), 9);
         assert_eq!(page.len(), 1, "the position need not exist any more");
         assert_eq!(page[0].1.service.service.to_string(), names[1]);
-        assert!(table.due(0, at(30), Some((at(40), 9)), 9).is_empty(), "nor lie within what is due");
+        assert!(table.due(0, at(30), Some((at(40), NameKey(9))), 9).is_empty(), "nor lie within what is due");
     }
 }

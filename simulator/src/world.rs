@@ -22,6 +22,7 @@ use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
 use crate::ledger::Ledger;
 use crate::limits::Buckets;
 use crate::market::Markets;
+use crate::names::Names;
 use crate::oracle::Oracle;
 use crate::pattern::PatternError;
 use crate::shape::Shape;
@@ -55,6 +56,7 @@ pub(crate) struct World {
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
     pub(crate) agenda: Agenda,
+    pub(crate) names: Names,
     pub(crate) ecs: Ecs,
     /// Shapes of Spot markets, by number.
     pub(crate) shapes: BTreeMap<u64, Shape>,
@@ -108,6 +110,7 @@ impl World {
                 owners: Dice::new(seed, 7),
             },
             agenda: Agenda::default(),
+            names: Names::default(),
             ecs: Ecs::new(markets),
             shapes: BTreeMap::new(),
             bus: EventBridge::new(&spec)?,
@@ -136,7 +139,7 @@ impl World {
     /// The world with its services, and all that is going to happen to them.
     pub(crate) fn populated(mut self) -> Self {
         for service in self.spec.services.clone() {
-            self.oracle.owner_chose(GENESIS, &service.id, &service.strategy);
+            self.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy);
             self.create_settled(&service);
             self.start_automation(&service);
         }
@@ -208,7 +211,8 @@ impl World {
             WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
                 // A service that is short is not rebalanced.
-                if let Some(key) = self.ecs.find(&service).filter(|key| !self.ecs.service(*key).shown().is_short()) {
+                if let Some(key) = self.names.service(&service).filter(|key| !self.ecs.service(*key).shown().is_short())
+                {
                     self.rebalancing_failed(key, &CapacityProvider::FargateSpot);
                 }
             }
@@ -217,7 +221,7 @@ impl World {
             WorldEvent::SpotRebalance { accounts, tasks } => self.rebalance_spot(&accounts, tasks),
             WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
             WorldEvent::Interrupt { service, tasks } => {
-                if let Some(key) = self.ecs.find(&service) {
+                if let Some(key) = self.names.service(&service) {
                     self.interrupt(key, tasks);
                 }
             }
@@ -237,12 +241,13 @@ impl World {
     }
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
+        let service = service.map(|id| self.names.number(id));
         self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
         self.happenings += 1;
         if what.is_detail() && !self.facts.trace_details {
             return;
         }
-        let service = service.map(|id| self.ecs.shared(id));
+        let service = service.map(|name| self.names.shared(name));
         self.trace.push(Entry { at: elapsed(self.now), service, what });
     }
 
@@ -251,16 +256,22 @@ impl World {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.dial.shown(self.now).as_millis())
     }
 
+    /// The record of a service, if there is one.
+    pub(crate) fn stored(&self, id: &ServiceId) -> Option<&Arc<Record>> {
+        self.table.get(self.names.find(id)?)
+    }
+
     /// A conditional write of a record, seen by the oracle and the books.
     pub(crate) fn put_record(&mut self, written: &Arc<Record>, replaces: u64) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
+        let name = self.names.number(&written.service);
         // Names that are one and the same text are compared without being read, and every later record has the names of the first.
         let first = (replaces == 0).then(|| {
-            let service = ServiceId::clone(&self.ecs.shared(&written.service));
+            let service = ServiceId::clone(&self.names.shared(name));
             Arc::new(Record { service, ..Record::clone(written) })
         });
         let written = first.as_ref().unwrap_or(written);
-        let before = self.table.put(written, replaces, shown_at)?;
+        let before = self.table.put(name, written, replaces, shown_at)?;
         if !before.as_deref().is_some_and(|before| is_announced(before, written)) {
             self.judge_record(written);
         }
@@ -273,7 +284,7 @@ impl World {
     /// A conditional delete of a record.
     pub(crate) fn delete_record(&mut self, record: &Record) -> Result<(), Option<Arc<Record>>> {
         let shown_at = self.shown_by_index();
-        self.table.delete(record, shown_at)?;
+        self.table.delete(self.names.number(&record.service), record, shown_at)?;
         self.note_phase(&record.service, Some(record.phase), None, record.reason.clone());
         Ok(())
     }
@@ -287,7 +298,7 @@ impl World {
     ) {
         let restored = reason == Reason::Restored.text();
         self.record(Some(service), Happening::Phase { from, to, reason });
-        let Some(key) = self.ecs.find(service) else { return };
+        let Some(key) = self.names.service(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
         let ledger = &mut self.ledgers[key.0];
         match (from, to) {

@@ -143,7 +143,7 @@ impl Dynamodb {
         let (key, version) = (request["Key"].clone(), version_asked_for(&request));
         let answer = call(request, |request| self.table.delete_item(request));
         if let Some(service) = service_of(world, &key["id"]) {
-            let stored = world.table.get(&service).map(|stored| (**stored).clone());
+            let stored = world.stored(&service).map(|stored| (**stored).clone());
             let record = Record { version, ..stored.unwrap_or_else(|| Record::new(service, world.now)) };
             let taken = world.delete_record(&record).is_ok();
             self.written(world, &answer, taken, Change::Delete(json!({ "TableName": TABLE, "Key": key })));

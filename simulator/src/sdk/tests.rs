@@ -59,7 +59,7 @@ fn a_write_that_holds_is_the_worlds_own_and_one_that_does_not_shows_what_is_stor
     let (mut world, dynamodb) = (world(), Dynamodb::default());
     let record = record_of(&world);
     assert_eq!(ask(&dynamodb, &mut world, "PutItem", &put(&record)), (200, json!({})));
-    assert_eq!(world.table.get(&record.service).map(|stored| (**stored).clone()), Some(record.clone()));
+    assert_eq!(world.stored(&record.service).map(|stored| (**stored).clone()), Some(record.clone()));
     let (status, refusal) = ask(&dynamodb, &mut world, "PutItem", &put(&Record { version: 9, ..record.clone() }));
     assert_eq!(status, 400);
     assert!(refusal["__type"].as_str().is_some_and(|kind| kind.ends_with("#ConditionalCheckFailedException")));

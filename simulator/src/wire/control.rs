@@ -237,7 +237,7 @@ impl World {
         };
         let ServiceArn { account, region, service, .. } = parsed;
         let service = ServiceId { account, region, cluster, service };
-        if self.ecs.find(&service).is_none() {
+        if self.names.service(&service).is_none() {
             return Err((404, format!("no service {arn}")));
         }
         self.happen(WorldEvent::Interrupt { service, tasks: *tasks });

@@ -62,7 +62,7 @@ impl World {
             )
         })?;
         let id = ServiceId { account, region, cluster, service };
-        let existing = self.ecs.find(&id);
+        let existing = self.names.service(&id);
         if let Some(key) = existing.filter(|key| self.ecs.service(*key).active) {
             let token = self.wire.services.get(&key).and_then(|details| details.client_token.as_ref());
             if input.client_token.is_none() || token != input.client_token.as_ref() {

@@ -93,7 +93,7 @@ impl World {
         };
         let (account, region, cluster) = cluster.clone();
         let id = name.parse().map(|service| ServiceId { account, region, cluster, service });
-        Ok(id.ok().and_then(|id| self.ecs.find(&id)))
+        Ok(id.ok().and_then(|id| self.names.service(&id)))
     }
 }
 

@@ -44,12 +44,12 @@ impl Simulation {
 
     /// A service as the control API shows it in the state.
     pub fn look(&self, service: &ServiceId) -> Option<Value> {
-        self.sim.with(|world| world.ecs.find(service).map(|key| state_of(world.ecs.service(key))))
+        self.sim.with(|world| world.names.service(service).map(|key| state_of(world.ecs.service(key))))
     }
 
     /// How many deployments the recovery has forced on a service.
     pub fn forced(&self, service: &ServiceId) -> u32 {
-        self.sim.with(|world| world.ecs.find(service).map_or(0, |key| world.ledgers[key.0].forced))
+        self.sim.with(|world| world.names.service(service).map_or(0, |key| world.ledgers[key.0].forced))
     }
 
     /// A transition that the handlers have announced, at the time it says, which is one that callers are shown.
@@ -63,9 +63,10 @@ impl World {
         // The one time of a record that is compared with the world's own.
         let lease = record.lease.map(|lease| Lease { until: self.dial.read(lease.until), ..lease });
         let record = Arc::new(Record { lease, ..record });
-        let replaces = self.table.get(&record.service).map_or(0, |stored| stored.version);
+        let replaces = self.stored(&record.service).map_or(0, |stored| stored.version);
         // The table outside has decided what holds; this one only shows it.
-        let _ = self.table.put(&record, replaces, self.now);
+        let name = self.names.number(&record.service);
+        let _ = self.table.put(name, &record, replaces, self.now);
         self.judge_record(&record);
     }
 

@@ -73,7 +73,7 @@ impl World {
             cluster: cluster.parse().ok()?,
             service: service.parse().ok()?,
         };
-        let service = self.ecs.service(self.ecs.find(&service)?);
+        let service = self.ecs.service(self.names.service(&service)?);
         let deployment = service.service_deployments.iter().find(|d| number(d) == id)?;
         let mut shown = Map::new();
         extend(&mut shown, self.service_deployment_brief(&service.id, deployment));

@@ -100,7 +100,7 @@ impl World {
     }
 
     fn tasks_of_cluster<'a>(&'a self, cluster: &'a ClusterKey) -> impl Iterator<Item = (ServiceKey, TaskKey)> + 'a {
-        let services = self.services_of(cluster).filter_map(|service| self.ecs.find(&service.id));
+        let services = self.services_of(cluster).filter_map(|service| self.names.service(&service.id));
         services.flat_map(|key| self.ecs.service(key).tasks.keys().map(move |task| (key, *task)))
     }
 
