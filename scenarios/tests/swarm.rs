@@ -17,8 +17,8 @@ use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
 use simulator::facts::Facts;
 use simulator::planted::Bug;
 use simulator::spec::{
-    Autoscaling, BusPolicy, FunctionName, FunctionState, QueueAccess, QueueName, Role, ServiceSpec, SpotShape,
-    Terraform, TimedEvent, WorldEvent, WorldSpec,
+    Autoscaling, BusPolicy, Capacity, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role, ServiceSpec,
+    SpotShape, Terraform, TimedEvent, WorldEvent, WorldSpec,
 };
 
 /// A planted bug is found within so many seeds.
@@ -261,6 +261,31 @@ fn whoever_asks_for_more_than_the_quota_is_not_judged_at_the_end_and_nobody_else
     assert_eq!((free(None, None), free(None, Some(3)), free(None, Some(2))), (0, 0, 1));
     // The fallback may find no room; that excuses nothing.
     assert_eq!(free(Some(1), None), 0);
+}
+
+#[test]
+fn whom_the_fallback_of_others_crowds_out_of_the_quota_must_deploy_again_and_is_not_judged() {
+    let free = |circuit_breaker| {
+        let mut plan = quiet(|service| service.cpu = 1024, Vec::new());
+        let spot = plan.world.services[0].clone();
+        let fargate = StrategyItem { capacity_provider: CapacityProvider::Fargate, base: 0, weight: 1 };
+        let id = ServiceId { service: "on-demand".parse().expect("a name"), ..spot.id.clone() };
+        let strategy = Strategy::new(vec![fargate]).expect("one item with a weight is valid");
+        let on_demand = ServiceSpec { circuit_breaker, cpu: 1024, ..ServiceSpec::new(id.clone(), 1, strategy) };
+        plan.world.services.push(on_demand);
+        plan.facts.on_demand_vcpu_quota = Some(4);
+        let accounts = vec![spot.id.account.clone()];
+        let at = |minute: u64, event| TimedEvent { at: Duration::from_secs(60 * minute), event };
+        plan.world.events = vec![
+            at(10, WorldEvent::DeleteService { service: id }),
+            at(20, WorldEvent::Spot { accounts, capacity: Capacity::Tasks(0), loss: Loss::Interrupt }),
+        ];
+        let played = check::play(&plan);
+        assert_eq!(played.violation, None);
+        played.free.into_iter().map(|id| id.service.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(free(true), ["on-demand"]);
+    assert!(free(false).is_empty(), "without a breaker ECS tries until there is room");
 }
 
 #[test]

@@ -114,8 +114,8 @@ fn end(tally: &Tally, seconds: f64, jobs: usize) -> ExitCode {
     let Tally { worlds, free, on, reached } = tally;
     let rate = *worlds as f64 / seconds;
     println!(
-        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n{free} of them have an account whose owners ask for \
-         more than its quota allows: its services' end is not judged\n\nwas on, in worlds",
+        "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n{free} of them have services that a quota \
+         left no room for: their end is not judged\n\nwas on, in worlds",
         rate / jobs as f64
     );
     let names = numbers().map(|fault| fault.name).chain(TRAITS.iter().map(|one| one.name));

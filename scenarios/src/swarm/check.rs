@@ -70,7 +70,8 @@ pub fn play(plan: &Plan) -> Played {
     }
     let duration = simulation.elapsed();
     let outcome = simulation.finish();
-    let free = over_quota(plan, &outcome);
+    let mut free = over_quota(plan, &outcome);
+    free.extend(crowded_out(plan, &outcome));
     let violation = violation(plan, &outcome, duration, &free);
     Played { outcome, duration, reasons, free, violation }
 }
@@ -117,7 +118,8 @@ fn stays_held(service: &ServiceSpec, phase: Phase) -> bool {
 /// Services of accounts whose owners ask for more than a quota of theirs allows, counted as ECS counts while they all deploy: old
 /// and new tasks side by side. Whose tasks then find no room is chance, for as long as nobody raises the quota (aws-facts.md §4);
 /// and a placement failure on Spot says the same whether it is Spot or the quota that is short (§2.2), so the recovery goes back to
-/// On-Demand every time. Nothing of this is excused of the fallback: where On-Demand has no room for it, Spot must take the service back all the same.
+/// On-Demand every time. Of the fallback this excuses nothing: where On-Demand has no room for it, Spot must take the service back
+/// all the same.
 fn over_quota(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
     let quotas = [
         (CapacityProvider::Fargate, plan.facts.on_demand_vcpu_quota),
@@ -135,15 +137,31 @@ fn over_quota(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
     services().map(|(spec, _)| &spec.id).filter(|id| is_over(&id.account)).cloned().collect()
 }
 
+/// Services with a circuit breaker whose own On-Demand tasks found the quota used up in the calm: others may still be on their
+/// fallback then. A deployment that failed for good needs its owner once more (aws-facts.md §1.6), and nobody deploys again.
+fn crowded_out(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
+    let with_breaker = |id: &ServiceId| plan.world.services.iter().any(|spec| spec.id == *id && spec.circuit_breaker);
+    let crowded_out = outcome.trace.iter().filter_map(|entry| match &entry.what {
+        Happening::PlacementFailure { provider: CapacityProvider::Fargate, over_quota: true, .. } => {
+            entry.service.as_deref().filter(|id| entry.at >= plan.chaos && with_breaker(id))
+        }
+        _ => None,
+    });
+    let by_choice = outcome.services.iter().filter(|service| places_on(&service.original, &CapacityProvider::Fargate));
+    let by_choice: BTreeSet<_> = by_choice.map(|service| &service.id).collect();
+    crowded_out.filter(|id| by_choice.contains(id)).cloned().collect()
+}
+
+fn places_on(strategy: &Strategy, provider: &CapacityProvider) -> bool {
+    strategy.items().iter().any(|item| item.capacity_provider == *provider && item.weight > 0)
+}
+
 /// The most CPU units that a service may use at once on a provider by its owner's wish.
 fn most_units(spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityProvider) -> u64 {
     let saved = service.record.as_ref().and_then(|record| record.original.as_ref());
     // Where nobody can tell what the owner wants, what is live or saved may be it.
     let credible = [Some(&service.original), saved.or(Some(&service.live)).filter(|_| service.owner_unknowable)];
-    let places = |strategy: &&Strategy| {
-        strategy.items().iter().any(|item| item.capacity_provider == *provider && item.weight > 0)
-    };
-    if !credible.into_iter().flatten().any(|strategy| places(&strategy)) {
+    if !credible.into_iter().flatten().any(|strategy| places_on(strategy, provider)) {
         return 0;
     }
     // A blue/green deployment starts all of its tasks, however many others still run (aws-facts.md §1.5).
