@@ -2,7 +2,7 @@
 //! is on loopback, and what is searched for is on a PATH of the test's own.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use lambda::http::{Response, Server};
 use localstack::backend::{self, Choice, Settings};
+use tokio::net::TcpSocket;
 
 /// A directory of the test's own.
 fn directory(name: &str) -> PathBuf {
@@ -150,10 +151,11 @@ fn what_answers_at_a_url_must_be_this_localstack() {
 
 #[test]
 fn a_url_where_nothing_answers_is_said_at_once() {
-    let free =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has a port");
-    let problem =
-        backend::start(Choice::Url(format!("http://{free}")), Settings::default()).expect_err("nothing is there");
+    // Taken, so that nobody else comes to listen there.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a port");
+    let url = format!("http://{}", socket.local_addr().expect("an address"));
+    let problem = backend::start(Choice::Url(url), Settings::default()).expect_err("nothing is there");
     assert!(problem.to_string().contains("nothing answers at http://127.0.0.1"), "{problem}");
 }
 
