@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
 
-use crate::{cargo, exit, package, workspace};
+use crate::{cargo, exit, optimised, package, program, workspace};
 
 /// Worlds, or with `lambda` the functions.
 pub(crate) fn bench(arguments: &[OsString]) -> ExitCode {
@@ -15,15 +15,14 @@ pub(crate) fn bench(arguments: &[OsString]) -> ExitCode {
 
 /// The table of whole runs, and unless arguments ask for some of it, the inner parts.
 fn worlds(arguments: &[OsString]) -> ExitCode {
-    let package = ["--package", "scenarios", "--features", "mimalloc"];
-    let mut table = cargo(&["run", "--release"]);
-    table.args(package).args(["--bin", "bench", "--"]).args(arguments).current_dir(workspace());
+    let mut table = program("bench");
+    optimised(&mut table).arg("--").args(arguments).current_dir(workspace());
     let table = table.status();
     if !arguments.is_empty() || !table.as_ref().is_ok_and(ExitStatus::success) {
         return exit(table);
     }
-    let mut parts = cargo(&["bench"]);
-    exit(parts.args(package).args(["--bench", "parts"]).current_dir(workspace()).status())
+    let mut parts = cargo(&["bench", "--package", "scenarios", "--features", "mimalloc", "--bench", "parts"]);
+    exit(parts.current_dir(workspace()).status())
 }
 
 /// The functions, built as they are shipped and apart from what measures them, whose dependencies must not change theirs.
