@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 
 use super::{ReconcileError, Reconciler, Seen};
 use crate::decide::{Reason, Trigger};
 use crate::ports::{Cluster, DESCRIBE_LIMIT, Ports, StoreError};
 use crate::record::{DUE_SHARDS, Record};
 use crate::service::{AccountId, ServiceName};
+
+/// Most accounts that are swept side by side. Each has connections of its own, to ECS and at times to STS, and a function may have 1,024
+/// files open (Lambda quotas); an account that hangs must not hold up the rest, so it is not a handful either.
+const ACCOUNTS_AT_ONCE: usize = 64;
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,6 +24,9 @@ pub struct SweepReport {
     pub failed: usize,
 }
 
+/// What is due of one account. Few clusters: to compare a name with each is faster than to make a name to search a map for.
+type Clusters = Vec<(Cluster, Vec<Arc<Record>>)>;
+
 impl<P: Ports> Reconciler<'_, P> {
     /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
     /// no account sees more than one `UpdateService` of ours at a time.
@@ -29,15 +36,18 @@ impl<P: Ports> Reconciler<'_, P> {
     pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
         let now = self.ports.now();
         let mut left = self.policy.sweep_limit as usize;
-        let mut accounts: BTreeMap<AccountId, BTreeMap<Cluster, Vec<Arc<Record>>>> = BTreeMap::new();
+        let mut accounts: BTreeMap<AccountId, Clusters> = BTreeMap::new();
         for shard in 0..DUE_SHARDS {
             let mut after = None;
             while left > 0 {
                 let page = self.ports.due(shard, now, after).await?;
                 for record in page.records.into_iter().take(left) {
                     left -= 1;
-                    let cluster = Cluster::of(&record.service);
-                    accounts.entry(cluster.account.clone()).or_default().entry(cluster).or_default().push(record);
+                    let clusters = accounts.entry(record.service.account.clone()).or_default();
+                    match clusters.iter_mut().find(|(cluster, _)| cluster.holds(&record.service)) {
+                        Some((_, records)) => records.push(record),
+                        None => clusters.push((Cluster::of(&record.service), vec![record])),
+                    }
                 }
                 after = page.next;
                 if after.is_none() {
@@ -45,15 +55,17 @@ impl<P: Ports> Reconciler<'_, P> {
                 }
             }
         }
-        let reports = join_all(accounts.into_values().map(|clusters| self.sweep_account(clusters))).await;
-        Ok(reports.into_iter().fold(SweepReport::default(), |a, b| SweepReport {
+        let sweeps = stream::iter(accounts.into_values().map(|clusters| self.sweep_account(clusters)));
+        let add = async |a: SweepReport, b: SweepReport| SweepReport {
             looked_at: a.looked_at + b.looked_at,
             failed: a.failed + b.failed,
-        }))
+        };
+        Ok(sweeps.buffer_unordered(ACCOUNTS_AT_ONCE).fold(SweepReport::default(), add).await)
     }
 
-    async fn sweep_account(&self, clusters: BTreeMap<Cluster, Vec<Arc<Record>>>) -> SweepReport {
+    async fn sweep_account(&self, mut clusters: Clusters) -> SweepReport {
         let mut report = SweepReport::default();
+        clusters.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (cluster, records) in clusters {
             let mut records = records.into_iter();
             loop {
