@@ -1,5 +1,6 @@
 //! Records, looks, policies and markets made of bytes: whatever the bytes are, they decide something.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::decide::{Context, Trigger};
@@ -74,7 +75,7 @@ pub(super) fn seen_on(strategy: Option<Strategy>, running: u32) -> Observation {
             running,
             created_at: CREATED,
         }],
-        messages: vec![],
+        messages: Arc::default(),
     }
 }
 
@@ -254,9 +255,9 @@ pub(super) fn any_seen(script: &mut Script<'_>, original: &Strategy) -> Observat
         running: if script.chance(7) { script.below(6) as u32 } else { script.word() },
         pending: if script.chance(7) { script.below(3) as u32 } else { script.word() },
         deployments,
-        messages: (0..script.below(3))
-            .map(|_| Message { at: script.time(), text: script.pick(&texts).into() })
-            .collect(),
+        messages: Arc::new(
+            (0..script.below(3)).map(|_| Message { at: script.time(), text: script.pick(&texts).into() }).collect(),
+        ),
         strategy: live,
     }
 }

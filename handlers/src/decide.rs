@@ -194,10 +194,11 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 /// restore or past an owner's own change. The service is on On-Demand again and must not be taken for one whose owner wants no
 /// Spot.
 fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
-    let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
-    if !live.stands_in_for(&previous) {
+    let (previous, live) = (record.previous.as_ref()?, seen.strategy.as_ref()?);
+    if !live.stands_in_for(previous) {
         return None;
     }
+    let (previous, live) = (previous.clone(), live.clone());
     let mut record = record.clone();
     on_fallback(&mut record, ctx);
     record.original = record.original.or(Some(previous.clone()));

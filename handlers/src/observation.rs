@@ -46,8 +46,8 @@ pub struct Observation {
     pub pending: u32,
     /// Deployments, the primary first.
     pub deployments: Vec<Deployment>,
-    /// Service event messages, newest first, at most 100 (aws-facts.md §2.6).
-    pub messages: Vec<Message>,
+    /// Service event messages, newest first, at most 100 (aws-facts.md §2.6). Shared, for they are most of what is shown.
+    pub messages: Arc<Vec<Message>>,
 }
 
 /// `deploymentController.type`, as far as it matters (aws-facts.md §1.5).

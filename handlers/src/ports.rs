@@ -120,6 +120,11 @@ impl Cluster {
     pub fn of(service: &ServiceId) -> Self {
         Self { account: service.account.clone(), region: service.region.clone(), name: service.cluster.clone() }
     }
+
+    /// Whether it is the cluster a service is in.
+    pub fn holds(&self, service: &ServiceId) -> bool {
+        (&self.account, &self.region, &self.name) == (&service.account, &service.region, &service.cluster)
+    }
 }
 
 /// What became of a conditional write.

@@ -605,7 +605,7 @@ fn a_crash_looping_application_is_not_failed_over() {
 fn a_message_of_an_older_deployment_or_below_a_newer_verdict_blames_nobody() {
     let record = Record { short_since: Some(NOW - hours(1)), ..watching() };
     let mut seen = crash_looping(short_on(original()), NOW - mins(20));
-    seen.messages.insert(
+    Arc::make_mut(&mut seen.messages).insert(
         0,
         Message {
             at: NOW - mins(1),
@@ -627,7 +627,7 @@ fn a_deployment_that_ecs_gave_up_lacks_no_capacity_unless_ecs_said_so() {
     let (next, reason) = written(on_sweep(&record, &seen, NOW));
     assert_eq!((next.phase, reason), (Phase::Watching, Reason::ApplicationFails));
     let text = "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time.".into();
-    seen.messages.insert(0, Message { at: NOW - mins(1), text });
+    Arc::make_mut(&mut seen.messages).insert(0, Message { at: NOW - mins(1), text });
     let (_, reason) = claimed(on_sweep(&record, &seen, NOW));
     assert_eq!(reason, Reason::SilentLoss);
 }

@@ -129,7 +129,7 @@ fn any_seen(original: Spread) -> BoxedStrategy<Observation> {
                     })
                     .into_iter()
                     .collect(),
-                messages: messages.into_iter().map(|(at, text)| Message { at, text: text.into() }).collect(),
+                messages: Arc::new(messages.into_iter().map(|(at, text)| Message { at, text: text.into() }).collect()),
             }
         })
         .boxed()

@@ -1,5 +1,6 @@
 //! What the parts of a run cost on their own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
@@ -57,7 +58,7 @@ fn full() -> Observation {
             running: 4,
             created_at: NOW,
         }],
-        messages: Vec::new(),
+        messages: Arc::default(),
     }
 }
 

@@ -2,11 +2,11 @@
 //! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handlers::observation::{Controller, Observation};
+use handlers::observation::{Controller, Message, Observation};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 use handlers::timestamp::Timestamp;
@@ -36,6 +36,9 @@ pub(crate) struct TaskKey(pub(crate) u64);
 pub(crate) struct Ecs {
     /// In the order of creation, each at its [`ServiceKey`].
     pub(crate) services: Vec<Service>,
+    /// What `DescribeServices` shows of each, made when somebody looks and kept until something changes. Apart from the services, whose
+    /// own lines in memory a look then need not touch.
+    shown: Vec<OnceCell<Arc<Observation>>>,
     pub(crate) markets: IndexMap<AccountId, Markets, FxBuildHasher>,
 }
 
@@ -83,7 +86,7 @@ pub(crate) struct Service {
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
     pub(crate) tasks_created: u64,
     /// Newest first, at most [`MAX_MESSAGES`].
-    pub(crate) messages: VecDeque<(Timestamp, String)>,
+    pub(crate) messages: Arc<Vec<Message>>,
     /// Per provider, what the scheduler knows of failed placements.
     pub(crate) placement: BTreeMap<CapacityProvider, Placement>,
     pub(crate) steady: bool,
@@ -98,8 +101,6 @@ pub(crate) struct Service {
     pub(crate) launched: (Timestamp, u32),
     /// Size of a task in CPU units, 1024 to a vCPU.
     pub(crate) cpu: u32,
-    /// What `DescribeServices` shows, made when somebody looks and kept until something changes.
-    shown: OnceCell<Arc<Observation>>,
 }
 
 /// Failed placements on one provider since the last success.
@@ -150,7 +151,7 @@ pub fn fargate_alone() -> Strategy {
 
 impl Ecs {
     pub(crate) fn new(markets: IndexMap<AccountId, Markets, FxBuildHasher>) -> Self {
-        Self { services: Vec::new(), markets }
+        Self { services: Vec::new(), shown: Vec::new(), markets }
     }
 
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {
@@ -158,9 +159,13 @@ impl Ecs {
     }
 
     pub(crate) fn service_mut(&mut self, key: ServiceKey) -> &mut Service {
-        let service = &mut self.services[key.0];
-        service.shown.take();
-        service
+        self.shown[key.0].take();
+        &mut self.services[key.0]
+    }
+
+    /// What `DescribeServices` shows of a service now.
+    pub(crate) fn shown(&self, key: ServiceKey) -> Arc<Observation> {
+        Arc::clone(self.shown[key.0].get_or_init(|| Arc::new(observe(self.service(key)))))
     }
 
     fn create(&mut self, service: Service) -> ServiceKey {
@@ -169,23 +174,20 @@ impl Ecs {
             markets.services.push(key);
         }
         self.services.push(service);
+        self.shown.push(OnceCell::new());
         key
     }
 }
 
 impl Service {
-    /// What `DescribeServices` shows now.
-    pub(crate) fn shown(&self) -> Arc<Observation> {
-        Arc::clone(self.shown.get_or_init(|| Arc::new(observe(self))))
-    }
-
     pub(crate) fn primary(&self) -> &Deployment {
         &self.deployments[0]
     }
 
     pub(crate) fn say(&mut self, now: Timestamp, text: &str) {
-        self.messages.push_front((now, format!("(service {}) {text}", self.id.service)));
-        self.messages.truncate(MAX_MESSAGES);
+        let messages = Arc::make_mut(&mut self.messages);
+        messages.truncate(MAX_MESSAGES - 1);
+        messages.insert(0, Message { at: now, text: format!("(service {}) {text}", self.id.service) });
     }
 }
 
@@ -247,7 +249,7 @@ impl World {
             service_deployments: Vec::new(),
             tasks: BTreeMap::new(),
             tasks_created: 0,
-            messages: VecDeque::new(),
+            messages: Arc::default(),
             placement: BTreeMap::new(),
             steady: false,
             steady_told_at: self.now,
@@ -256,7 +258,6 @@ impl World {
             throttled_told_at: None,
             launched: (self.now, 0),
             cpu: spec.cpu,
-            shown: OnceCell::new(),
         });
         let name = self.names.number(&spec.id);
         self.names.created(name, key);
@@ -339,8 +340,8 @@ impl World {
             Change::Strategy(strategy) => Some(strategy),
             Change::LaunchType => Some(fargate_alone()),
         };
-        if update.force_new_deployment {
-            let before = self.ecs.service(key).shown();
+        if update.force_new_deployment && self.facts.stale_read_percent > 0 {
+            let before = self.ecs.shown(key);
             self.ecs.service_mut(key).before_update = Some((self.now, before));
         }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.

@@ -111,11 +111,10 @@ impl World {
     pub(crate) fn read_service(&mut self, key: ServiceKey) -> Arc<Observation> {
         let (now, stale_for) = (self.now, self.facts.stale_for);
         let stale = self.dice.faults.chance(self.facts.stale_read_percent);
-        let service = self.ecs.service(key);
-        let before = if stale { service.before_update.as_ref() } else { None };
+        let before = if stale { self.ecs.service(key).before_update.as_ref() } else { None };
         match before {
             Some((at, before)) if now.since(*at) < stale_for => Arc::clone(before),
-            _ => service.shown(),
+            _ => self.ecs.shown(key),
         }
     }
 }

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use handlers::service::ServiceId;
-use indexmap::IndexMap;
+use handlers::ports::Cluster;
+use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
+use indexmap::{Equivalent, IndexMap};
 use rustc_hash::FxBuildHasher;
 
 use crate::ecs::ServiceKey;
@@ -14,7 +15,31 @@ use crate::ecs::ServiceKey;
 pub(crate) struct NameKey(pub(crate) usize);
 
 #[derive(Debug, Default)]
-pub(crate) struct Names(IndexMap<Arc<ServiceId>, Option<ServiceKey>, FxBuildHasher>);
+pub(crate) struct Names(IndexMap<ServiceId, Named, FxBuildHasher>);
+
+/// A name put together from its parts, to be looked up.
+#[derive(Hash)]
+struct Parts<'a> {
+    account: &'a AccountId,
+    region: &'a Region,
+    cluster: &'a ClusterName,
+    service: &'a ServiceName,
+}
+
+impl Equivalent<ServiceId> for Parts<'_> {
+    fn equivalent(&self, id: &ServiceId) -> bool {
+        let Self { account, region, cluster, service } = *self;
+        (account, region, cluster, service) == (&id.account, &id.region, &id.cluster, &id.service)
+    }
+}
+
+#[derive(Debug)]
+struct Named {
+    /// The name once more, to be shared: the map's own is read where it lies, without a trip to memory.
+    name: Arc<ServiceId>,
+    /// The service of this name, if ECS ever created one.
+    service: Option<ServiceKey>,
+}
 
 impl Names {
     pub(crate) fn find(&self, id: &ServiceId) -> Option<NameKey> {
@@ -23,22 +48,30 @@ impl Names {
 
     /// The number of a name, from now on if it had none.
     pub(crate) fn number(&mut self, id: &ServiceId) -> NameKey {
-        self.find(id).unwrap_or_else(|| NameKey(self.0.insert_full(Arc::new(id.clone()), None).0))
+        self.find(id).unwrap_or_else(|| {
+            let named = Named { name: Arc::new(id.clone()), service: None };
+            NameKey(self.0.insert_full(id.clone(), named).0)
+        })
     }
 
     /// The name itself, shared with everyone who keeps it.
     pub(crate) fn shared(&self, name: NameKey) -> Arc<ServiceId> {
-        let (id, _) = self.0.get_index(name.0).expect("a number is that of a name");
-        Arc::clone(id)
+        Arc::clone(&self.0[name.0].name)
     }
 
     /// ECS has created the service of this name.
     pub(crate) fn created(&mut self, name: NameKey, service: ServiceKey) {
-        self.0[name.0] = Some(service);
+        self.0[name.0].service = Some(service);
+    }
+
+    /// The service of this name in a cluster, if ECS ever created one.
+    pub(crate) fn service_in(&self, cluster: &Cluster, service: &ServiceName) -> Option<ServiceKey> {
+        let Cluster { account, region, name } = cluster;
+        self.0.get(&Parts { account, region, cluster: name, service })?.service
     }
 
     /// The service of this name, if ECS ever created one.
     pub(crate) fn service(&self, id: &ServiceId) -> Option<ServiceKey> {
-        self.0.get(id).copied().flatten()
+        self.0.get(id)?.service
     }
 }

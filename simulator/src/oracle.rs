@@ -237,7 +237,7 @@ impl World {
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let seen = service.shown();
+        let seen = self.ecs.shown(key);
         // A look may be from before the last update of the service, where such reads occur at all.
         let look = if self.facts.stale_read_percent > 0 { UNKNOWABLE } else { FROM_LOOK_TO_WRITE };
         let arrived = |task: &Task| recently(task.running_since, look) || recently(Some(task.created_at), look);

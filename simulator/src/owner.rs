@@ -1,5 +1,6 @@
 //! What a service's owner does to it, besides `UpdateService`: deploy, tag, delete, create anew, ship an application that fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::service::ServiceId;
@@ -90,7 +91,7 @@ impl World {
         service.zone_rebalancing = spec.zone_rebalancing;
         service.last_completed = None;
         service.before_update = None;
-        service.messages.clear();
+        service.messages = Arc::default();
         self.begin_deployment(key);
         self.ecs.service_mut(key).deployments.truncate(1);
         self.agenda.plan(now, Action::Schedule(key));

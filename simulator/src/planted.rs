@@ -193,7 +193,7 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
             }
             _ => decide_on(record, look),
         },
-        (Bug::CrashesAreLoss, _) => seen_as(&|seen| seen.messages.clear()),
+        (Bug::CrashesAreLoss, _) => seen_as(&|seen| seen.messages = Arc::default()),
         (Bug::IgnoresLeases, Some(record)) => {
             let lease = record.lease.clone().filter(|lease| lease.owner == ctx.owner);
             decide_on(Some(&Record { lease, ..record.clone() }), look)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use handlers::held::HeldReason;
 use handlers::market::Market;
-use handlers::observation::{Deployment, Look, Message, Observation, Rollout};
+use handlers::observation::{Deployment, Look, Observation, Rollout};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
@@ -91,13 +91,7 @@ impl Ecs for SimPorts {
                 return Ok(vec![Look::Blocked(reason); services.len()]);
             }
             let mut look = |service: &ServiceName| {
-                let id = ServiceId {
-                    account: cluster.account.clone(),
-                    region: cluster.region.clone(),
-                    cluster: cluster.name.clone(),
-                    service: service.clone(),
-                };
-                let Some(key) = world.names.service(&id) else { return Look::Missing };
+                let Some(key) = world.names.service_in(cluster, service) else { return Look::Missing };
                 world.most_looks = world.most_looks.max(self.count_look(key));
                 Look::Found(world.read_service(key))
             };
@@ -126,7 +120,7 @@ impl SimPorts {
             world.judge_update(service, &update);
             world.update_service(Caller::Recovery, service, &update).map_err(update_error)?;
             match world.names.service(service) {
-                Some(key) => Ok((*world.ecs.service(key).shown()).clone()),
+                Some(key) => Ok((*world.ecs.shown(key)).clone()),
                 None => Err(UpdateError::Gone("Service not found.".into())),
             }
         });
@@ -176,7 +170,7 @@ pub(crate) fn observe(service: &Service) -> Observation {
         running: service.tasks.values().filter(|t| t.is_running()).count() as u32,
         pending: service.tasks.values().filter(|t| t.is_pending()).count() as u32,
         deployments: deployments.collect(),
-        messages: service.messages.iter().map(|(at, text)| Message { at: *at, text: text.clone() }).collect(),
+        messages: Arc::clone(&service.messages),
     }
 }
 

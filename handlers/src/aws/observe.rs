@@ -3,6 +3,8 @@
 //! A field that a decision hangs on has no default: where it is missing, the service is not understood, and nothing is done to it.
 //! The counts are the exception. The SDK's model has them as plain numbers, so that an absent one reads 0; ECS always sends them.
 
+use std::sync::Arc;
+
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
     CapacityProviderStrategyItem, Deployment as SdkDeployment, DeploymentControllerType, DeploymentRolloutState,
@@ -77,7 +79,7 @@ pub(super) fn observation(service: &Service) -> Result<Observation, Unreadable> 
         running: count("runningCount", service.running_count())?,
         pending: count("pendingCount", service.pending_count())?,
         deployments,
-        messages: messages.collect::<Result<_, _>>()?,
+        messages: Arc::new(messages.collect::<Result<_, _>>()?),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Short words for services, strategies, observations, records and events, and proptest strategies for them.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::event::{Event, Signal};
@@ -100,7 +101,7 @@ pub(crate) fn full_on(strategy: Spread) -> Observation {
             running: 4,
             created_at: CREATED,
         }],
-        messages: vec![],
+        messages: Arc::default(),
     }
 }
 
@@ -128,7 +129,7 @@ pub(crate) fn deploying_short(strategy: Spread, since: Timestamp) -> Observation
 
 /// Short, and ECS says that the application does not start.
 pub(crate) fn crash_looping(mut seen: Observation, at: Timestamp) -> Observation {
-    seen.messages.insert(
+    Arc::make_mut(&mut seen.messages).insert(
         0,
         Message { at, text: "(service checkout) is unable to consistently start tasks successfully.".into() },
     );

@@ -257,7 +257,7 @@ impl SmallWorld {
             running: if ecs.short { 0 } else { DESIRED },
             pending: 0,
             deployments: [primary].into_iter().chain(replaced).collect(),
-            messages: vec![],
+            messages: Arc::default(),
         }
     }
 

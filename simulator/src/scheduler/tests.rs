@@ -306,7 +306,7 @@ fn repeats_of_a_placement_failure_are_suppressed_until_the_cause_was_gone_or_six
     bench.set_spot(NONE, Loss::Interrupt);
     bench.run(mins(10));
     assert_eq!(bench.announced_failures(), 3, "a new outage is told at once");
-    let messages = bench.service().messages.iter().filter(|(_, text)| text.contains("unable to place a task"));
+    let messages = bench.service().messages.iter().filter(|message| message.text.contains("unable to place a task"));
     assert_eq!(messages.count(), 3, "the service's messages say the same");
 }
 
@@ -474,7 +474,7 @@ fn the_vcpu_quotas_of_on_demand_and_spot_are_apart_and_a_task_over_them_is_refus
     bench.run(mins(10));
     // The two tasks of the beginning were of 256 units each.
     assert_eq!(bench.counts(), (2, 3));
-    assert!(bench.service().messages.iter().any(|(_, text)| text.ends_with(
+    assert!(bench.service().messages.iter().any(|message| message.text.ends_with(
         "was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently"
     )));
     let refused = bench.times(|h| matches!(h, Happening::PlacementFailure { over_quota: true, .. }));
@@ -506,7 +506,7 @@ fn launches_beyond_the_accounts_rate_wait_and_are_told_as_throttled() {
         .service()
         .messages
         .iter()
-        .filter(|(_, text)| text.ends_with("operations are being throttled. Will try again later."));
+        .filter(|message| message.text.ends_with("operations are being throttled. Will try again later."));
     assert_eq!(throttled.count(), 1, "said once");
     assert!(bench.events.iter().any(|e| e["detail"]["eventName"] == "ECS_OPERATION_THROTTLED"));
 }
@@ -517,7 +517,8 @@ fn launches_beyond_the_accounts_rate_wait_and_are_told_as_throttled() {
 fn a_service_says_periodically_that_it_is_in_a_steady_state() {
     let mut bench = Bench::new(3, &mixed());
     bench.run(mins(25 * 60));
-    let steady = bench.service().messages.iter().filter(|(_, text)| text.ends_with("has reached a steady state."));
+    let steady =
+        bench.service().messages.iter().filter(|message| message.text.ends_with("has reached a steady state."));
     assert_eq!(steady.count(), 4, "every six hours");
 }
 
@@ -538,8 +539,9 @@ fn the_event_of_a_steady_state_is_repeated_with_the_message_for_whoever_listens(
 fn bounds_that_let_nothing_start_or_stop_are_told_and_not_repeated_within_six_hours() {
     let mut bench = Bench::with_bounds(3, &mixed(), 100, 125);
     bench.force();
-    let stuck =
-        |b: &Bench| b.service().messages.iter().filter(|(_, text)| text.contains("deployment configuration")).count();
+    let stuck = |b: &Bench| {
+        b.service().messages.iter().filter(|message| message.text.contains("deployment configuration")).count()
+    };
     bench.run(mins(5 * 60));
     assert_eq!(stuck(&bench), 1);
     bench.run(mins(2 * 60));

@@ -22,7 +22,10 @@ fn impaired(bench: &Bench) -> usize {
 
 fn said(bench: &Bench) -> usize {
     let messages = &bench.service().messages;
-    messages.iter().filter(|(_, text)| text.ends_with("is unable to consistently start tasks successfully.")).count()
+    messages
+        .iter()
+        .filter(|message| message.text.ends_with("is unable to consistently start tasks successfully."))
+        .count()
 }
 
 // ---- Start throttle (aws-facts.md §3) -------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ impl World {
 
     /// A service as the call that changed it gives it back.
     pub(super) fn changed(&self, key: ServiceKey) -> Value {
-        json!({ "service": self.show_service(key, &self.ecs.service(key).shown(), true) })
+        json!({ "service": self.show_service(key, &self.ecs.shown(key), true) })
     }
 
     pub(super) fn desired(&self, count: i32) -> Result<u32, Refusal> {

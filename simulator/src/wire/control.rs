@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Response;
 use super::feed::{Feed, PAGE};
-use crate::ecs::Service;
+use crate::ecs::{Ecs, ServiceKey};
 use crate::run::Simulation;
 use crate::spec::{Capacity, Loss, Role, WorldEvent};
 use crate::trace::Clock;
@@ -172,7 +172,7 @@ impl Simulation {
 
 impl World {
     fn state(&self) -> Value {
-        let services = self.ecs.services.iter().map(state_of);
+        let services = (0..self.ecs.services.len()).map(|n| state_of(&self.ecs, ServiceKey(n)));
         let accounts = self.ecs.markets.iter().map(|(account, markets)| {
             json!({
                 "account": account,
@@ -265,8 +265,8 @@ impl World {
 }
 
 /// A service as the state has it.
-pub(super) fn state_of(service: &Service) -> Value {
-    let seen = service.shown();
+pub(super) fn state_of(ecs: &Ecs, key: ServiceKey) -> Value {
+    let (service, seen) = (ecs.service(key), ecs.shown(key));
     let on_spot = service.tasks.values().filter(|task| task.is_running() && task.on_spot()).count();
     json!({
         "service": service.id.arn(),

@@ -44,7 +44,7 @@ impl Simulation {
 
     /// A service as the control API shows it in the state.
     pub fn look(&self, service: &ServiceId) -> Option<Value> {
-        self.sim.with(|world| world.names.service(service).map(|key| state_of(world.ecs.service(key))))
+        self.sim.with(|world| world.names.service(service).map(|key| state_of(&world.ecs, key)))
     }
 
     /// How many deployments the recovery has forced on a service.

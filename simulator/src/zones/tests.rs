@@ -98,8 +98,10 @@ fn rebalancing_starts_a_task_before_it_stops_one_until_the_zones_are_even() {
     assert!(reasons.clone().count() > 0);
     reasons
         .for_each(|r| assert!(r.starts_with("Availability-zone rebalancing initiated by (deployment ecs-svc/"), "{r}"));
-    assert!(bench.service().messages.iter().any(|(_, text)| {
-        text.contains("is not AZ balanced with 3 tasks in eu-west-1a, 3 tasks in eu-west-1b, 0 tasks in eu-west-1c")
+    assert!(bench.service().messages.iter().any(|message| {
+        message
+            .text
+            .contains("is not AZ balanced with 3 tasks in eu-west-1a, 3 tasks in eu-west-1b, 0 tasks in eu-west-1c")
     }));
     assert_eq!(bench.service().deployments.len(), 1, "that is no deployment");
 }

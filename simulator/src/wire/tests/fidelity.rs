@@ -1,5 +1,7 @@
 //! What the handlers' own port shows of a service is what a client reads from `DescribeServices`.
 
+use std::sync::Arc;
+
 use handlers::observation::{Controller, Deployment, Message, Observation, Rollout};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
@@ -32,7 +34,7 @@ fn decoded(service: &Value) -> Observation {
         running: number(&service["runningCount"]),
         pending: number(&service["pendingCount"]),
         deployments: service["deployments"].as_array().expect("deployments").iter().map(deployment).collect(),
-        messages: service["events"].as_array().expect("events").iter().map(message).collect(),
+        messages: Arc::new(service["events"].as_array().expect("events").iter().map(message).collect()),
     }
 }
 
@@ -84,7 +86,7 @@ fn compare(bench: &mut Bench, steps: u32, step: Duration) -> usize {
     let mut seen = Vec::new();
     for _ in 0..steps {
         bench.run(step);
-        let native = bench.world.ecs.service(ServiceKey(0)).shown();
+        let native = bench.world.ecs.shown(ServiceKey(0));
         let shown = described(&mut bench.world, "checkout");
         assert_eq!(*native, decoded(&shown));
         if seen.last() != Some(&native) {
