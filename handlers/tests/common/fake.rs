@@ -67,6 +67,8 @@ pub(crate) struct Fake {
     /// Whether every call waits to be polled once more before it happens, and once more after.
     pub(crate) stops: Cell<(bool, bool)>,
     pub(crate) page_size: usize,
+    /// `DescribeServices` under way, now and at most so far.
+    pub(crate) looking: Cell<(usize, usize)>,
     faults: RefCell<BTreeMap<&'static str, VecDeque<Fault>>>,
 }
 
@@ -86,6 +88,7 @@ impl Fake {
             takes: Cell::default(),
             stops: Cell::new((false, false)),
             page_size: 3,
+            looking: Cell::default(),
             faults: RefCell::default(),
         }
     }
@@ -191,6 +194,8 @@ async fn wait_if(wait: bool) {
 impl Ecs for Fake {
     async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
         assert!((1..=DESCRIBE_LIMIT).contains(&services.len()), "{} services in one call", services.len());
+        let (looking, most) = self.looking.get();
+        self.looking.set((looking + 1, most.max(looking + 1)));
         let fault = self.call("describe", format!("{}×{}", cluster.name, services.len())).await;
         let mut looks: Vec<Look> = services.iter().map(|service| self.look(cluster, service)).collect();
         let answer = match fault {
@@ -203,7 +208,10 @@ impl Ecs for Fake {
             }
             _ => Ok(looks),
         };
-        self.reply(answer).await
+        let answer = self.reply(answer).await;
+        let (looking, most) = self.looking.get();
+        self.looking.set((looking - 1, most));
+        answer
     }
 
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
