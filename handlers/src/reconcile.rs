@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-#[cfg(feature = "planted")]
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +90,7 @@ pub struct Reconciler<'a, P> {
     /// Changes made so far, by account.
     updates: RefCell<BTreeMap<AccountId, u32>>,
     /// Markets of the cell's region as this invocation last read or wrote them: what they say is advice, and a minute old at most.
-    markets: RefCell<BTreeMap<AccountId, Market>>,
+    markets: RefCell<BTreeMap<AccountId, Rc<Market>>>,
     /// Whether the bus has failed: the sweep does not wait for it again, services are more urgent.
     bus_fails: Cell<bool>,
     /// What decides in the place of [`decide()`].
@@ -278,12 +277,12 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     /// The market, read once.
-    async fn known_market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
+    async fn known_market(&self, account: &AccountId, region: &Region) -> Result<Rc<Market>, ReconcileError> {
         if let Some(market) = self.markets.borrow().get(account) {
-            return Ok(market.clone());
+            return Ok(Rc::clone(market));
         }
-        let market = self.market(account, region).await?;
-        self.markets.borrow_mut().insert(account.clone(), market.clone());
+        let market = Rc::new(self.market(account, region).await?);
+        self.markets.borrow_mut().insert(account.clone(), Rc::clone(&market));
         Ok(market)
     }
 
@@ -303,7 +302,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             match self.ports.put_market(&market).await {
                 Ok(true) => {
                     let written = Market { version: market.version + 1, ..market };
-                    self.markets.borrow_mut().insert(service.account.clone(), written);
+                    self.markets.borrow_mut().insert(service.account.clone(), Rc::new(written));
                     return;
                 }
                 Ok(false) => {}

@@ -136,11 +136,14 @@ as_text!(AccountId);
 name!(
     /// An AWS region such as `eu-west-1`. Only the shape is checked; AWS adds regions.
     Region, "region", "a region looks like eu-west-1", |t| {
-        let parts: Vec<&str> = t.split('-').collect();
-        t.len() <= 32
-            && parts.len() >= 3
-            && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
-            && parts.last().is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()))
+        let mut parts = t.split('-');
+        let number = parts.next_back().unwrap_or_default();
+        let mut before = 0;
+        let words = parts.all(|word| {
+            before += 1;
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        });
+        words && before >= 2 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && t.len() <= 32
     }
 );
 name!(

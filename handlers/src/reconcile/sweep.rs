@@ -140,6 +140,6 @@ impl<P: Ports> Reconciler<'_, P> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
         let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
-        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_ref()).await
+        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await
     }
 }
