@@ -58,7 +58,7 @@ pub(crate) enum Reclaim {
 }
 
 /// How long a span is, in milliseconds: short enough that the entries of one fit into a processor's cache.
-const SPAN: u64 = 1024;
+const SPAN: u64 = 64;
 
 /// Only what is near is in order; what is further away waits unsorted with the rest of its span. One heap of all of it would be larger
 /// than a processor's cache, and each step through it a miss.
