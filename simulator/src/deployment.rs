@@ -1,5 +1,9 @@
 //! A deployment's life: it begins, is superseded, completes, fails, is rolled back (aws-facts.md §1.2, §1.6).
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
@@ -13,10 +17,33 @@ use crate::throttle::Starts;
 use crate::trace::{Happening, RollbackCause};
 use crate::world::World;
 
+/// `ecs-svc/` and 19 digits. Each is made once and passed on from there, so two are told apart by where they lie, and not read.
+#[derive(Debug, Clone)]
+pub(crate) struct DeploymentId(Arc<str>);
+
+impl PartialEq for DeploymentId {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for DeploymentId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeploymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Deployment {
-    /// `ecs-svc/` and 19 digits.
-    pub(crate) id: String,
+    pub(crate) id: DeploymentId,
     pub(crate) strategy: Strategy,
     /// Whether that is the launch type `FARGATE`.
     pub(crate) launch_type: bool,
@@ -49,10 +76,10 @@ pub(crate) enum DeploymentStatus {
 }
 
 /// One entry of `ListServiceDeployments`: the rollout of one revision, and of the rollback that ended it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ServiceDeployment {
     /// The deployment it began as.
-    pub(crate) deployment: String,
+    pub(crate) deployment: DeploymentId,
     pub(crate) state: ServiceDeploymentState,
     pub(crate) created_at: Timestamp,
     pub(crate) finished_at: Option<Timestamp>,
@@ -126,7 +153,7 @@ impl Service {
 
 impl World {
     /// A new primary deployment on the service's strategy; returns its id.
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> String {
+    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> DeploymentId {
         let service = self.ecs.service(key);
         let (strategy, launch_type) = (service.strategy.clone(), service.launch_type);
         let deployment = Deployment { launch_type, ..self.new_deployment(&strategy) };
@@ -149,14 +176,14 @@ impl World {
     }
 
     /// The service deployment of an accepted update: a running one is asked to stop (aws-facts.md §1.6).
-    pub(crate) fn begin_service_deployment(&mut self, key: ServiceKey, deployment: &str) {
+    pub(crate) fn begin_service_deployment(&mut self, key: ServiceKey, deployment: &DeploymentId) {
         use ServiceDeploymentState::{InProgress, RollbackInProgress, StopRequested};
         let created_at = self.now;
         let all = &mut self.ecs.service_mut(key).service_deployments;
         if let Some(running) = all.last_mut().filter(|d| matches!(d.state, InProgress | RollbackInProgress)) {
             running.state = StopRequested;
         }
-        let deployment = deployment.to_owned();
+        let deployment = deployment.clone();
         all.push(ServiceDeployment { deployment, state: InProgress, created_at, finished_at: None });
     }
 
@@ -177,7 +204,7 @@ impl World {
     pub(crate) fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
         let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
         Deployment {
-            id: format!("ecs-svc/{digits}"),
+            id: DeploymentId(format!("ecs-svc/{digits}").into()),
             strategy: strategy.clone(),
             launch_type: false,
             created_at: self.now,

@@ -367,7 +367,7 @@ impl World {
                 caller,
                 strategy: changed.clone(),
                 desired: update.desired,
-                deployment: deployment.clone(),
+                deployment: deployment.as_deref().map(str::to_owned),
             },
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {

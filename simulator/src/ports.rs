@@ -19,6 +19,7 @@ use handlers::transition::Transition;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::deployment::DeploymentId;
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::limits::Bucket;
 use crate::names::NameKey;
@@ -143,11 +144,11 @@ fn update_error(error: ApiError) -> UpdateError {
 }
 
 pub(crate) fn observe(service: &Service) -> Observation {
-    let running = |deployment: &str| {
-        service.tasks.values().filter(|t| t.is_running() && t.deployment == deployment).count() as u32
+    let running = |deployment: &DeploymentId| {
+        service.tasks.values().filter(|t| t.is_running() && t.deployment == *deployment).count() as u32
     };
     let deployments = service.deployments.iter().enumerate().map(|(n, d)| Deployment {
-        id: d.id.clone(),
+        id: d.id.to_string(),
         primary: n == 0,
         rollout: match (d.completed, d.failed) {
             (true, _) => Rollout::Completed,

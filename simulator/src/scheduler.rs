@@ -43,6 +43,9 @@ impl World {
         let (now, healthy_after) = (self.now, self.facts.healthy_after);
         let service = self.ecs.service(key);
         let older = 1..service.deployments.len();
+        if older.is_empty() {
+            return room;
+        }
         // A FAILED deployment launches no more tasks (aws-facts.md §1.6).
         let owed = |n: usize| if service.deployments[n].failed { 0 } else { service.deployments[n].lost };
         let owed: Vec<u32> = older.clone().map(owed).collect();

@@ -11,6 +11,7 @@ use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
 use crate::agenda::{Action, Reclaim};
+use crate::deployment::DeploymentId;
 use crate::ecs::{ServiceKey, TaskKey};
 use crate::throttle::{Application, Starts};
 use crate::trace::Happening;
@@ -23,8 +24,8 @@ pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
 pub(crate) struct Task {
     /// 32 hexadecimal digits.
     pub(crate) id: Arc<str>,
-    /// Id of the deployment it belongs to.
-    pub(crate) deployment: String,
+    /// The deployment it belongs to.
+    pub(crate) deployment: DeploymentId,
     pub(crate) provider: CapacityProvider,
     pub(crate) status: Status,
     pub(crate) created_at: Timestamp,

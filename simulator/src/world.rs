@@ -211,8 +211,7 @@ impl World {
             WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
                 // A service that is short is not rebalanced.
-                if let Some(key) = self.names.service(&service).filter(|key| !self.ecs.shown(*key).is_short())
-                {
+                if let Some(key) = self.names.service(&service).filter(|key| !self.ecs.shown(*key).is_short()) {
                     self.rebalancing_failed(key, &CapacityProvider::FargateSpot);
                 }
             }

@@ -240,7 +240,7 @@ fn a_deployment_id_has_the_shape_of_ecs_and_is_never_used_twice() {
         let id = bench.service().primary().id.clone();
         let digits = id.strip_prefix("ecs-svc/").expect("its prefix");
         assert!(digits.len() == 19 && digits.bytes().all(|b| b.is_ascii_digit()), "{id}");
-        assert!(ids.insert(id));
+        assert!(ids.insert(id.to_string()));
     }
 }
 

@@ -55,7 +55,7 @@ impl World {
             "clusterArn": id.cluster_arn(),
             "taskArn": arn,
             "group": format!("service:{}", id.service),
-            "startedBy": task.deployment,
+            "startedBy": *task.deployment,
             "capacityProviderName": task.provider,
             "launchType": "FARGATE",
             "availabilityZone": zone_name(&id.region, task.zone),

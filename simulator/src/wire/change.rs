@@ -130,7 +130,7 @@ impl World {
             }
             let of_older = &mut self.wire.services.entry(key).or_default().replaced;
             for older in self.ecs.service(key).deployments.iter().skip(1) {
-                of_older.entry(older.id.clone()).or_insert_with(|| replaced.clone());
+                of_older.entry(older.id.to_string()).or_insert_with(|| replaced.clone());
             }
         }
         Ok(self.changed(key))

@@ -124,9 +124,9 @@ impl World {
         let service = self.ecs.service(key);
         let details = self.wire.services.get(&key);
         let show = |deployment: &handlers::observation::Deployment| {
-            let n = service.deployments.iter().position(|d| d.id == deployment.id);
+            let n = service.deployments.iter().position(|d| *d.id == *deployment.id);
             let wanted = n.map_or(0, |n| service.tasks_of(n).count());
-            let pending = service.tasks.values().filter(|t| t.is_pending() && t.deployment == deployment.id).count();
+            let pending = service.tasks.values().filter(|t| t.is_pending() && *t.deployment == *deployment.id).count();
             let status = match n.map(|n| service.deployment_status(n)) {
                 _ if deployment.primary => "PRIMARY",
                 Some(DeploymentStatus::Draining) => "DRAINING",

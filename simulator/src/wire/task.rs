@@ -79,7 +79,7 @@ impl World {
                 && stopped == Some(state.stop.is_some())
                 && input.container_instance.is_none()
                 && input.launch_type.as_deref().is_none_or(|wanted| wanted == "FARGATE")
-                && input.started_by.as_ref().is_none_or(|by| state.deployment == *by)
+                && input.started_by.as_ref().is_none_or(|by| *state.deployment == **by)
                 && family
         });
         let arns = tasks.map(|(key, task)| self.task_arn(key, task)).collect();
@@ -133,7 +133,7 @@ impl World {
             .wire
             .services
             .get(&key)
-            .map(|details| details.replaced.get(&state.deployment).unwrap_or(&details.task_definition).as_str());
+            .map(|details| details.replaced.get(&*state.deployment).unwrap_or(&details.task_definition).as_str());
         let mut shown = Map::new();
         extend(
             &mut shown,
@@ -142,7 +142,7 @@ impl World {
                 "clusterArn": service.id.cluster_arn(),
                 "taskDefinitionArn": definition.unwrap_or_default(),
                 "group": format!("service:{}", service.id.service),
-                "startedBy": state.deployment,
+                "startedBy": *state.deployment,
                 "availabilityZone": zone_name(&service.id.region, state.zone),
                 "launchType": "FARGATE",
                 "platformVersion": "1.4.0",
