@@ -75,9 +75,18 @@ impl Dice {
         (0..digits).map(|_| char::from(DIGITS[self.below(16) as usize])).collect()
     }
 
+    /// Draws a UUID that nobody reads.
+    pub(crate) fn skip_uuid(&mut self) {
+        self.uuid_halves();
+    }
+
+    fn uuid_halves(&mut self) -> (u64, u64) {
+        (self.0.next_u64(), self.0.next_u64())
+    }
+
     /// A UUID of version 4.
     pub fn uuid(&mut self) -> String {
-        let (high, low) = (self.0.next_u64(), self.0.next_u64());
+        let (high, low) = self.uuid_halves();
         let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
         let bits = u128::from(high) << 64 | u128::from(low);
         let (mut text, mut at) = ([b'-'; 36], 0);

@@ -4,11 +4,12 @@
 use handlers::event::SYNTHETIC_SOURCE;
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::agenda::Action;
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
-use crate::pattern::{Pattern, PatternError};
+use crate::pattern::{Node, Pattern, PatternError};
 use crate::spec::WorldSpec;
 use crate::task::Status;
 use crate::trace::Happening;
@@ -17,11 +18,15 @@ use crate::world::World;
 mod delivery;
 mod ecs_events;
 mod hop;
+mod tree;
 
 pub(crate) use delivery::Delivery;
 use delivery::Targets;
 use hop::Hop;
 pub(crate) use hop::Reforward;
+
+/// Bytes that nearly every event finds room in.
+const USUAL_EVENT: usize = 1024;
 
 /// The product's event patterns, by the name of their file in `handlers/event-patterns`.
 mod patterns {
@@ -95,11 +100,13 @@ impl EventBridge {
         })
     }
 
-    fn seal(&self, event: &Value) -> Envelope {
-        let takes = |(n, rule): (usize, &Rule)| u8::from(rule.pattern.matches(event)) << n;
+    fn seal(&self, event: &(impl Node + Serialize)) -> Envelope {
+        let takes = |(n, rule): (usize, &Rule)| u8::from(rule.pattern.fires_on(event)) << n;
+        let mut text = Vec::with_capacity(USUAL_EVENT);
+        // Not `to_string`, which begins with little room and moves the text as it grows.
+        serde_json::to_writer(&mut text, event).expect("a value whose keys are strings is JSON");
         Envelope {
-            // Not `to_string`, which writes through a formatter.
-            text: serde_json::to_string(event).expect("a value whose keys are strings is JSON"),
+            text: String::from_utf8(text).expect("JSON is UTF-8"),
             taken_by: self.central.iter().enumerate().map(takes).sum(),
         }
     }

@@ -34,9 +34,11 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 mod condition;
+mod node;
 mod parse;
 
 use condition::Condition;
+pub(crate) use node::{Node, Scalar, View};
 
 /// A compiled event pattern.
 #[derive(Debug, Clone)]
@@ -55,7 +57,12 @@ impl Pattern {
     /// Whether a rule with this pattern fires on this event. An event that is no JSON object never matches.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
-        event.as_object().is_some_and(|fields| self.0.holds(Some(fields)))
+        self.fires_on(event)
+    }
+
+    /// The same for an event that is kept otherwise.
+    pub(crate) fn fires_on(&self, event: &impl Node) -> bool {
+        event.is_object() && self.0.holds(Some(event))
     }
 
     /// Whether an event with these fields can match, whatever its other fields are. May err on the side of yes.
@@ -120,9 +127,9 @@ struct Leaf {
 
 impl Object {
     /// `None` stands for an object that is not there, which `exists: false` asks for.
-    fn holds(&self, event: Option<&Map<String, Value>>) -> bool {
+    fn holds<N: Node>(&self, event: Option<&N>) -> bool {
         self.fields.iter().all(|(name, field)| {
-            let value = event.and_then(|fields| fields.get(&**name));
+            let value = event.and_then(|event| event.field(name));
             match field {
                 Field::Object(object) => object.holds_at(value),
                 Field::Leaf(leaf) => leaf.holds_at(value),
@@ -138,53 +145,56 @@ impl Object {
         }) && (self.alternatives.is_empty() || self.alternatives.iter().any(|object| object.could_hold(known)))
     }
 
-    fn holds_at(&self, value: Option<&Value>) -> bool {
-        match value {
-            Some(Value::Object(fields)) => self.holds(Some(fields)),
-            Some(Value::Array(items)) => self.holds_in(items),
-            _ => self.holds(None),
+    fn holds_at<N: Node>(&self, value: Option<&N>) -> bool {
+        match value.map(N::view) {
+            Some(View::Object) => self.holds(value),
+            Some(View::List(items)) => self.holds_in(items),
+            _ => self.holds::<N>(None),
         }
     }
 
-    fn holds_in(&self, items: &[Value]) -> bool {
-        if self.holds(None) {
+    fn holds_in<N: Node>(&self, items: &[N]) -> bool {
+        if self.holds::<N>(None) {
             // Absence is enough, so one element without the field proves nothing: none may break the pattern.
-            !any_in(items, |item| item.as_object().is_some_and(|fields| !self.holds(Some(fields))))
+            !any_in(items, |item| item.is_object() && !self.holds(Some(item)))
         } else {
-            any_in(items, |item| item.as_object().is_some_and(|fields| self.holds(Some(fields))))
+            any_in(items, |item| item.is_object() && self.holds(Some(item)))
         }
     }
 }
 
 impl Leaf {
-    fn holds_at(&self, value: Option<&Value>) -> bool {
-        match value {
-            None | Some(Value::Object(_)) => self.absence_holds,
-            Some(Value::Array(items)) => {
+    fn holds_at<N: Node>(&self, value: Option<&N>) -> bool {
+        match value.map(N::view) {
+            None | Some(View::Object) => self.absence_holds,
+            Some(View::List(items)) => {
                 let mut absent = true;
-                any_in(items, |item| {
-                    absent &= item.is_object();
-                    !item.is_object() && self.holds(item)
+                any_in(items, |item| match item.view() {
+                    View::Scalar(scalar) => {
+                        absent = false;
+                        self.holds(&scalar)
+                    }
+                    _ => false,
                 }) || (absent && self.absence_holds)
             }
-            Some(scalar) => self.holds(scalar),
+            Some(View::Scalar(scalar)) => self.holds(&scalar),
         }
     }
 
-    fn holds(&self, scalar: &Value) -> bool {
+    fn holds(&self, scalar: &Scalar<'_>) -> bool {
         self.conditions.iter().any(|condition| condition.holds(scalar))
     }
 }
 
 /// Whether the test holds for one element, looking through arrays in arrays with a list of our own instead of the stack:
 /// the sender of an event decides how deep it is.
-fn any_in(items: &[Value], mut test: impl FnMut(&Value) -> bool) -> bool {
-    let mut outer: Vec<slice::Iter<'_, Value>> = Vec::new();
+fn any_in<N: Node>(items: &[N], mut test: impl FnMut(&N) -> bool) -> bool {
+    let mut outer: Vec<slice::Iter<'_, N>> = Vec::new();
     let mut current = items.iter();
     loop {
-        match current.next() {
-            Some(Value::Array(inner)) => outer.push(mem::replace(&mut current, inner.iter())),
-            Some(value) if test(value) => return true,
+        match current.next().map(|item| (item, item.view())) {
+            Some((_, View::List(inner))) => outer.push(mem::replace(&mut current, inner.iter())),
+            Some((item, _)) if test(item) => return true,
             Some(_) => {}
             None => match outer.pop() {
                 Some(rest) => current = rest,

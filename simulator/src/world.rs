@@ -15,14 +15,14 @@ use handlers::transition::Transition;
 use crate::agenda::{Action, Agenda, GENESIS, elapsed};
 use crate::dial::Dial;
 use crate::dice::Dice;
-use crate::ecs::{Ecs, UpdateService};
+use crate::ecs::{Ecs, ServiceKey, UpdateService};
 use crate::eventbridge::EventBridge;
 use crate::facts::Facts;
 use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
 use crate::ledger::Ledger;
 use crate::limits::Buckets;
 use crate::market::Markets;
-use crate::names::Names;
+use crate::names::{NameKey, Names};
 use crate::oracle::Oracle;
 use crate::pattern::PatternError;
 use crate::shape::Shape;
@@ -240,7 +240,17 @@ impl World {
     }
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
-        let service = service.map(|id| self.names.number(id));
+        let name = service.map(|id| self.names.number(id));
+        self.record_by_name(name, what);
+    }
+
+    /// The same of a service of ECS, whose name need not be copied for it.
+    pub(crate) fn record_of(&mut self, key: ServiceKey, what: Happening) {
+        let name = self.names.number(&self.ecs.service(key).id);
+        self.record_by_name(Some(name), what);
+    }
+
+    fn record_by_name(&mut self, service: Option<NameKey>, what: Happening) {
         self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
         self.happenings += 1;
         if what.is_detail() && !self.facts.trace_details {

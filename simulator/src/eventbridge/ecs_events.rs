@@ -1,144 +1,195 @@
 //! The events that ECS puts on the default bus of a service's account.
 
 use handlers::event::ECS_SOURCE;
+use handlers::service::ServiceId;
 use handlers::strategy::CapacityProvider;
-use serde_json::{Value, json};
+use handlers::timestamp::Timestamp;
 
-use crate::ecs::{ServiceKey, TaskKey};
+use super::tree::{Fields, Tree};
+use crate::ecs::{Service, ServiceKey, TaskKey};
+use crate::task::Task;
 use crate::trace::Happening;
 use crate::world::World;
 use crate::zones::zone_name;
 
 pub(super) const TASK_STATE_CHANGE: &str = "ECS Task State Change";
 pub(super) const SERVICE_ACTION: &str = "ECS Service Action";
+const DEPLOYMENT_STATE_CHANGE: &str = "ECS Deployment State Change";
+
+/// What EventBridge stamps an event with.
+struct Stamp {
+    id: String,
+    time: String,
+}
+
+impl Stamp {
+    /// The whole of an event about `service`.
+    fn event<'a>(
+        self,
+        service: &'a ServiceId,
+        detail_type: &'static str,
+        resource: &'a str,
+        detail: Fields<'a>,
+    ) -> Tree<'a> {
+        let fields = Fields::new()
+            .text("account", service.account.as_str())
+            .with("detail", detail.into())
+            .text("detail-type", detail_type)
+            .text("id", self.id)
+            .text("region", service.region.as_str())
+            .texts("resources", [resource])
+            .text("source", ECS_SOURCE)
+            .text("time", self.time)
+            .text("version", "0");
+        fields.into()
+    }
+}
 
 impl World {
-    /// An ECS event on the default bus of the service's account, stamped by EventBridge.
-    fn emit(&mut self, key: ServiceKey, detail_type: &str, resource: &str, detail: Value) {
-        let id = &self.ecs.service(key).id;
-        let mut event = json!({
-            "version": "0",
-            "id": self.dice.bus.uuid(),
-            "detail-type": detail_type,
-            "source": ECS_SOURCE,
-            "account": id.account.as_str(),
-            "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": id.region.as_str(),
-            "resources": [resource],
-        });
-        // Moved: within the macro it would be copied.
-        event["detail"] = detail;
-        let account = id.account.clone();
-        self.on_default_bus(account, event);
+    fn stamp(&mut self) -> Stamp {
+        let time = humantime::format_rfc3339_seconds(self.wall_clock()).to_string();
+        Stamp { id: self.dice.bus.uuid(), time }
     }
 
     /// `ECS Task State Change` (aws-facts.md §2.3).
     pub(crate) fn emit_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let (dial, now) = (self.dial, self.now);
-        let service = self.ecs.service_mut(key);
-        let id = service.id.clone();
-        let Some(task) = service.tasks.get_mut(&task) else { return };
-        task.version += 1;
-        let heard = self.bus.hears_of(task.status, &task.provider);
-        if !heard {
-            // Most changes leave the account nowhere; their events are not even made.
-            let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status);
-            if !status.is_passing() {
-                self.dice.bus.uuid();
-                self.record(Some(&id), Happening::Task { task: name, provider, status: status.name() });
-            }
+        let Some(changed) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        changed.version += 1;
+        let status = changed.status;
+        let heard = self.bus.hears_of(status, &changed.provider);
+        if !heard && status.is_passing() {
             return;
         }
-        let arn =
-            format!("arn:{}:ecs:{}:{}:task/{}/{}", id.region.partition(), id.region, id.account, id.cluster, task.id);
-        let mut detail = json!({
-            "clusterArn": id.cluster_arn(),
-            "taskArn": arn,
-            "group": format!("service:{}", id.service),
-            "startedBy": *task.deployment,
-            "capacityProviderName": task.provider,
-            "launchType": "FARGATE",
-            "availabilityZone": zone_name(&id.region, task.zone),
-            "lastStatus": task.status.name(),
-            "desiredStatus": if task.stop.is_some() { "STOPPED" } else { "RUNNING" },
-            "version": task.version,
-            "createdAt": dial.shown(task.created_at).to_string(),
-            "updatedAt": dial.shown(now).to_string(),
-        });
-        // A bare launch type names no provider (aws-facts.md §2.3).
-        let launch_type = service.deployments.iter().any(|d| d.launch_type && d.id == task.deployment);
-        if let (true, Some(detail)) = (launch_type, detail.as_object_mut()) {
-            detail.remove("capacityProviderName");
+        let (name, provider) = (changed.id.clone(), changed.provider.clone());
+        self.record_of(key, Happening::Task { task: name, provider, status: status.name() });
+        if heard {
+            self.put_task_state_change(key, task);
+        } else {
+            // Most changes leave the account nowhere; their events are not even made.
+            self.dice.bus.skip_uuid();
         }
-        if let Some(stop) = &task.stop {
-            if let Some(code) = stop.code {
-                detail["stopCode"] = code.into();
-            }
-            if !stop.reason.is_empty() {
-                detail["stoppedReason"] = stop.reason.clone().into();
-            }
+    }
+
+    fn put_task_state_change(&mut self, key: ServiceKey, task: TaskKey) {
+        let stamp = self.stamp();
+        let service = self.ecs.service(key);
+        let Some(task) = service.tasks.get(&task) else { return };
+        let (id, arn) = (&service.id, task_arn(&service.id, task));
+        let detail = task_state_change(service, task, &arn, |at| self.dial.shown(at).to_string(), self.now);
+        let event = stamp.event(id, TASK_STATE_CHANGE, &arn, detail);
+        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
+            self.set_out(id.account.clone(), passed);
         }
-        let (name, provider, status) = (task.id.clone(), task.provider.clone(), task.status.name());
-        self.record(Some(&id), Happening::Task { task: name, provider, status });
-        self.emit(key, TASK_STATE_CHANGE, &arn, detail);
     }
 
     /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
     pub(crate) fn emit_placement_failure(&mut self, key: ServiceKey, provider: &CapacityProvider) {
-        let id = &self.ecs.service(key).id;
-        let provider =
-            format!("arn:{}:ecs:{}:{}:capacity-provider/{provider}", id.region.partition(), id.region, id.account);
-        let more = json!({ "capacityProviderArns": [provider], "reason": "RESOURCE:FARGATE" });
-        self.emit_service_action(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", more);
+        self.emit_service_action(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(provider));
     }
 
     /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
     pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", json!({}));
+        self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", None);
     }
 
     /// `ECS_OPERATION_THROTTLED` (aws-facts.md §2.2).
     pub(crate) fn emit_throttled(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", json!({}));
+        self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", None);
     }
 
     /// `SERVICE_TASK_START_IMPAIRED` (aws-facts.md §2.2).
     pub(crate) fn emit_start_impaired(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "WARN", "SERVICE_TASK_START_IMPAIRED", json!({}));
+        self.emit_service_action(key, "WARN", "SERVICE_TASK_START_IMPAIRED", None);
     }
 
     /// `SERVICE_REBALANCING_STARTED`, `_COMPLETED` or `_STOPPED` (aws-facts.md §2.2).
     pub(crate) fn emit_rebalancing(&mut self, key: ServiceKey, event_name: &str) {
-        self.emit_service_action(key, "INFO", event_name, json!({}));
+        self.emit_service_action(key, "INFO", event_name, None);
     }
 
-    fn emit_service_action(&mut self, key: ServiceKey, event_type: &str, event_name: &str, more: Value) {
+    /// `out_of_capacity` is the provider that had no room for a task.
+    fn emit_service_action(
+        &mut self,
+        key: ServiceKey,
+        event_type: &str,
+        event_name: &str,
+        out_of_capacity: Option<&CapacityProvider>,
+    ) {
+        let stamp = self.stamp();
         let id = &self.ecs.service(key).id;
         let arn = id.arn();
-        let mut detail = json!({
-            "eventType": event_type,
-            "eventName": event_name,
-            "clusterArn": id.cluster_arn(),
-            "createdAt": self.dial.shown(self.now).to_string(),
-        });
-        if let (Value::Object(detail), Value::Object(more)) = (&mut detail, more) {
-            detail.extend(more);
+        let mut detail = Fields::new();
+        if let Some(provider) = out_of_capacity {
+            detail = detail.texts("capacityProviderArns", [provider_arn(id, provider)]);
         }
-        self.emit(key, SERVICE_ACTION, &arn, detail);
+        let detail = detail
+            .text("clusterArn", id.cluster_arn())
+            .text("createdAt", self.dial.shown(self.now).to_string())
+            .text("eventName", event_name)
+            .text("eventType", event_type)
+            .text_if("reason", out_of_capacity.map(|_| "RESOURCE:FARGATE"));
+        let event = stamp.event(id, SERVICE_ACTION, &arn, detail);
+        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
+            self.set_out(id.account.clone(), passed);
+        }
     }
 
     /// `ECS Deployment State Change` (aws-facts.md §2.4).
     pub(crate) fn emit_deployment(&mut self, key: ServiceKey, event_name: &str, deployment: &str, reason: &str) {
+        let stamp = self.stamp();
         let id = &self.ecs.service(key).id;
         let arn = id.arn();
-        let detail = json!({
-            "eventType": if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" },
-            "eventName": event_name,
-            "clusterArn": id.cluster_arn(),
-            "deploymentId": deployment,
-            "updatedAt": self.dial.shown(self.now).to_string(),
-            "reason": reason,
-        });
-        self.emit(key, "ECS Deployment State Change", &arn, detail);
+        let detail = Fields::new()
+            .text("clusterArn", id.cluster_arn())
+            .text("deploymentId", deployment)
+            .text("eventName", event_name)
+            .text("eventType", if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" })
+            .text("reason", reason)
+            .text("updatedAt", self.dial.shown(self.now).to_string());
+        let event = stamp.event(id, DEPLOYMENT_STATE_CHANGE, &arn, detail);
+        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
+            self.set_out(id.account.clone(), passed);
+        }
     }
+}
+
+fn task_state_change<'a>(
+    service: &'a Service,
+    task: &'a Task,
+    arn: &'a str,
+    shown: impl Fn(Timestamp) -> String,
+    now: Timestamp,
+) -> Fields<'a> {
+    let id = &service.id;
+    // A bare launch type names no provider (aws-facts.md §2.3).
+    let launch_type = service.deployments.iter().any(|d| d.launch_type && d.id == task.deployment);
+    let stop = task.stop.as_ref();
+    let reason = stop.map(|stop| &*stop.reason).filter(|reason| !reason.is_empty());
+    Fields::new()
+        .text("availabilityZone", zone_name(&id.region, task.zone))
+        .text_if("capacityProviderName", (!launch_type).then(|| task.provider.as_str()))
+        .text("clusterArn", id.cluster_arn())
+        .text("createdAt", shown(task.created_at))
+        .text("desiredStatus", if stop.is_some() { "STOPPED" } else { "RUNNING" })
+        .text("group", ["service:", id.service.as_str()].concat())
+        .text("lastStatus", task.status.name())
+        .text("launchType", "FARGATE")
+        .text("startedBy", &*task.deployment)
+        .text_if("stopCode", stop.and_then(|stop| stop.code))
+        .text_if("stoppedReason", reason)
+        .text("taskArn", arn)
+        .text("updatedAt", shown(now))
+        .with("version", Tree::Number(task.version.into()))
+}
+
+fn task_arn(service: &ServiceId, task: &Task) -> String {
+    let ServiceId { account, region, cluster, .. } = service;
+    let (account, cluster) = (account.as_str(), cluster.as_str());
+    // Not `format!`, which makes room as it goes.
+    ["arn:", region.partition(), ":ecs:", region.as_str(), ":", account, ":task/", cluster, "/", &task.id].concat()
+}
+
+fn provider_arn(service: &ServiceId, provider: &CapacityProvider) -> String {
+    let ServiceId { account, region, .. } = service;
+    format!("arn:{}:ecs:{region}:{account}:capacity-provider/{provider}", region.partition())
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use handlers::event::ECS_SOURCE;
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::delivery::Tries;
 use super::ecs_events::{SERVICE_ACTION, TASK_STATE_CHANGE};
-use super::{Envelope, Failure};
+use super::{Envelope, EventBridge, Failure};
 use crate::agenda::Action;
-use crate::pattern::Pattern;
+use crate::pattern::{Node, Pattern};
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
 use crate::task::Status;
 use crate::trace::Happening;
@@ -121,24 +122,28 @@ fn steady_state_passes(pattern: &Pattern) -> bool {
     pattern.could_match(&json!({ "source": ECS_SOURCE, "detail-type": SERVICE_ACTION, "detail": detail }))
 }
 
-impl World {
-    /// An event on the default bus of a workload account.
-    pub(crate) fn on_default_bus(&mut self, account: AccountId, event: Value) {
+impl EventBridge {
+    /// An event on the default bus of a workload account: what the forwarding rule makes of it, if it lets it pass.
+    pub(crate) fn on_default_bus(&mut self, account: &AccountId, event: &(impl Node + Serialize)) -> Option<Envelope> {
         #[cfg(feature = "wire")]
-        if let Some(feed) = &mut self.bus.feed {
-            feed.push(event.clone());
+        if let Some(feed) = &mut self.feed {
+            feed.push(serde_json::to_value(event).expect("an event is JSON"));
         }
-        let disabled = self.bus.hop.broken.get(&account) == Some(&Forwarding::Disabled);
-        if disabled || !self.bus.hop.pattern.matches(&event) {
-            return;
-        }
+        let disabled = self.hop.broken.get(account) == Some(&Forwarding::Disabled);
+        (!disabled && self.hop.pattern.fires_on(event)).then(|| self.seal(event))
+    }
+}
+
+impl World {
+    /// An event that the forwarding rule of `account` let pass is on its way to the central bus.
+    pub(crate) fn set_out(&mut self, account: AccountId, event: Envelope) {
         let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
         if self.dice.faults.chance(self.facts.lost_percent) {
             return;
         }
         let late = self.dice.faults.chance(self.facts.late_percent);
         let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
-        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(self.bus.seal(&event))));
+        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(event)));
     }
 
     /// The forwarding rule of `account` hands an event to the central bus.

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Number, Value};
+use serde_json::Number;
+
+use super::node::Scalar;
 
 /// Numbers are compared as millionths: EventBridge promises six digits right of the decimal point.
 const MILLION: f64 = 1e6;
@@ -27,16 +29,16 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    pub(super) fn holds(&self, scalar: &Value) -> bool {
+    pub(super) fn holds(&self, scalar: &Scalar<'_>) -> bool {
         match (self, scalar) {
-            (Self::Exists, _) | (Self::Null, Value::Null) => true,
-            (Self::Bool(wanted), Value::Bool(value)) => wanted == value,
-            (Self::Number(wanted), Value::Number(value)) => same_number(wanted, value),
-            (Self::Text(text), Value::String(value)) => text.holds(value),
-            (Self::Numeric(range), Value::Number(value)) => millionths(value).is_some_and(|value| range.holds(value)),
-            (Self::Cidr(cidr), Value::String(value)) => cidr.holds(value),
-            (Self::NoneOfText(refused), Value::String(value)) => !refused.iter().any(|text| text.holds(value)),
-            (Self::NoneOfNumbers(refused), Value::Number(value)) => {
+            (Self::Exists, _) | (Self::Null, Scalar::Null) => true,
+            (Self::Bool(wanted), Scalar::Bool(value)) => wanted == value,
+            (Self::Number(wanted), Scalar::Number(value)) => same_number(wanted, value),
+            (Self::Text(text), Scalar::Text(value)) => text.holds(value),
+            (Self::Numeric(range), Scalar::Number(value)) => millionths(value).is_some_and(|value| range.holds(value)),
+            (Self::Cidr(cidr), Scalar::Text(value)) => cidr.holds(value),
+            (Self::NoneOfText(refused), Scalar::Text(value)) => !refused.iter().any(|text| text.holds(value)),
+            (Self::NoneOfNumbers(refused), Scalar::Number(value)) => {
                 millionths(value).is_none_or(|value| !refused.contains(&value))
             }
             // `anything-but` a string is true of a number, and the other way round.

@@ -259,7 +259,9 @@ impl World {
             "resources": resources,
             "detail": detail,
         });
-        self.on_default_bus(account, event.clone());
+        if let Some(passed) = self.bus.on_default_bus(&account, &event) {
+            self.set_out(account, passed);
+        }
         event
     }
 }

@@ -123,7 +123,9 @@ impl Bench {
                     Action::Market(shape) => self.world.step_shape(shape),
                     Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
                     Action::Forward(_, event) => {
-                        self.events.push(serde_json::from_str(&event.text).expect("events are JSON"))
+                        let read: Value = serde_json::from_str(&event.text).expect("events are JSON");
+                        assert_eq!(read.to_string(), event.text, "the fields are in order");
+                        self.events.push(read);
                     }
                     // No queues, no handlers, no script here.
                     _ => {}
