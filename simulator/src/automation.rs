@@ -57,7 +57,7 @@ impl World {
         self.agenda.plan(self.now + terraform.every, Action::Terraform(key));
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let Some(declared) = self.oracle.owners_strategy(self.names.number(&id)).cloned() else { return };
+        let Some(declared) = self.oracle.owners_strategy(service.name).cloned() else { return };
         // A plan without a difference calls nobody.
         if !service.active || service.strategy == declared {
             return;

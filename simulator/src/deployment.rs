@@ -285,8 +285,8 @@ impl World {
             };
             done.finished_at = Some(now);
         }
-        let (id, deployment) = (service.id.clone(), service.deployments[0].clone());
-        self.record(Some(&id), Happening::DeploymentCompleted { strategy: deployment.strategy });
+        let deployment = service.deployments[0].clone();
+        self.record_of(key, Happening::DeploymentCompleted { strategy: deployment.strategy });
         let reason = format!("ECS deployment {} completed.", deployment.id);
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
     }
@@ -308,7 +308,7 @@ impl World {
         let now = self.now;
         let service = self.ecs.service_mut(key);
         service.deployments[0].failed = true;
-        let (failed, id) = (service.deployments[0].id.clone(), service.id.clone());
+        let (failed, name) = (service.deployments[0].id.clone(), service.name);
         let (judge, verdict) = match cause {
             RollbackCause::Breaker => ("circuit breaker", "ECS deployment circuit breaker: task failed to start."),
             RollbackCause::Alarm => ("alarm", "ECS deployment failed: alarm detected."),
@@ -329,8 +329,8 @@ impl World {
         }
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some((strategy, launch_type)) = target else { return };
-        self.record(Some(&id), Happening::RolledBack { strategy: strategy.clone(), cause });
-        self.oracle.rolled_back(self.names.number(&id));
+        self.record_of(key, Happening::RolledBack { strategy: strategy.clone(), cause });
+        self.oracle.rolled_back(name);
         let service = self.ecs.service_mut(key);
         service.strategy = strategy;
         service.launch_type = launch_type;

@@ -16,6 +16,7 @@ use rustc_hash::FxBuildHasher;
 use crate::agenda::Action;
 use crate::deployment::{Deployment, ServiceDeployment};
 use crate::market::Markets;
+use crate::names::NameKey;
 use crate::ports::observe;
 use crate::spec::ServiceSpec;
 use crate::task::Task;
@@ -45,6 +46,8 @@ pub(crate) struct Ecs {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) id: ServiceId,
+    /// The number of its name.
+    pub(crate) name: NameKey,
     pub(crate) created_at: Timestamp,
     pub(crate) desired: u32,
     pub(crate) strategy: Strategy,
@@ -221,8 +224,10 @@ impl World {
     fn create(&mut self, spec: &ServiceSpec) -> ServiceKey {
         let launch_type = spec.launch_type;
         let deployment = Deployment { launch_type, ..self.new_deployment(&spec.strategy) };
+        let name = self.names.number(&spec.id);
         let key = self.ecs.create(Service {
             id: spec.id.clone(),
+            name,
             created_at: self.now,
             desired: spec.desired,
             strategy: spec.strategy.clone(),
@@ -259,7 +264,6 @@ impl World {
             launched: (self.now, 0),
             cpu: spec.cpu,
         });
-        let name = self.names.number(&spec.id);
         self.names.created(name, key);
         self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
         self.ledgers.push(crate::ledger::Ledger::new(self.now, spec).keeping_series(self.facts.series));
@@ -360,9 +364,8 @@ impl World {
             service.launch_type = launch_type;
         }
         let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
-        let id = self.ecs.service(key).id.clone();
-        self.record(
-            Some(&id),
+        self.record_of(
+            key,
             Happening::Updated {
                 caller,
                 strategy: changed.clone(),
@@ -371,11 +374,11 @@ impl World {
             },
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {
-            self.oracle.owner_chose(self.now, self.names.number(&id), strategy);
+            self.oracle.owner_chose(self.now, self.ecs.service(key).name, strategy);
         }
         if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
             self.ledgers[key.0].forced += 1;
-            self.judge_forced_deployment(&id, changed.as_ref(), deployment);
+            self.judge_forced_deployment(key, changed.as_ref(), deployment);
         }
         if let Some(deployment) = deployment {
             self.begin_service_deployment(key, &deployment);

@@ -32,10 +32,9 @@ impl World {
             service.say(now, STEADY);
             service.steady_told_at = now;
             service.placement.clear();
-            let id = service.id.clone();
             self.agenda.plan(now + again, Action::Schedule(key));
             self.ledgers[key.0].steady();
-            self.record(Some(&id), Happening::SteadyState);
+            self.record_of(key, Happening::SteadyState);
             self.emit_steady_state(key);
             self.watch_zones(key);
         } else if steady && service.active && now.since(service.steady_told_at) >= again {

@@ -164,13 +164,8 @@ impl World {
 
     /// A forced deployment of ours changes the strategy, and only between the owner's, its fallback and its probe: so no
     /// strategy of someone else is ever overwritten.
-    pub(crate) fn judge_forced_deployment(
-        &mut self,
-        service: &ServiceId,
-        changed: Option<&Strategy>,
-        deployment: &str,
-    ) {
-        let name = self.names.number(service);
+    pub(crate) fn judge_forced_deployment(&mut self, key: ServiceKey, changed: Option<&Strategy>, deployment: &str) {
+        let name = self.ecs.service(key).name;
         self.judge_pace(name);
         self.note_overrun(name);
         let (now, life) = (self.now, self.oracle.life(name));
@@ -178,13 +173,13 @@ impl World {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
             // cannot be seen in time, and ECS knows no update on a condition.
             if !life.owner_just_acted(now) {
-                self.violation(service, format!("deployment {deployment} forced without a change of strategy"));
+                self.violation_of(key, format!("deployment {deployment} forced without a change of strategy"));
             }
             return;
         };
         let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
         if !life.credible(now).any(ours) {
-            self.violation(service, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
+            self.violation_of(key, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
         }
     }
 
@@ -236,7 +231,7 @@ impl World {
         let now = self.now;
         let recently = |at: Option<Timestamp>, limit| at.is_some_and(|at| now.since(at) < limit);
         let service = self.ecs.service(key);
-        let id = service.id.clone();
+        let name = service.name;
         let seen = self.ecs.shown(key);
         // A look may be from before the last update of the service, where such reads occur at all.
         let look = if self.facts.stale_read_percent > 0 { UNKNOWABLE } else { FROM_LOOK_TO_WRITE };
@@ -246,18 +241,18 @@ impl World {
         let synthetic = recently(self.oracle.synthetic_at, told);
         // A deployment that ECS gave up tries no more; it may have been for want of a place.
         let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
-        let life = self.oracle.life(self.names.number(&id));
+        let life = self.oracle.life(name);
         if !(no_place || was_short || synthetic || recently(life.lost_at, told) || life.owner_just_acted(now)) {
-            self.violation(&id, "failover of a service that lost nothing".into());
+            self.violation_of(key, "failover of a service that lost nothing".into());
         }
     }
 
     /// A restore holds only once its deployment is complete (aws-facts.md §11.26), unless an owner has just begun another.
     pub(crate) fn judge_success(&mut self, key: ServiceKey) {
         let (now, service) = (self.now, self.ecs.service(key));
-        let (id, complete) = (service.id.clone(), service.deployments.first().is_none_or(|primary| primary.completed));
-        if !complete && !self.oracle.life(self.names.number(&id)).owner_just_acted(now) {
-            self.violation(&id, "episode closed while the restore is under way".into());
+        let (name, complete) = (service.name, service.deployments.first().is_none_or(|primary| primary.completed));
+        if !complete && !self.oracle.life(name).owner_just_acted(now) {
+            self.violation_of(key, "episode closed while the restore is under way".into());
         }
     }
 
@@ -306,6 +301,11 @@ impl World {
         for (service, to) in untold {
             self.violation(&service, format!("its transition to {to} was never announced"));
         }
+    }
+
+    fn violation_of(&mut self, key: ServiceKey, invariant: String) {
+        let id = self.ecs.service(key).id.clone();
+        self.violation(&id, invariant);
     }
 
     fn violation(&mut self, service: &ServiceId, invariant: String) {

@@ -253,7 +253,7 @@ fn outcome(world: World) -> Outcome {
     let messages_left = world.queues.iter().map(|q| q.left()).sum();
     let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
     let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| {
-        let name = world.names.find(&service.id).expect("a service has a name");
+        let name = service.name;
         ServiceOutcome {
             original: world.oracle.owners_strategy(name).unwrap_or(&service.strategy).clone(),
             record: world.table.get(name).map(|record| (**record).clone()),

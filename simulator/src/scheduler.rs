@@ -210,11 +210,10 @@ impl World {
         let first = placement.failures == 1;
         placement.retry_at = Some(retry_at);
         let fresh = placement.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
-        let id = service.id.clone();
         let on_spot = *provider == CapacityProvider::FargateSpot;
         let silent = on_spot
             && obstacle == Obstacle::Capacity
-            && self.ecs.markets.get(&id.account).is_some_and(|m| m.spot_is_silent);
+            && self.ecs.markets.get(&self.ecs.service(key).id.account).is_some_and(|m| m.spot_is_silent);
         self.agenda.plan(retry_at, Action::Schedule(key));
         if on_spot {
             self.ledgers[key.0].loss(now);
@@ -231,7 +230,7 @@ impl World {
         }
         let over_quota = obstacle == Obstacle::Quota;
         let announced = !silent;
-        self.record(Some(&id), Happening::PlacementFailure { provider: provider.clone(), announced, over_quota });
+        self.record_of(key, Happening::PlacementFailure { provider: provider.clone(), announced, over_quota });
         if !silent {
             self.ecs.service_mut(key).say(now, if over_quota { OVER_QUOTA } else { NO_CAPACITY });
             self.emit_placement_failure(key, provider);

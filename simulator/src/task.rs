@@ -316,18 +316,18 @@ impl World {
     pub(crate) fn reclaim_task(&mut self, key: ServiceKey, task: TaskKey, how: Reclaim) {
         let service = self.ecs.service(key);
         let deregistration = if self.facts.spot_deregisters { service.deregistration_delay } else { Duration::ZERO };
-        let (id, drain) = (service.id.clone(), (deregistration + service.stop_timeout).min(self.facts.spot_warning));
+        let drain = (deregistration + service.stop_timeout).min(self.facts.spot_warning);
         let Some(state) = service.tasks.get(&task).filter(|t| t.is_wanted()) else { return };
         let name = state.id.clone();
         self.ledgers[key.0].loss(self.now);
         match how {
             Reclaim::Warned => {
-                self.record(Some(&id), Happening::Interrupted { task: name });
+                self.record_of(key, Happening::Interrupted { task: name });
                 let reason = "Your Spot Task was interrupted.".to_owned();
                 self.stop_task(key, task, Stop { code: Some("SpotInterruption"), reason }, drain);
             }
             Reclaim::Silently => {
-                self.record(Some(&id), Happening::Vanished { task: name });
+                self.record_of(key, Happening::Vanished { task: name });
                 self.stop_task(key, task, Stop { code: None, reason: String::new() }, Duration::ZERO);
             }
         }

@@ -244,10 +244,9 @@ impl World {
         self.record_by_name(name, what);
     }
 
-    /// The same of a service of ECS, whose name need not be copied for it.
+    /// The same of a service of ECS, whose name need not be looked up for it.
     pub(crate) fn record_of(&mut self, key: ServiceKey, what: Happening) {
-        let name = self.names.number(&self.ecs.service(key).id);
-        self.record_by_name(Some(name), what);
+        self.record_by_name(Some(self.ecs.service(key).name), what);
     }
 
     fn record_by_name(&mut self, service: Option<NameKey>, what: Happening) {
@@ -281,6 +280,8 @@ impl World {
         });
         let written = first.as_ref().unwrap_or(written);
         let before = self.table.put(name, written, replaces, shown_at)?;
+        // Without a lag the index has it at once: then what was replaced goes while it is at hand, and not at the next sweep.
+        self.table.catch_up(self.now);
         if !before.as_deref().is_some_and(|before| is_announced(before, written)) {
             self.judge_record(written);
         }

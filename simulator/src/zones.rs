@@ -226,8 +226,7 @@ impl World {
         let now = self.now;
         let service = self.ecs.service_mut(key);
         service.say(now, "is unable to place a task in Availability Zone.");
-        let id = service.id.clone();
-        self.record(Some(&id), Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" });
+        self.record_of(key, Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" });
         self.emit_placement_failure(key, provider);
     }
 
@@ -273,8 +272,7 @@ impl World {
         let now = self.now;
         let service = self.ecs.service_mut(key);
         service.say(now, text);
-        let id = service.id.clone();
-        self.record(Some(&id), Happening::Rebalancing { what: event_name });
+        self.record_of(key, Happening::Rebalancing { what: event_name });
         self.emit_rebalancing(key, event_name);
     }
 }
