@@ -55,7 +55,7 @@ impl<P: Ports> Reconciler<'_, P> {
                 }
             }
         }
-        let sweeps = stream::iter(accounts.into_values().map(|clusters| self.sweep_account(clusters)));
+        let sweeps = stream::iter(accounts.into_values().map(|clusters| Box::pin(self.sweep_account(clusters))));
         let add = async |a: SweepReport, b: SweepReport| SweepReport {
             looked_at: a.looked_at + b.looked_at,
             failed: a.failed + b.failed,
