@@ -8,7 +8,8 @@ import { ASSUMPTIONS, costOf } from '../src/cost/model.ts';
 import { assumptions, costs, prices } from '../src/cost/page.ts';
 import { prod } from './fixture.ts';
 
-const read = (name: string): string => fs.readFileSync(path.join(import.meta.dirname, '../../docs', name), 'utf8');
+const file = (name: string): string => fs.readFileSync(path.join(import.meta.dirname, '../..', name), 'utf8');
+const read = (name: string): string => file(`docs/${name}`);
 
 /** An alarm on one metric counts one, one on an expression each metric of it (CloudWatch pricing). */
 const alarmMetrics = prod.of('AWS::CloudWatch::Alarm')
@@ -34,6 +35,8 @@ test('assumptions that are facts of the cell are those of the cell', () => {
   const schedule = prod.named('AWS::Events::Rule', 'Name', 'fargate-spot-restore-schedule').Properties.ScheduleExpression;
   assert.equal(schedule, `rate(${ASSUMPTIONS.sweepMinutes.value} minutes)`);
   assert(read('policy.md').includes(`| \`SPOT_RECOVERY_WATCH_INTERVAL\` | ${ASSUMPTIONS.watchMinutes.value}m |`));
+  const sweep = file('handlers/src/reconcile/sweep.rs');
+  assert(sweep.includes(`const ACCOUNTS_AT_ONCE: usize = ${ASSUMPTIONS.accountsAtOnce.value};`));
 });
 
 test('what grows with the services grows with them, and what does not stays', () => {

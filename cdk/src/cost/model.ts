@@ -45,7 +45,8 @@ export const ASSUMPTIONS = {
   writesPerPut: given(3, 'write units per record written', 'the table, and the index twice: its sort key changes'),
   eventReads: given(1, 'consistent reads per event', 'a duplicate makes two calls: GetItem and DescribeServices, which is free'),
   eventSeconds: given(0.1, 'seconds per event', 'two calls; one event a batch'),
-  lookSeconds: given(0.02, 'seconds per service looked at', 'a tenth of a DescribeServices, and a write; accounts go side by side'),
+  lookSeconds: given(0.02, 'seconds per service looked at', 'a tenth of a DescribeServices, and a write'),
+  accountsAtOnce: given(64, 'accounts swept side by side at most', 'ACCOUNTS_AT_ONCE in handlers/src/reconcile/sweep.rs'),
   memoryGb: given(0.25, 'GB per function', 'cdk/src/functions.ts'),
   eventLogKb: given(1.5, 'KB of log per invocation', 'Lambda\'s three lines, one of ours'),
   transitionLogKb: given(3, 'KB of log per transition', 'a line, a metric, the audit event'),
@@ -71,8 +72,8 @@ export function costOf(fleet: Fleet): Record<string, number> {
   const episodes = services * A.episodesPerService;
   const transitions = episodes * A.transitions;
   const looks = (services * minutes) / A.watchMinutes + episodes * A.looksPerEpisode;
-  // Accounts go side by side, so a sweep lasts as long as its largest account; here all are of one size.
-  const sweepSeconds = (looks / accounts) * A.lookSeconds + sweeps * A.eventSeconds;
+  // Accounts go side by side, and here all are of one size.
+  const sweepSeconds = (looks / Math.min(accounts, A.accountsAtOnce)) * A.lookSeconds + sweeps * A.eventSeconds;
   const kb = 1 / 1e6;
   // A metric costs for each hour in which it was sent: in all, and by account.
   const metricHours = Math.min(transitions, accounts * A.transitions * A.hours) + Math.min(transitions, A.transitions * A.hours);
