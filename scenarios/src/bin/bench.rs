@@ -30,6 +30,21 @@ struct Arguments {
     only: Option<u32>,
 }
 
+/// What a fleet may take, with two processors (DESIGN §5).
+struct Goal {
+    services: usize,
+    wall: Duration,
+    peak: u64,
+}
+
+const GOALS: [Goal; 2] = [
+    Goal { services: 10_000, wall: Duration::from_secs(10), peak: 1 << 30 },
+    Goal { services: 100_000, wall: Duration::from_secs(100), peak: 10 << 30 },
+];
+
+/// Random worlds a second and processor that are the least (DESIGN §5).
+const WORLDS: f64 = 200.0;
+
 /// One run of the fleet scenario.
 #[derive(Debug, Serialize, Deserialize)]
 struct Measured {
@@ -100,7 +115,7 @@ fn print_sizes(sizes: &[u32]) -> Result<bool, String> {
         "floor"
     );
     let mut all_hold = true;
-    let mut first: Option<(f64, f64)> = None;
+    let mut smaller: Option<(f64, f64)> = None;
     for size in sizes {
         let m = in_a_process_of_its_own(*size)?;
         let wall = m.wall.as_secs_f64();
@@ -120,16 +135,12 @@ fn print_sizes(sizes: &[u32]) -> Result<bool, String> {
             if m.holds { "" } else { "  AN EXPECTATION IS BROKEN" },
         );
         all_hold &= m.holds;
-        match first {
-            None => first = Some((services, wall)),
-            Some((before, then)) => {
-                println!(
-                    "{:>9}  {:.0} times the services take {:.1} times as long",
-                    "",
-                    services / before,
-                    wall / then
-                );
-            }
+        if let Some((before, then)) = smaller.replace((services, wall)) {
+            println!("{:>9}  {:.0} times the services take {:.1} times as long", "", services / before, wall / then);
+        }
+        if let Some(goal) = GOALS.iter().find(|goal| goal.services == m.services) {
+            let met = if m.wall <= goal.wall && m.peak <= goal.peak { "met" } else { "missed" };
+            println!("{:>9}  goal: {:.0} s and {} GiB, {met}", "", goal.wall.as_secs_f64(), goal.peak >> 30);
         }
     }
     Ok(all_hold)
@@ -141,7 +152,9 @@ fn print_worlds(worlds: u64) -> Result<(), String> {
     let began = Instant::now();
     let tally = swarm.play(draw::plan, |_| ()).map_err(|failure| format!("seed {} fails", failure.plan.world.seed))?;
     let rate = tally.worlds as f64 / began.elapsed().as_secs_f64();
+    let met = if rate >= WORLDS { "met" } else { "missed" };
     println!("\nRandom worlds (at most 3 services, 2 hours) on one processor: {rate:.0} a second, of {}", tally.worlds);
+    println!("goal: {WORLDS:.0} a second, {met}");
     Ok(())
 }
 
