@@ -146,15 +146,17 @@ fn the_page_on_the_policy_is_the_table_in_the_code() {
 }
 
 #[test]
-fn every_test_that_the_page_on_the_architecture_names_exists() {
-    let page = read("docs/architecture.md");
+fn every_test_that_a_page_names_exists() {
     let tests: String =
         ["handlers", "simulator", "scenarios"].iter().flat_map(|package| sources(package)).map(read).collect();
-    // A name of five words or more is a test's: nothing else here is called by a sentence.
-    let named: Vec<&str> =
-        page.split('`').filter(|name| name.matches('_').count() >= 4 && !name.contains(' ')).collect();
-    assert!(named.len() > 20, "{named:?}");
-    for name in named {
-        assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+    for page in ["docs/architecture.md", "simulator/README.md"] {
+        let text = read(page);
+        // A name of five words or more is a test's: nothing else here is called by a sentence.
+        let named: Vec<&str> =
+            text.split('`').filter(|name| name.matches('_').count() >= 4 && !name.contains(' ')).collect();
+        assert!(named.len() > 20, "{page}: {named:?}");
+        for name in named {
+            assert!(tests.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
+        }
     }
 }
