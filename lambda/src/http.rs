@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use tokio::net::TcpSocket;
+
 /// Largest body that is read: more than SQS or Lambda would ever send.
 const MAX_BODY: usize = 16 << 20;
 
@@ -45,6 +47,30 @@ impl Response {
     /// A response with a body of that media type.
     pub fn new(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: vec![("content-type", media_type.to_owned())], body: body.into() }
+    }
+}
+
+/// A port of loopback at which nobody listens, nor can while this lives: it is taken.
+#[derive(Debug)]
+pub struct Nobody {
+    endpoint: String,
+    _socket: TcpSocket,
+}
+
+impl Nobody {
+    /// Takes a free port.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub fn new() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { endpoint: format!("http://{}", socket.local_addr()?), _socket: socket })
+    }
+
+    /// Such as `http://127.0.0.1:40000`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 }
 

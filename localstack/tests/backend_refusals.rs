@@ -2,16 +2,15 @@
 //! is on loopback, and what is searched for is on a PATH of the test's own.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lambda::http::{Response, Server};
+use lambda::http::{Nobody, Response, Server};
 use localstack::backend::{self, Choice, Settings};
-use tokio::net::TcpSocket;
 
 /// A directory of the test's own.
 fn directory(name: &str) -> PathBuf {
@@ -151,11 +150,9 @@ fn what_answers_at_a_url_must_be_this_localstack() {
 
 #[test]
 fn a_url_where_nothing_answers_is_said_at_once() {
-    // Taken, so that nobody else comes to listen there.
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a port");
-    let url = format!("http://{}", socket.local_addr().expect("an address"));
-    let problem = backend::start(Choice::Url(url), Settings::default()).expect_err("nothing is there");
+    let nobody = Nobody::new().expect("loopback has a port");
+    let problem =
+        backend::start(Choice::Url(nobody.endpoint().into()), Settings::default()).expect_err("nothing is there");
     assert!(problem.to_string().contains("nothing answers at http://127.0.0.1"), "{problem}");
 }
 

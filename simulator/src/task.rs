@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::service::ServiceId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
@@ -96,6 +97,14 @@ pub(crate) struct Stop {
 }
 
 impl Task {
+    /// The long ARN of a task of `service`.
+    pub(crate) fn arn(&self, service: &ServiceId) -> String {
+        let ServiceId { account, region, cluster, .. } = service;
+        let (account, cluster) = (account.as_str(), cluster.as_str());
+        // Not `format!`, which makes room as it goes: nearly every event has one.
+        ["arn:", region.partition(), ":ecs:", region.as_str(), ":", account, ":task/", cluster, "/", &self.id].concat()
+    }
+
     /// Whether ECS wants it to run: `desiredStatus` RUNNING.
     pub(crate) fn is_wanted(&self) -> bool {
         self.stop.is_none() && self.status != Status::Stopped

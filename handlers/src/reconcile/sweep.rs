@@ -28,8 +28,8 @@ pub struct SweepReport {
 type Clusters = Vec<(Cluster, Vec<Arc<Record>>)>;
 
 impl<P: Ports> Reconciler<'_, P> {
-    /// Looks at every record that is due. Accounts go side by side, the services of one account one after another, so that
-    /// no account sees more than one `UpdateService` of ours at a time.
+    /// Looks at every record that is due. Accounts go side by side, 64 at most, the services of one account one after
+    /// another, so that no account sees more than one `UpdateService` of ours at a time.
     ///
     /// # Errors
     /// [`StoreError`] when the due index cannot be read; single services that fail are counted and stay due.
@@ -55,6 +55,7 @@ impl<P: Ports> Reconciler<'_, P> {
                 }
             }
         }
+        // Boxed: a sweep of an account has a few KiB, which would be moved with it.
         let sweeps = stream::iter(accounts.into_values().map(|clusters| Box::pin(self.sweep_account(clusters))));
         let add = async |a: SweepReport, b: SweepReport| SweepReport {
             looked_at: a.looked_at + b.looked_at,

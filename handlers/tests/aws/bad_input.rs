@@ -1,13 +1,10 @@
 //! The programs in a world that is wrong: nobody answers, or somebody answers nonsense. Every message comes back, every sweep that
 //! saw nothing says so, and the log names the thing, the value and what to do.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use lambda::aws::{Aws, batch, interruption};
-use lambda::http::{Response, Server};
+use lambda::http::{Nobody, Response, Server};
 use lambda::runtime_api::Kind;
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
 use crate::binaries::{INTERRUPTION, RESTORE, runtime_api, start, told};
 
@@ -40,26 +37,10 @@ fn says(text: &str, words: &[&str]) {
     }
 }
 
-/// A port of loopback at which nobody listens, nor can: it is taken.
-struct Nobody(TcpSocket);
-
-impl Nobody {
-    fn new() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");
-        Self(socket)
-    }
-
-    fn endpoint(&self) -> String {
-        format!("http://{}", self.0.local_addr().expect("an address"))
-    }
-}
-
 #[test]
 fn an_endpoint_nobody_listens_at_costs_no_message_and_is_named() {
-    let nobody = Nobody::new();
-    let endpoint = nobody.endpoint();
-    for text in [comes_back(&endpoint, &[]), sweep_fails(&endpoint, &[])] {
+    let nobody = Nobody::new().expect("a port");
+    for text in [comes_back(nobody.endpoint(), &[]), sweep_fails(nobody.endpoint(), &[])] {
         says(&text, &["ecs_cp_restore_state", "VPC endpoints", "Connection refused"]);
     }
 }
@@ -67,23 +48,22 @@ fn an_endpoint_nobody_listens_at_costs_no_message_and_is_named() {
 #[test]
 fn without_credentials_a_function_says_so() {
     let vars = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_EC2_METADATA_DISABLED", "true")];
-    let nobody = Nobody::new();
-    let endpoint = nobody.endpoint();
-    for text in [comes_back(&endpoint, &vars), sweep_fails(&endpoint, &vars)] {
+    let nobody = Nobody::new().expect("a port");
+    for text in [comes_back(nobody.endpoint(), &vars), sweep_fails(nobody.endpoint(), &vars)] {
         says(&text, &["no providers in chain provided credentials"]);
     }
 }
 
 #[test]
 fn a_service_that_cannot_be_reached_is_named() {
-    let (aws, nobody) = (Aws::start().expect("a port"), Nobody::new());
+    let (aws, nobody) = (Aws::start().expect("a port"), Nobody::new().expect("a port"));
     let endpoint = format!("http://{}", aws.address());
     for (variable, named) in [
         ("AWS_ENDPOINT_URL_DYNAMODB", "the state table"),
         ("AWS_ENDPOINT_URL_ECS", "ECS"),
         ("AWS_ENDPOINT_URL_STS", "AssumeRole of arn:aws:iam::111122223333:role/CentralSpotAutomationRole"),
     ] {
-        let text = comes_back(&endpoint, &[(variable, &nobody.endpoint())]);
+        let text = comes_back(&endpoint, &[(variable, nobody.endpoint())]);
         says(&text, &["111122223333/shop/checkout", named, "VPC endpoints", "Connection refused"]);
     }
 }

@@ -74,12 +74,11 @@ impl World {
         let stamp = self.stamp();
         let service = self.ecs.service(key);
         let Some(task) = service.tasks.get(&task) else { return };
-        let (id, arn) = (&service.id, task_arn(&service.id, task));
+        let (id, arn) = (&service.id, task.arn(&service.id));
         let detail = task_state_change(service, task, &arn, |at| self.dial.shown(at).to_string(), self.now);
         let event = stamp.event(id, TASK_STATE_CHANGE, &arn, detail);
-        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
-            self.set_out(id.account.clone(), passed);
-        }
+        let passed = self.bus.on_default_bus(&id.account, &event);
+        self.set_out(id.account.clone(), passed);
     }
 
     /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
@@ -129,9 +128,8 @@ impl World {
             .text("eventType", event_type)
             .text_if("reason", out_of_capacity.map(|_| "RESOURCE:FARGATE"));
         let event = stamp.event(id, SERVICE_ACTION, &arn, detail);
-        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
-            self.set_out(id.account.clone(), passed);
-        }
+        let passed = self.bus.on_default_bus(&id.account, &event);
+        self.set_out(id.account.clone(), passed);
     }
 
     /// `ECS Deployment State Change` (aws-facts.md §2.4).
@@ -147,9 +145,8 @@ impl World {
             .text("reason", reason)
             .text("updatedAt", self.dial.shown(self.now).to_string());
         let event = stamp.event(id, DEPLOYMENT_STATE_CHANGE, &arn, detail);
-        if let Some(passed) = self.bus.on_default_bus(&id.account, &event) {
-            self.set_out(id.account.clone(), passed);
-        }
+        let passed = self.bus.on_default_bus(&id.account, &event);
+        self.set_out(id.account.clone(), passed);
     }
 }
 
@@ -180,13 +177,6 @@ fn task_state_change<'a>(
         .text("taskArn", arn)
         .text("updatedAt", shown(now))
         .with("version", Tree::Number(task.version.into()))
-}
-
-fn task_arn(service: &ServiceId, task: &Task) -> String {
-    let ServiceId { account, region, cluster, .. } = service;
-    let (account, cluster) = (account.as_str(), cluster.as_str());
-    // Not `format!`, which makes room as it goes.
-    ["arn:", region.partition(), ":ecs:", region.as_str(), ":", account, ":task/", cluster, "/", &task.id].concat()
 }
 
 fn provider_arn(service: &ServiceId, provider: &CapacityProvider) -> String {

@@ -135,8 +135,9 @@ impl EventBridge {
 }
 
 impl World {
-    /// An event that the forwarding rule of `account` let pass is on its way to the central bus.
-    pub(crate) fn set_out(&mut self, account: AccountId, event: Envelope) {
+    /// What the forwarding rule of `account` let pass is on its way to the central bus.
+    pub(crate) fn set_out(&mut self, account: AccountId, passed: Option<Envelope>) {
+        let Some(event) = passed else { return };
         let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
         if self.dice.faults.chance(self.facts.lost_percent) {
             return;

@@ -259,9 +259,8 @@ impl World {
             "resources": resources,
             "detail": detail,
         });
-        if let Some(passed) = self.bus.on_default_bus(&account, &event) {
-            self.set_out(account, passed);
-        }
+        let passed = self.bus.on_default_bus(&account, &event);
+        self.set_out(account, passed);
         event
     }
 }

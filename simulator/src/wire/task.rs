@@ -117,8 +117,7 @@ impl World {
 
     fn task_arn(&self, key: ServiceKey, task: TaskKey) -> String {
         let service = self.ecs.service(key);
-        let (id, name) = (&service.id, &service.tasks[&task].id);
-        format!("arn:{}:ecs:{}:{}:task/{}/{name}", id.region.partition(), id.region, id.account, id.cluster)
+        service.tasks[&task].arn(&service.id)
     }
 
     fn family_of(&self, key: ServiceKey) -> Option<&str> {
