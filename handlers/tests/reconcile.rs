@@ -649,11 +649,11 @@ fn the_sweep_asks_for_ten_services_of_a_cluster_at_a_time_and_reads_every_page()
 
 #[test]
 fn many_accounts_are_swept_side_by_side_but_never_more_than_a_function_may_have_connections_for() {
-    let accounts = (0..200).map(|n| format!("{n:012}"));
+    let accounts = (0..600).map(|n| format!("{n:012}"));
     let fake = accounts.fold(Fake::new(), |fake, account| watched(fake, &many(&account, "shop", 2)));
     fake.stops.set((true, true));
-    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 400, failed: 0 });
-    assert_eq!(fake.looking.get(), (0, 64));
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1200, failed: 0 });
+    assert_eq!(fake.looking.get(), (0, 256));
 }
 
 #[test]

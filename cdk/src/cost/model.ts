@@ -46,7 +46,7 @@ export const ASSUMPTIONS = {
   eventReads: given(1, 'consistent reads per event', 'a duplicate makes two calls: GetItem and DescribeServices, which is free'),
   eventSeconds: given(0.1, 'seconds per event', 'two calls; one event a batch'),
   lookSeconds: given(0.02, 'seconds per service looked at', 'a tenth of a DescribeServices, and a write'),
-  accountsAtOnce: given(64, 'accounts swept side by side at most', 'ACCOUNTS_AT_ONCE in handlers/src/reconcile/sweep.rs'),
+  accountsAtOnce: given(256, 'accounts swept side by side at most', 'ACCOUNTS_AT_ONCE in handlers/src/reconcile/sweep.rs'),
   memoryGb: given(0.25, 'GB per function', 'cdk/src/functions.ts'),
   eventLogKb: given(1.5, 'KB of log per invocation', 'Lambda\'s three lines, one of ours'),
   transitionLogKb: given(3, 'KB of log per transition', 'a line, a metric, the audit event'),

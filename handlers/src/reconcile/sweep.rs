@@ -11,9 +11,10 @@ use crate::ports::{Cluster, DESCRIBE_LIMIT, Ports, StoreError};
 use crate::record::{DUE_SHARDS, Record};
 use crate::service::{AccountId, ServiceName};
 
-/// Most accounts that are swept side by side. Each has connections of its own, to ECS and at times to STS, and a function may have 1,024
-/// files open (Lambda quotas); an account that hangs must not hold up the rest, so it is not a handful either.
-const ACCOUNTS_AT_ONCE: usize = 64;
+/// Most accounts that are swept side by side. Each makes one call at a time, but may leave a connection open to ECS, DynamoDB and STS
+/// each, and a function may have 1,024 files open (Lambda quotas). No fewer than that allows: a silent loss in a whole Region is
+/// failed over account by account, and an account that hangs must not hold up the rest.
+const ACCOUNTS_AT_ONCE: usize = 256;
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct SweepReport {
 type Clusters = Vec<(Cluster, Vec<Arc<Record>>)>;
 
 impl<P: Ports> Reconciler<'_, P> {
-    /// Looks at every record that is due. Accounts go side by side, 64 at most, the services of one account one after
+    /// Looks at every record that is due. Accounts go side by side, 256 at most, the services of one account one after
     /// another, so that no account sees more than one `UpdateService` of ours at a time.
     ///
     /// # Errors
