@@ -213,7 +213,7 @@ fn step_is_sound(service: &ServiceId, record: Option<&Record>, look: &Look, ctx:
         let original = next.original.as_ref().unwrap();
         let saved = record.and_then(|r| r.original.as_ref());
         // The owner's strategy: saved before, live now, or replaced by our own change before any look showed it.
-        let replaced = seen.and_then(|seen| seen.replaced());
+        let replaced = seen.and_then(|seen| seen.replaced()?.strategy.as_ref());
         assert!([saved, live, replaced].contains(&Some(original)), "an original from nowhere: {original}");
     }
     match &decision {

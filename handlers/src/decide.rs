@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{Event, Signal};
+use crate::event::{Event, SYNTHETIC_SOURCE, Signal};
 use crate::held::HeldReason;
 use crate::market::Market;
 use crate::observation::{Look, Observation, Rollout};
@@ -22,6 +22,11 @@ use crate::timestamp::Timestamp;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// No record is due again before this: a sweep never meets one twice.
 const SOONEST: Duration = Duration::from_secs(1);
+/// A restore ends after so many times the time that it should take at most (rule 12): tasks may come and go for ever.
+const LONGEST_RESTORE: u32 = 4;
+/// Nobody can look at the service: it is looked at again after this part of the time since when, so that a role that is missing for
+/// seconds costs seconds, and one that is never made costs little.
+const BLIND_PACE: u32 = 4;
 
 /// Why anybody looks at the service now.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +77,9 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
     }
     match (record, look) {
         (None, Look::Missing) => Decision::Leave(Reason::Gone),
-        (Some(_), Look::Missing) => Decision::Forget(Reason::Gone),
+        (Some(record), Look::Missing) => missing(record, ctx),
         (record, Look::Blocked(reason)) => {
-            hold(record.cloned().unwrap_or_else(|| Record::new(service.clone(), ctx.now)), reason.clone(), ctx)
+            blocked(record.cloned().unwrap_or_else(|| Record::new(service.clone(), ctx.now)), reason.clone(), ctx)
         }
         (None, Look::Found(seen)) if !seen.active => Decision::Leave(Reason::Gone),
         (Some(_), Look::Found(seen)) if !seen.active => Decision::Forget(Reason::Gone),
@@ -92,8 +97,41 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
                     other => other,
                 }
             }
-            _ => in_phase(record.clone(), seen, ctx),
+            _ => in_phase(Record { missing_since: None, ..record.clone() }, seen, ctx),
         },
+    }
+}
+
+/// ECS does not find the service. What was saved of it is forgotten only when a later look does not find it either.
+fn missing(record: &Record, ctx: &Context) -> Decision {
+    let keeps = record.original.is_some() || record.previous.is_some();
+    match record.missing_since {
+        None if keeps => {
+            let next_check_at = ctx.now + ctx.policy.active_interval;
+            let missing_since = Some(ctx.now);
+            write(Record { missing_since, lease: None, next_check_at, ..record.clone() }, Reason::NotFound)
+        }
+        Some(since) if keeps && ctx.now.since(since) < ctx.policy.active_interval => Decision::Leave(Reason::NotFound),
+        _ => Decision::Forget(Reason::Gone),
+    }
+}
+
+/// Nobody may look. What an event says of a loss meanwhile is kept for the look that works again.
+fn blocked(mut record: Record, reason: HeldReason, ctx: &Context) -> Decision {
+    let resume = record.held.as_ref().map_or(record.phase, |held| held.resume);
+    match ctx.trigger {
+        Trigger::Event(event)
+            if resume == Phase::Watching
+                && record.event.is_none()
+                && matches!(
+                    event.signal,
+                    Signal::SpotPlacementFailure | Signal::Interruption | Signal::SyntheticPlacementFailure
+                ) =>
+        {
+            record.event = Some(Arc::new(event.value()));
+            write(on_hold(record, reason.clone(), ctx), Reason::Held(reason))
+        }
+        _ => hold(record, reason, ctx),
     }
 }
 
@@ -114,6 +152,10 @@ pub fn postponed(mut claimed: Record, ctx: &Context) -> Record {
 fn in_phase(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if seen.opted_out {
         return opted_out(record, seen, ctx);
+    }
+    let changes = matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
+    if let Some(reason) = seen.undeployable().filter(|_| changes) {
+        return hold(record, reason, ctx);
     }
     match record.phase {
         Phase::Watching => watching(record, seen, ctx),
@@ -148,9 +190,9 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         return decision;
     }
     if !seen.uses_spot() {
-        return match record.previous {
-            _ if record.version == 0 => Decision::Leave(Reason::NoSpot),
-            Some(_) if may_be_rolled_back(seen) => keep_watching(record, seen, Reason::NoSpot, ctx),
+        return match record.version {
+            0 => Decision::Leave(Reason::NoSpot),
+            _ if ours_may_come_back(&record, seen) => keep_watching(record, seen, Reason::NoSpot, ctx),
             _ => Decision::Forget(Reason::NoSpot),
         };
     }
@@ -194,11 +236,10 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
 /// restore or past an owner's own change. The service is on On-Demand again and must not be taken for one whose owner wants no
 /// Spot.
 fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<Decision> {
-    let (previous, live) = (record.previous.as_ref()?, seen.strategy.as_ref()?);
-    if !live.stands_in_for(previous) {
+    if !stands_for_previous(record, seen) {
         return None;
     }
-    let (previous, live) = (previous.clone(), live.clone());
+    let (previous, live) = (record.previous.clone()?, seen.strategy.clone()?);
     let mut record = record.clone();
     on_fallback(&mut record, ctx);
     record.original = record.original.or(Some(previous.clone()));
@@ -206,10 +247,33 @@ fn ours_came_back(record: &Record, seen: &Observation, ctx: &Context) -> Option<
     Some(write(record, Reason::RolledBack))
 }
 
+/// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
+fn stands_for_previous(record: &Record, seen: &Observation) -> bool {
+    let (Some(previous), Some(live)) = (&record.previous, &seen.strategy) else { return false };
+    let since = record.phase_since;
+    let owners = !seen.is_older_than(since) && seen.is_rollback(since) == Some(false);
+    live.stands_in_for(previous) && !owners
+}
+
+/// Whether the previous original still matters.
+fn ours_may_come_back(record: &Record, seen: &Observation) -> bool {
+    let Some(previous) = &record.previous else { return false };
+    match &seen.strategy {
+        Some(live) if live.stands_in_for(previous) => stands_for_previous(record, seen),
+        _ => may_be_rolled_back(seen),
+    }
+}
+
 /// Until a deployment is complete, ECS may take the service back to what it was before (aws-facts.md §1.6): to a strategy of ours,
 /// if an owner chose to do without Spot while it was on one.
 fn may_be_rolled_back(seen: &Observation) -> bool {
     seen.primary().is_some_and(|primary| primary.rollout != Rollout::Completed)
+}
+
+/// Whether ECS, and not its owner, put what is live in the place of our last change. Where nothing shown tells: ECS rolls back only
+/// what is not complete, so one that we saw complete was replaced by the owner (aws-facts.md §1.6).
+fn by_ecs(record: &Record, seen: &Observation) -> bool {
+    seen.is_rollback(record.phase_since).unwrap_or(record.healthy_since.is_none())
 }
 
 /// Goes on watching. Writes only what changed: an event that adds nothing costs no write.
@@ -221,13 +285,17 @@ fn keep_watching(record: Record, seen: &Observation, reason: Reason, ctx: &Conte
         reason => reason,
     };
     let due = matches!(ctx.trigger, Trigger::Sweep) && ctx.now >= record.next_check_at;
-    let (first, short_since) = (record.version == 0, record.short_since);
+    let (first, short_since, had_past) = (record.version == 0, record.short_since, record.previous.is_some());
     let next = watch_again(record, seen, ctx);
-    if due || first || next.short_since != short_since { write(next, reason) } else { Decision::Leave(reason) }
+    let changed = next.short_since != short_since || next.previous.is_some() != had_past;
+    if due || first || changed { write(next, reason) } else { Decision::Leave(reason) }
 }
 
 fn watch_again(mut record: Record, seen: &Observation, ctx: &Context) -> Record {
     record.service_created_at = Some(seen.created_at);
+    if !ours_may_come_back(&record, seen) {
+        record.previous = None;
+    }
     record.short_since = seen.lacks_capacity().then(|| record.short_since.unwrap_or(ctx.now));
     let interval = if seen.is_short() { ctx.policy.active_interval } else { ctx.policy.watch_interval };
     record.next_check_at = ctx.now + interval;
@@ -251,7 +319,7 @@ fn start_episode(mut record: Record, seen: &Observation, reason: Reason, ctx: &C
     record.service_created_at = Some(seen.created_at);
     record.event = match ctx.trigger {
         Trigger::Event(event) => Some(Arc::new(event.value())),
-        Trigger::Sweep => None,
+        Trigger::Sweep => record.event,
     };
     let change = Change { to: original.fallback(), from: original.clone() };
     record.original = Some(original);
@@ -284,9 +352,33 @@ fn failing_over(mut record: Record, seen: &Observation, ctx: &Context) -> Decisi
         return write(record, Reason::FallbackLive);
     }
     if seen.strategy.as_ref() == Some(&change.from) {
+        if !record.leased_by(ctx.owner, ctx.now) && !is_still_needed(&record, &change, seen, ctx) {
+            return close(record, seen, Reason::NotNeeded, ctx);
+        }
         return apply(record, change, ctx);
     }
     adopt(record, seen, ctx)
+}
+
+/// Whether a failover that was claimed and not carried out is still wanted: its handler died or was throttled, or everything was
+/// paused, and that may be hours ago.
+fn is_still_needed(record: &Record, change: &Change, seen: &Observation, ctx: &Context) -> bool {
+    let age = ctx.now.since(record.phase_since);
+    let fresh = |age| age < ctx.policy.event_max_age;
+    let told = match ctx.trigger {
+        Trigger::Event(event) if fresh(ctx.now.since(event.at)) => match event.signal {
+            Signal::SyntheticPlacementFailure => true,
+            Signal::Interruption => ctx.policy.interruption_policy == InterruptionPolicy::Immediate,
+            _ => false,
+        },
+        _ => false,
+    };
+    let synthetic = record.event.as_ref().is_some_and(|event| event["source"] == SYNTHETIC_SOURCE);
+    let just_claimed = age < ctx.policy.lease + ctx.policy.shortfall_grace;
+    let missing = seen.is_short() && !seen.is_deploying(ctx.now, ctx.policy.deployment_grace);
+    // From anything but the original it is the way back of a restore.
+    let goes_back = record.original.as_ref() != Some(&change.from);
+    goes_back || just_claimed || told || missing || (synthetic && fresh(age))
 }
 
 /// Whether a look that shows the change made may show a time before the claim, when the same strategy was live: its deployment
@@ -304,7 +396,7 @@ fn settle(mut record: Record, ctx: &Context) -> Decision {
 /// What an owner chose so shortly before our change that no look showed it: reads may be stale. The answer to our change
 /// lists the deployment it replaced, and that is the truth. So the owner's choice is not lost, it is what will be restored.
 fn overtaken(record: &Record, change: &Change, seen: &Observation) -> Option<Strategy> {
-    let replaced = seen.replaced().filter(|_| !record.confirmed)?;
+    let replaced = seen.replaced().filter(|_| !record.confirmed)?.strategy.as_ref()?;
     let original = record.original.as_ref()?;
     // A fallback is its own: any is ours, also one that came too late for a service that was created anew meanwhile.
     let known = [&change.from, &change.to, original, &original.fallback(), &original.probe(), &replaced.fallback()];
@@ -348,8 +440,7 @@ fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if seen.strategy.as_ref() != Some(&change.to) {
         return match &seen.strategy {
             _ if ctx.now.since(record.phase_since) < ctx.policy.settle => postpone(record, Reason::Settling, ctx),
-            // ECS rolls back only what is not complete (aws-facts.md §1.6): after that it was the owner.
-            Some(live) if *live == change.from && record.healthy_since.is_none() => {
+            Some(live) if *live == change.from && by_ecs(&record, seen) => {
                 failover_rolled_back(record, live, &original, seen, ctx)
             }
             _ => adopt(record, seen, ctx),
@@ -364,10 +455,18 @@ fn on_demand(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         let record = Record { healthy_since, ..record };
         return if due { restore(record, original, seen, ctx) } else { wait_for_restore(record, Reason::NotDue, ctx) };
     }
+    // A release of the owner's is under way: to restore now would stop it.
+    if due && seen.is_deploying(ctx.now, ctx.policy.deployment_grace) {
+        return postpone(record, Reason::Deploying, ctx);
+    }
     // The fallback does not come up. Held is an alert, not an end: once the backoff allows, Spot is tried again, which
     // can only be better (DESIGN rule 8).
     let waited = ctx.now.since(record.phase_since) >= ctx.policy.restore_timeout;
+    // ECS starts no more tasks of a deployment that it gave up: a restore, later, is another try.
+    let another_try =
+        seen.gave_up() && record.restore_at.is_none_or(|at| ctx.now.since(at) >= ctx.policy.held_interval);
     match (waited, due) {
+        (true, true) if seen.application_fails() && !another_try => hold(record, HeldReason::ApplicationFails, ctx),
         (true, true) => restore(record, original, seen, ctx),
         (true, false) if seen.application_fails() => postpone(record, Reason::ApplicationFails, ctx),
         (true, false) if seen.lacks_capacity() => hold(record, HeldReason::OnDemandShort, ctx),
@@ -451,10 +550,16 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
         return on_probation(record, &original, change, seen, ctx);
     }
     if live == Some(&change.from) && !record.confirmed {
-        return apply(record, change, ctx);
+        return match record.leased_by(ctx.owner, ctx.now) {
+            true => apply(record, change, ctx),
+            false => restore_not_begun(record, original, change, seen, ctx),
+        };
     }
     if ctx.now.since(record.phase_since) < ctx.policy.settle {
         return postpone(record, Reason::Settling, ctx);
+    }
+    if !by_ecs(&record, seen) {
+        return adopt(record, seen, ctx);
     }
     let fallback = original.fallback();
     if live == Some(&fallback) {
@@ -471,6 +576,34 @@ fn restoring(mut record: Record, seen: &Observation, ctx: &Context) -> Decision 
     adopt(record, seen, ctx)
 }
 
+/// A restore that was claimed and not carried out, maybe hours ago: decided anew, by the market, the day's restores and what the
+/// service is like now.
+fn restore_not_begun(
+    mut record: Record,
+    original: Strategy,
+    change: Change,
+    seen: &Observation,
+    ctx: &Context,
+) -> Decision {
+    if !change.from.uses_spot() {
+        record.restores.pop();
+        record.phase = Phase::OnDemand;
+        record.confirmed = true;
+        record.lease = None;
+        record.restore_at = Some(record.phase_since);
+        record.change = Some(Change { from: original, to: change.from });
+        return on_demand(record, seen, ctx);
+    }
+    if change.from == original.probe() {
+        record.confirmed = true;
+        let change = Change { from: original.fallback(), to: change.from };
+        record.change = Some(change.clone());
+        return on_probation(record, &original, change, seen, ctx);
+    }
+    // In the place of a strategy of ours that an owner had changed just before.
+    apply(record, change, ctx)
+}
+
 /// A restore is a probation, not a call (DESIGN rule 4).
 fn on_probation(
     mut record: Record,
@@ -480,8 +613,13 @@ fn on_probation(
     ctx: &Context,
 ) -> Decision {
     let up = seen.runs_fully_on(&change.to);
-    if let Some(reason) = lost_on_probation(&record, up, seen, ctx) {
+    let late = is_late(&record, &change, seen, ctx);
+    if let Some(reason) = lost_on_probation(&record, up, late, seen, ctx) {
         return fall_back(record, original, seen, reason, ctx);
+    }
+    if !up && late {
+        // The application fails, and would on the fallback.
+        return hold(record, HeldReason::ApplicationFails, ctx);
     }
     if let (true, true, Some(why)) = (up, change.to != *original, hands_off(&Reason::ProbeHolds, ctx)) {
         return wait(record, why, ctx);
@@ -496,7 +634,8 @@ fn on_probation(
     record.healthy_since = up.then(|| before.unwrap_or(ctx.now));
     record.healthy_tasks = if up { seen.running } else { 0 };
     record.short_since = if up { None } else { record.short_since.or(Some(ctx.now)) };
-    if record.healthy_since.is_some_and(|since| ctx.now.since(since) >= ctx.policy.probation) {
+    let passed = record.healthy_since.is_some_and(|since| ctx.now.since(since) >= ctx.policy.probation);
+    if passed || (up && has_lasted(&record, ctx)) {
         return close(record, seen, Reason::Restored, ctx);
     }
     if !confirmed || record.healthy_since != before || matches!(ctx.trigger, Trigger::Sweep) {
@@ -507,7 +646,7 @@ fn on_probation(
 }
 
 /// Why the restore has failed, if it has.
-fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Context) -> Option<Reason> {
+fn lost_on_probation(record: &Record, up: bool, late: bool, seen: &Observation, ctx: &Context) -> Option<Reason> {
     if let Trigger::Event(event) = ctx.trigger
         && !is_stale(record, event, ctx)
     {
@@ -520,6 +659,21 @@ fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Contex
             _ => {}
         }
     }
+    // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7), unless ECS has given up
+    // to start it.
+    if up || (seen.application_fails() && !(late && seen.gave_up())) {
+        None
+    } else if record.healthy_since.is_some() && seen.is_short() && seen.running < record.healthy_tasks {
+        Some(Reason::ShortOnProbation)
+    } else if late {
+        Some(Reason::RestoreTimedOut)
+    } else {
+        None
+    }
+}
+
+/// Whether a restore that is not up should be. One of which only the end of the tasks before is missing is slow, not late.
+fn is_late(record: &Record, change: &Change, seen: &Observation, ctx: &Context) -> bool {
     // Up once, tasks that are missing now have been missing since now: an owner who scales out is not a restore that is late.
     let missing_since = match record.healthy_since {
         Some(_) => ctx.now,
@@ -529,16 +683,12 @@ fn lost_on_probation(record: &Record, up: bool, seen: &Observation, ctx: &Contex
             record.short_since.unwrap_or(began)
         }
     };
-    // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7).
-    if up || seen.application_fails() {
-        None
-    } else if record.healthy_since.is_some() && seen.is_short() && seen.running < record.healthy_tasks {
-        Some(Reason::ShortOnProbation)
-    } else if ctx.now.since(missing_since) >= ctx.policy.restore_timeout {
-        Some(Reason::RestoreTimedOut)
-    } else {
-        None
-    }
+    let missing = ctx.now.since(missing_since) >= ctx.policy.restore_timeout && !seen.only_drains(&change.to);
+    missing || has_lasted(record, ctx)
+}
+
+fn has_lasted(record: &Record, ctx: &Context) -> bool {
+    ctx.now.since(record.phase_since) >= (ctx.policy.restore_timeout + ctx.policy.probation) * LONGEST_RESTORE
 }
 
 /// A failed restore: back to the fallback at once, and the next try later than this one.
@@ -553,10 +703,11 @@ fn fall_back(mut record: Record, original: &Strategy, seen: &Observation, reason
 
 // ---- Held -----------------------------------------------------------------------------------------------------------
 
-/// Looks again at a slow pace; goes on from the phase before when the cause is gone.
+/// Goes on from the phase before when the cause is gone: at any look where a look shows that, else at a slow pace.
 fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     let Some(held) = record.held.clone() else { return adopt(record, seen, ctx) };
-    if matches!(ctx.trigger, Trigger::Event(_)) || ctx.now < record.next_check_at {
+    let early = matches!(ctx.trigger, Trigger::Event(_)) || ctx.now < record.next_check_at;
+    if early && !held.reason.shows_in_a_look() {
         return Decision::Leave(Reason::Held(held.reason));
     }
     // A failover that could not be made may not be needed any more.
@@ -564,20 +715,37 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         return close(record, seen, Reason::Cured, ctx);
     }
     let resumed = Record { phase: held.resume, held: None, ..record.clone() };
-    match in_phase(resumed, seen, ctx) {
+    // Nobody could look when an event told of a loss, and the tasks are still missing.
+    let told =
+        held.resume == Phase::Watching && record.event.is_some() && !seen.opted_out && seen.unsupported().is_none();
+    if told && seen.uses_spot() && seen.lacks_capacity() && !seen.application_fails() {
+        return start_episode(resumed, seen, Reason::SpotPlacementFailure, ctx);
+    }
+    let persists = match held.reason {
+        // On-Demand that is still short is not cured by waiting for the next restore.
+        HeldReason::OnDemandShort => seen.is_short(),
+        HeldReason::ApplicationFails => seen.application_fails(),
+        _ => false,
+    };
+    match in_phase(resumed.clone(), seen, ctx) {
         Decision::Write(next, reason) if next.phase == Phase::Held => {
+            if early && reason == Reason::Held(held.reason) {
+                return Decision::Leave(reason);
+            }
             write(Record { phase_since: record.phase_since, ..Arc::unwrap_or_clone(next) }, reason)
         }
-        // On-Demand that is still short is not cured by waiting for the next restore.
-        Decision::Write(next, _)
-            if held.reason == HeldReason::OnDemandShort && seen.is_short() && next.phase == held.resume =>
-        {
+        Decision::Write(..) | Decision::Leave(_) if persists && early => Decision::Leave(Reason::Held(held.reason)),
+        Decision::Write(next, _) if persists && next.phase == held.resume => {
             let next = Record { phase: Phase::Held, held: record.held, ..Arc::unwrap_or_clone(next) };
             write(on_hold(next, held.reason.clone(), ctx), Reason::Held(held.reason))
         }
         // Still in the phase it resumed: the cause is cured, and that is the news.
         Decision::Write(next, _) if next.phase == held.resume => {
             write(Record { phase_since: ctx.now, ..Arc::unwrap_or_clone(next) }, Reason::Cured)
+        }
+        Decision::Leave(_) => {
+            let next_check_at = ctx.now + ctx.policy.active_interval;
+            write(Record { phase_since: ctx.now, next_check_at, ..resumed }, Reason::Cured)
         }
         other => other,
     }
@@ -656,9 +824,14 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
         record.phase_since = ctx.now;
     }
     record.reason = reason.to_string().into();
-    record.held = Some(Held { reason, resume });
     record.lease = None;
-    record.next_check_at = ctx.now + ctx.policy.held_interval;
+    let Policy { active_interval, held_interval, .. } = *ctx.policy;
+    let wait = match reason.is_blindness() || reason == HeldReason::ApplicationFails {
+        true => (ctx.now.since(record.phase_since) / BLIND_PACE).max(active_interval).min(held_interval),
+        false => held_interval,
+    };
+    record.next_check_at = ctx.now + wait;
+    record.held = Some(Held { reason, resume });
     record
 }
 
@@ -673,19 +846,27 @@ fn closed(mut record: Record, seen: &Observation, reason: &Reason, ctx: &Context
     record.change = None;
     record.event = None;
     // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
-    record.restored_at = matches!(reason, Reason::Restored | Reason::RolledBack).then_some(ctx.now);
+    record.restored_at = match reason {
+        Reason::Restored | Reason::RolledBack => Some(ctx.now),
+        Reason::NotNeeded => record.restored_at,
+        _ => None,
+    };
     watch_again(record, seen, ctx)
 }
 
 /// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and our
 /// claim on the service ends (DESIGN rule 6).
-fn adopt(record: Record, seen: &Observation, ctx: &Context) -> Decision {
+fn adopt(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if let Some(decision) = ours_came_back(&record, seen, ctx) {
         return decision;
     }
-    let back = seen.strategy == record.original && record.healthy_since.is_none();
-    let theirs = if back { Reason::RolledBack } else { Reason::OwnerChanged };
-    if !seen.uses_spot() && !may_be_rolled_back(seen) {
+    let by_ecs = by_ecs(&record, seen);
+    let theirs = if seen.strategy == record.original && by_ecs { Reason::RolledBack } else { Reason::OwnerChanged };
+    // An owner who chose what we would: it stands for nothing else.
+    let chosen = record
+        .original
+        .take_if(|original| !by_ecs && seen.strategy.as_ref().is_some_and(|live| live.stands_in_for(original)));
+    if !seen.uses_spot() && (chosen.is_some() || !may_be_rolled_back(seen)) {
         return Decision::Forget(theirs);
     }
     let since = record.phase_since;

@@ -27,6 +27,11 @@ pub enum HeldReason {
     /// ECS rolled the failover back: its circuit breaker or an alarm judged the deployment.
     #[error("ECS rolled the failover back; check why the service's tasks do not become healthy on FARGATE")]
     RolledBack,
+    /// A deployment does not come up because the application fails, ours or a release of the owner's.
+    #[error(
+        "the application fails to start, so the service waits where it is; fix it, or deploy a release that starts"
+    )]
+    ApplicationFails,
     /// The fallback does not come up either.
     #[error("On-Demand capacity is short too; check the account's Fargate vCPU quota and the region's health")]
     OnDemandShort,
@@ -38,4 +43,24 @@ pub enum HeldReason {
     /// ECS refused the change for a reason of its own.
     #[error("ECS refused the change: {0}")]
     Refused(String),
+}
+
+impl HeldReason {
+    /// Whether the cause is that there was no look at the service: a look that works is the cure.
+    pub fn is_blindness(&self) -> bool {
+        match self {
+            Self::RoleMissing | Self::Unreadable(_) => true,
+            Self::AccessDenied(action) => action == "ecs:DescribeServices",
+            _ => false,
+        }
+    }
+
+    /// Whether a look shows that the cause is gone. Of the others only a new try tells, so they wait for it.
+    pub fn shows_in_a_look(&self) -> bool {
+        let on_the_service = matches!(
+            self,
+            Self::Controller(_) | Self::Daemon | Self::Provider(_) | Self::ApplicationFails | Self::OnDemandShort
+        );
+        on_the_service || self.is_blindness()
+    }
 }

@@ -140,6 +140,8 @@ impl Finding {
                 let holds = after.is_some_and(|r| r.healthy_since.is_some()) && before.healthy_since.is_none();
                 holds.then_some(Finding::Held)
             }
+            // It was claimed and never carried out.
+            Some(Phase::OnDemand) if was_restoring && !before.confirmed => Some(Finding::Ended),
             // Held once, it was counted then; what ends the probation later is no news of the market's capacity at large.
             Some(Phase::FailingOver | Phase::OnDemand) if was_restoring => Some(Finding::Failed),
             _ if was_restoring && before.healthy_since.is_none() => Some(Finding::Ended),

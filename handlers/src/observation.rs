@@ -70,11 +70,18 @@ pub struct Deployment {
     pub rollout: Rollout,
     /// What it places tasks on.
     pub strategy: Option<Strategy>,
+    /// Whether ECS began it to roll another deployment back: `rolloutStateReason` says so until it is complete.
+    pub rolls_back: bool,
     /// Tasks of it that run.
     pub running: u32,
     /// When it began.
     pub created_at: Timestamp,
 }
+
+/// Service clocks and ours may differ by a second.
+const CLOCK_SKEW: Duration = Duration::from_secs(1);
+/// A rollback's deployment and the message about it are this close to each other.
+const SAME_MOMENT: Duration = Duration::from_secs(60);
 
 /// `rolloutState` (aws-facts.md §1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,17 +127,41 @@ impl Observation {
         self.running.saturating_add(self.pending) < self.desired
     }
 
-    /// The strategy of the deployment that the primary one replaced, as long as it is still listed.
-    pub fn replaced(&self) -> Option<&Strategy> {
+    /// The deployment that the primary one replaced, as long as it is still listed.
+    pub fn replaced(&self) -> Option<&Deployment> {
         // Of two of the same moment, the one listed first is the later.
-        let replaced = self.deployments.iter().rev().filter(|d| !d.primary).max_by_key(|d| d.created_at);
-        replaced.and_then(|d| d.strategy.as_ref())
+        self.deployments.iter().rev().filter(|d| !d.primary).max_by_key(|d| d.created_at)
     }
 
-    /// Whether the primary deployment began before `at`: then it is not the answer to anything done since. Service clocks and
-    /// ours may differ by a second.
+    /// Whether ECS itself, by a rollback, made live what is live now in the place of a change of ours made at `since`: `false` means
+    /// that somebody called `UpdateService`, `None` that nothing shown tells the two apart. ECS rolls back only what is not
+    /// COMPLETED (aws-facts.md §1.6).
+    pub fn is_rollback(&self, since: Timestamp) -> Option<bool> {
+        let primary = self.primary()?;
+        let since_change = |m: &&Message| m.at + CLOCK_SKEW >= since;
+        let messages = || self.messages.iter().take_while(since_change);
+        let told = messages().any(|m| {
+            m.text.contains("rolling back to deployment")
+                && m.at < primary.created_at + SAME_MOMENT
+                && primary.created_at < m.at + SAME_MOMENT
+        });
+        let completed_before =
+            || messages().any(|m| m.at <= primary.created_at && m.text.contains(") deployment completed"));
+        let replaced = self.replaced().map(|replaced| replaced.rollout);
+        match (primary.rollout, replaced) {
+            _ if primary.rolls_back || told => Some(true),
+            (_, Some(Rollout::Completed)) => Some(false),
+            _ if completed_before() => Some(false),
+            // A rollback under way would say that it is one.
+            (Rollout::InProgress, Some(_)) => Some(false),
+            (_, Some(Rollout::Failed)) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Whether the primary deployment began before `at`: then it is not the answer to anything done since.
     pub fn is_older_than(&self, at: Timestamp) -> bool {
-        self.primary().is_some_and(|p| p.created_at + Duration::from_secs(1) < at)
+        self.primary().is_some_and(|p| p.created_at + CLOCK_SKEW < at)
     }
 
     /// Whether the live strategy places tasks on Spot.
@@ -152,6 +183,19 @@ impl Observation {
         self.primary().is_some_and(|p| p.rollout == Rollout::InProgress && now.since(p.created_at) < grace)
     }
 
+    /// Whether every wanted task runs in the primary deployment, on `strategy`: what is left to do is to drain the tasks of the one
+    /// before, or to wait for alarms.
+    pub fn only_drains(&self, strategy: &Strategy) -> bool {
+        self.primary().is_some_and(|p| {
+            p.rollout == Rollout::InProgress && p.strategy.as_ref() == Some(strategy) && p.running >= self.desired
+        })
+    }
+
+    /// Whether ECS has given up the primary deployment: it starts no more tasks.
+    pub fn gave_up(&self) -> bool {
+        self.primary().is_some_and(|p| p.rollout == Rollout::Failed)
+    }
+
     /// Whether ECS blames the application: the newest message since the primary deployment began that judges task
     /// starts says they fail, or there is none and the deployment is FAILED, which starts no more tasks. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
     pub fn application_fails(&self) -> bool {
@@ -168,7 +212,7 @@ impl Observation {
                     None
                 }
             })
-            .unwrap_or_else(|| self.primary().is_some_and(|p| p.rollout == Rollout::Failed))
+            .unwrap_or_else(|| self.gave_up())
     }
 
     /// How many healthy tasks ECS may stop in a deployment before new ones run.
@@ -179,13 +223,17 @@ impl Observation {
 
     /// Why we cannot handle this service at all, if so (DESIGN rule 11).
     pub fn unsupported(&self) -> Option<HeldReason> {
+        self.undeployable().or_else(|| {
+            let other = self.strategy.as_ref().and_then(Strategy::other_provider)?;
+            Some(HeldReason::Provider(other.as_str().to_owned()))
+        })
+    }
+
+    /// Why no deployment of this service may be forced, whatever its strategy is, if so.
+    pub fn undeployable(&self) -> Option<HeldReason> {
         if let Controller::Other(name) = &self.controller {
             return Some(HeldReason::Controller(name.clone()));
         }
-        if !self.replica {
-            return Some(HeldReason::Daemon);
-        }
-        let other = self.strategy.as_ref().and_then(Strategy::other_provider)?;
-        Some(HeldReason::Provider(other.as_str().to_owned()))
+        (!self.replica).then_some(HeldReason::Daemon)
     }
 }

@@ -30,6 +30,8 @@ pub enum Reason {
     OptedOut,
     /// The service is gone, or going.
     Gone,
+    /// ECS does not show the service; it is looked at once more before what was saved of it is forgotten.
+    NotFound,
     /// A service of the same name was created anew.
     Recreated,
     /// Another handler is acting.
@@ -48,6 +50,8 @@ pub enum Reason {
     SilentLoss,
     /// A claim that was not carried out is taken up again: its handler died, was throttled, or was refused.
     TakenOver,
+    /// A claim that was not carried out has no cause any more.
+    NotNeeded,
     /// Spot did not hold during probation.
     ShortOnProbation,
     /// The restored service did not come up in time.
@@ -103,6 +107,7 @@ impl Reason {
             Self::NoSpot => "the strategy has no Spot",
             Self::OptedOut => "its owner opted it out",
             Self::Gone => "the service is gone",
+            Self::NotFound => "ECS does not find the service; looked at once more before it is forgotten",
             Self::Recreated => "the service was deleted and created anew",
             Self::Leased => "another handler is acting",
             Self::Paused => "paused",
@@ -112,6 +117,7 @@ impl Reason {
             Self::Interruption => "Spot interruption",
             Self::SilentLoss => "tasks are missing for longer than the grace time, and no event said so",
             Self::TakenOver => "a change that was not carried out is taken up again",
+            Self::NotNeeded => "a change that was not carried out is not needed any more",
             Self::ShortOnProbation => "tasks went missing on probation",
             Self::RestoreTimedOut => "the restored tasks did not come up in time",
             Self::RolledBack => "ECS rolled our change back",

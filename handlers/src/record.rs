@@ -86,14 +86,14 @@ pub struct Record {
     /// The owner's strategy, saved before the first change and kept until the episode is closed.
     #[serde(rename = "config", default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Strategy>,
-    /// The original before this one, or of the last episode while watching: should ECS bring a strategy of ours back, this is
-    /// what it stands for.
+    /// The original before this one, or of the last episode, for as long as ECS may roll back to a strategy of ours that stands for
+    /// it, and as long as one is live (an owner opted the service out). Later, an owner may choose the very same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Strategy>,
     /// The change of the present phase; kept while its result is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// The event that started the episode; absent when the sweep did.
+    /// The event that started the episode, absent when the sweep did; or that told of a loss while nobody could look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Arc<Value>>,
     /// `createdAt` of the service; another value means a re-created service without a past.
@@ -120,6 +120,9 @@ pub struct Record {
     /// Whether ECS rolled the probe of the last restore back: then the next goes without one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub probe_rolled_back: bool,
+    /// When ECS did not find the service: not found again, it is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
     /// When the next restore is due, while on On-Demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_at: Option<Timestamp>,
@@ -171,6 +174,7 @@ impl Record {
             healthy_since: None,
             healthy_tasks: 0,
             probe_rolled_back: false,
+            missing_since: None,
             restore_at: None,
             restored_at: None,
             next_check_at: now,
@@ -227,6 +231,11 @@ impl Record {
     /// Whether `owner` holds a lease that still runs.
     pub fn leased_by(&self, owner: &str, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|l| l.owner == owner && now < l.until)
+    }
+
+    /// Whether a sweep may begin a restore of this record: the market is to be asked.
+    pub fn may_restore(&self, now: Timestamp) -> bool {
+        self.restore_at.is_some_and(|at| now >= at) || (self.phase == Phase::Restoring && !self.confirmed)
     }
 
     /// How long to stay on On-Demand before the next restore: the backoff and the service's own jitter.

@@ -98,7 +98,7 @@ fn update_only_follows_an_own_claim() {
     }
     let restoring = Record { confirmed: false, ..restoring() };
     let (record, reason) = claimed(on_sweep(&restoring, &full_on(fallback()), NOW));
-    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::TakenOver));
+    assert_eq!((record.phase, reason), (Phase::Restoring, Reason::RestoreDue));
     assert_eq!(updated(on_sweep(&record, &full_on(fallback()), NOW)).items(), original().items());
 }
 
@@ -154,7 +154,7 @@ fn a_restore_begins_when_it_is_due_and_the_fallback_runs_in_full() {
 fn a_restore_waits_for_the_fallbacks_own_rollout() {
     let record = Record { phase_since: NOW - mins(5), ..on_demand(NOW) };
     let (record, reason) = written(on_sweep(&record, &deploying(fallback(), NOW - mins(5)), NOW));
-    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::NotDue));
+    assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::Deploying));
 }
 
 #[test]
@@ -548,7 +548,8 @@ fn a_service_that_is_gone_or_going_is_forgotten() {
     for record in [watching(), failing_over(ME, NOW + mins(1)), on_demand(NOW), restoring()] {
         let policy = Policy::default();
         let ctx = ctx(Trigger::Sweep, &policy, NOW);
-        assert_eq!(forgotten(decide(&service(), Some(&record), &Look::Missing, &ctx)), Reason::Gone);
+        let twice = Record { missing_since: Some(NOW - mins(1)), ..record.clone() };
+        assert_eq!(forgotten(decide(&service(), Some(&twice), &Look::Missing, &ctx)), Reason::Gone);
         let draining = Observation { active: false, ..full_on(original()) };
         assert_eq!(forgotten(on_sweep(&record, &draining, NOW)), Reason::Gone);
     }
@@ -861,14 +862,14 @@ fn an_account_without_the_role_is_held_from_whatever_phase_and_goes_on_from_ther
         assert_eq!((next.phase, reason), (Phase::Held, Reason::Held(HeldReason::RoleMissing)));
         assert_eq!(next.held.as_ref().unwrap().resume, record.phase);
         assert_eq!((next.original.clone(), next.scheduled()), (record.original.clone(), record.scheduled()));
-        let event = event(Signal::Interruption, NOW);
+        let event = event(Signal::SpotTask, NOW);
         let again = decide(&service(), Some(&next), &blocked, &ctx(Trigger::Event(&event), &policy, NOW));
         assert_eq!(left(again), Reason::Held(HeldReason::RoleMissing));
     }
 }
 
 #[test]
-fn an_account_still_without_the_role_is_asked_again_at_the_slow_pace() {
+fn an_account_without_the_role_is_asked_again_soon_at_first_and_seldom_later() {
     let (policy, blocked) = (Policy::default(), Look::Blocked(HeldReason::RoleMissing));
     let record = held(on_demand(NOW), HeldReason::RoleMissing);
     let at = |now| decide(&service(), Some(&record), &blocked, &ctx(Trigger::Sweep, &policy, now));
@@ -876,7 +877,12 @@ fn an_account_still_without_the_role_is_asked_again_at_the_slow_pace() {
     for now in [NOW, NOW + secs(1)] {
         let (next, _) = written(at(now));
         assert_eq!((next.phase_since, &next.held), (record.phase_since, &record.held));
-        assert_eq!(next.next_check_at, now + policy.held_interval);
+        assert_eq!(next.next_check_at, now + now.since(record.phase_since) / 4);
+    }
+    for (since, wait) in [(NOW, policy.active_interval), (NOW - hours(5), policy.held_interval)] {
+        let record = Record { phase_since: since, ..record.clone() };
+        let (next, _) = written(decide(&service(), Some(&record), &blocked, &ctx(Trigger::Sweep, &policy, NOW)));
+        assert_eq!(next.next_check_at, NOW + wait);
     }
     // Another reason is news at once.
     let denied = Look::Blocked(HeldReason::AccessDenied("ecs:DescribeServices".into()));
@@ -920,7 +926,7 @@ fn a_change_that_ecs_refused_is_tried_again_when_the_held_service_is_looked_at()
     let (restore, _) = refused(claim, HeldReason::AccessDenied("ecs:UpdateService".into()), &ctx);
     assert_eq!((restore.held.as_ref().unwrap().resume, restore.scheduled()), (Phase::Restoring, true));
     let (next, reason) = claimed(on_sweep(&restore, &full_on(fallback()), NOW + policy.held_interval));
-    assert_eq!((next.phase, next.original, reason), (Phase::Restoring, Some(original()), Reason::TakenOver));
+    assert_eq!((next.phase, next.original, reason), (Phase::Restoring, Some(original()), Reason::RestoreDue));
 }
 
 // ---- kill switch ----------------------------------------------------------------------------------------------------

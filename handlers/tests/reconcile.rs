@@ -281,7 +281,7 @@ fn an_event_about_a_service_that_does_not_exist_writes_nothing() {
 
 #[test]
 fn the_record_of_a_service_that_is_gone_is_deleted_and_that_is_said() {
-    let fake = Fake::new().with_record(on_demand(NOW));
+    let fake = Fake::new().with_record(Record { missing_since: Some(NOW - mins(1)), ..on_demand(NOW) });
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
     assert_eq!(fake.record(&service()), None);
     let announced = fake.announced.borrow();
@@ -291,7 +291,10 @@ fn the_record_of_a_service_that_is_gone_is_deleted_and_that_is_said() {
 #[test]
 fn a_service_that_goes_away_under_the_update_is_forgotten() {
     let fake = short().with_faults("update", [Fault::Gone]);
-    assert_eq!(on_failure(&fake, ME), Ok(Reason::Gone));
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::NotFound));
+    assert_eq!(fake.record(&service()).unwrap().original, Some(original()));
+    fake.now.set(NOW + mins(1));
+    sweep(&fake, ME);
     assert_eq!(fake.record(&service()), None);
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use common::{ME, NOW, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching};
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::held::HeldReason;
 use handlers::metrics;
 use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
@@ -117,8 +118,14 @@ fn a_fallback_whose_application_fails_is_not_called_a_shortage_of_capacity() {
 fn a_release_that_crashes_during_probation_is_no_failed_restore() {
     let late = Record { phase_since: NOW - mins(30), ..restoring() };
     let seen = common::crash_looping(short_on(original()), NOW - mins(1));
+    let Decision::Write(told, _) = sweep(&late, seen.clone(), &Policy::default()) else { panic!("moved") };
+    assert_eq!(
+        told.held.as_ref().map(|held| (&held.reason, held.resume)),
+        Some((&HeldReason::ApplicationFails, Phase::Restoring))
+    );
+    let in_time = Record { phase_since: NOW - mins(5), ..restoring() };
     assert!(
-        matches!(sweep(&late, seen, &Policy::default()), Decision::Write(next, _) if next.phase == Phase::Restoring)
+        matches!(sweep(&in_time, seen, &Policy::default()), Decision::Write(next, _) if next.phase == Phase::Restoring)
     );
 }
 

@@ -54,6 +54,7 @@ fn full() -> Observation {
             id: "ecs-svc/1".into(),
             primary: true,
             rollout: Rollout::Completed,
+            rolls_back: false,
             strategy: Some(strategy()),
             running: 4,
             created_at: NOW,

@@ -56,6 +56,8 @@ pub(crate) struct Deployment {
     pub(crate) failed_tasks: u32,
     /// The circuit breaker or an alarm has judged it; it launches no more tasks.
     pub(crate) failed: bool,
+    /// Who judged the deployment that this one rolls back.
+    pub(crate) rolls_back: Option<RollbackCause>,
     /// Tasks it has lost since it is no longer the primary, other than by the scheduler's own hand.
     pub(crate) lost: u32,
     /// Its healthy tasks when the scheduler last looked.
@@ -212,6 +214,7 @@ impl World {
             completed: false,
             failed_tasks: 0,
             failed: false,
+            rolls_back: None,
             lost: 0,
             healthy: 0,
             baked_at: None,
@@ -286,6 +289,7 @@ impl World {
             done.finished_at = Some(now);
         }
         let deployment = service.deployments[0].clone();
+        service.say(now, &format!("(deployment {}) deployment completed.", deployment.id));
         self.record_of(key, Happening::DeploymentCompleted { strategy: deployment.strategy });
         let reason = format!("ECS deployment {} completed.", deployment.id);
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
@@ -309,11 +313,14 @@ impl World {
         let service = self.ecs.service_mut(key);
         service.deployments[0].failed = true;
         let (failed, name) = (service.deployments[0].id.clone(), service.name);
-        let (judge, verdict) = match cause {
-            RollbackCause::Breaker => ("circuit breaker", "ECS deployment circuit breaker: task failed to start."),
-            RollbackCause::Alarm => ("alarm", "ECS deployment failed: alarm detected."),
-            RollbackCause::Owner => ("rollback request", "ECS deployment stopped by request."),
+        let (verdict, message) = match cause {
+            RollbackCause::Breaker => {
+                ("ECS deployment circuit breaker: task failed to start.", "tasks failed to start")
+            }
+            RollbackCause::Alarm => ("ECS deployment failed: alarm detected.", "alarm detected"),
+            RollbackCause::Owner => ("ECS deployment stopped by request.", "stopped by request"),
         };
+        service.say(now, &format!("(deployment {failed}) deployment failed: {message}."));
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_FAILED", &failed, verdict);
         let service = self.ecs.service_mut(key);
         let target = service.last_completed.take();
@@ -335,10 +342,23 @@ impl World {
         service.strategy = strategy;
         service.launch_type = launch_type;
         let deployment = self.begin_deployment(key);
-        let reason = format!("ECS deployment {judge}: rolling back to deploymentId {deployment}.");
+        let service = self.ecs.service_mut(key);
+        service.deployments[0].rolls_back = Some(cause);
+        service.say(now, &format!("rolling back to deployment {deployment}."));
+        let reason = rollback_reason(cause, &deployment);
         self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
         self.agenda.plan(self.now, Action::Schedule(key));
     }
+}
+
+/// `rolloutStateReason` of the deployment of a rollback, and the reason of the event that announces it (aws-facts.md §2.4).
+pub(crate) fn rollback_reason(cause: RollbackCause, deployment: &str) -> String {
+    let judge = match cause {
+        RollbackCause::Breaker => "circuit breaker",
+        RollbackCause::Alarm => "alarm",
+        RollbackCause::Owner => "rollback request",
+    };
+    format!("ECS deployment {judge}: rolling back to deploymentId {deployment}.")
 }
 
 #[cfg(test)]

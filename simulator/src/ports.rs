@@ -155,6 +155,7 @@ pub(crate) fn observe(service: &Service) -> Observation {
             (false, true) => Rollout::Failed,
             (false, false) => Rollout::InProgress,
         },
+        rolls_back: d.rolls_back.is_some() && !d.completed,
         strategy: (!d.launch_type).then(|| d.strategy.clone()),
         running: running(&d.id),
         created_at: d.created_at,

@@ -112,6 +112,8 @@ fn deployment(field: &str, deployment: &SdkDeployment, handled: bool) -> Result<
         id: deployment.id().ok_or_else(|| missing(&at("id")))?.to_owned(),
         primary,
         rollout,
+        // As reported for the circuit breaker (aws-facts.md §1.6); taken to be the same for alarms and StopServiceDeployment.
+        rolls_back: deployment.rollout_state_reason().is_some_and(|reason| reason.contains("rolling back")),
         strategy: strategy(&at("capacityProviderStrategy"), deployment.capacity_provider_strategy())?,
         running: count(&at("runningCount"), deployment.running_count())?,
         created_at: timestamp(&at("createdAt"), deployment.created_at())?,

@@ -233,6 +233,7 @@ impl SmallWorld {
             id: String::new(),
             primary: true,
             rollout: if ecs.complete { Rollout::Completed } else { Rollout::InProgress },
+            rolls_back: false,
             strategy: strategy.clone(),
             running: if ecs.complete && !ecs.short { DESIRED } else { 0 },
             created_at: ecs.since,

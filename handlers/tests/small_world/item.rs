@@ -58,6 +58,7 @@ impl Item {
         record.phase_since = past(record.phase_since);
         record.short_since = record.short_since.map(|at| at.max(NOW - OLDEST_SHORTFALL));
         record.healthy_since = record.healthy_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
+        record.missing_since = record.missing_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
         record.restore_at = record.restore_at.map(|at| at.max(NOW));
         record.next_check_at = record.next_check_at.max(NOW);
         // A lease that has ended keeps nobody off.
@@ -96,6 +97,7 @@ fn later(mut record: Record) -> Record {
     record.phase_since = earlier(record.phase_since);
     record.short_since = record.short_since.map(earlier);
     record.healthy_since = record.healthy_since.map(earlier);
+    record.missing_since = record.missing_since.map(earlier);
     record.restore_at = record.restore_at.map(earlier);
     record.restored_at = record.restored_at.map(earlier);
     record.restores.iter_mut().for_each(|at| *at = earlier(*at));
@@ -117,7 +119,8 @@ fn fingerprint(record: &Record) -> u64 {
         original,
         previous,
         change,
-        event: _,
+        // Only whether there is one, while nobody can look; nothing here is synthetic.
+        event,
         service_created_at,
         episode,
         failed_restores: _,
@@ -127,6 +130,7 @@ fn fingerprint(record: &Record) -> u64 {
         healthy_since,
         healthy_tasks,
         probe_rolled_back,
+        missing_since,
         restore_at,
         restored_at: _,
         next_check_at,
@@ -136,7 +140,9 @@ fn fingerprint(record: &Record) -> u64 {
     } = record;
     let mut hasher = DefaultHasher::new();
     (version, *phase as u8, phase_since, service_created_at, episode, confirmed).hash(&mut hasher);
-    (short_since, healthy_since, healthy_tasks, probe_rolled_back, restore_at, next_check_at).hash(&mut hasher);
+    (short_since, healthy_since, healthy_tasks, probe_rolled_back, missing_since, restore_at, next_check_at)
+        .hash(&mut hasher);
+    (held.is_some() && event.is_some()).hash(&mut hasher);
     original.as_ref().map(Strategy::items).hash(&mut hasher);
     previous.as_ref().map(Strategy::items).hash(&mut hasher);
     change.as_ref().map(|Change { from, to }| (from.items(), to.items())).hash(&mut hasher);

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::caller::Caller;
 use super::name::{Page, required};
 use super::{Answer, Refusal};
-use crate::deployment::DeploymentStatus;
+use crate::deployment::{DeploymentStatus, rollback_reason};
 use crate::ecs::{Service, ServiceKey};
 use crate::spec::BLUE_GREEN;
 use crate::world::World;
@@ -137,6 +137,11 @@ impl World {
                 Rollout::InProgress => ("IN_PROGRESS", "in progress"),
                 Rollout::Failed => ("FAILED", "failed"),
             };
+            let rollback = n.and_then(|n| service.deployments[n].rolls_back).filter(|_| deployment.rolls_back);
+            let reason = match rollback {
+                Some(cause) => rollback_reason(cause, &deployment.id),
+                None => format!("ECS deployment {} {what}.", deployment.id),
+            };
             let task_definition = details
                 .map(|details| details.replaced.get(&deployment.id).unwrap_or(&details.task_definition).as_str());
             let mut shown = placed_on(deployment.strategy.as_ref());
@@ -153,7 +158,7 @@ impl World {
                 "platformVersion": "1.4.0",
                 "platformFamily": "Linux",
                 "rolloutState": rollout,
-                "rolloutStateReason": format!("ECS deployment {} {what}.", deployment.id),
+                "rolloutStateReason": reason,
             });
             if let Value::Object(shown) = &mut shown {
                 extend(shown, known);

@@ -48,6 +48,7 @@ fn deployment(shown: &Value) -> Deployment {
             "IN_PROGRESS" => Rollout::InProgress,
             other => panic!("no rollout state: {other}"),
         },
+        rolls_back: shown["rolloutStateReason"].as_str().expect("a reason").contains("rolling back"),
         strategy: placed_on(shown),
         running: number(&shown["runningCount"]),
         created_at: time(&shown["createdAt"]),
