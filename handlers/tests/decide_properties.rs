@@ -269,6 +269,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Rule 12, over whatever ECS may show, in whatever order: no restore lasts for ever.
+    #[test]
+    fn every_restore_ends_whatever_ecs_shows(
+        (record, looks) in any_record(service()).prop_flat_map(|record| {
+            let original = record.original.clone().unwrap_or_else(original);
+            (Just(record), prop::collection::vec(any_seen(original), 1..4))
+        })
+    ) {
+        let mut record = Record { phase: Phase::Restoring, held: None, lease: None, phase_since: NOW, ..record };
+        record.service_created_at = Some(CREATED);
+        let policy = Policy::default();
+        // Four times its full length, once for the probe and once for what follows it, and a first look.
+        let longest = (policy.restore_timeout + policy.probation) * 4 * 2 + mins(2);
+        for (n, seen) in looks.iter().cycle().enumerate().take(24 * 60) {
+            let now = NOW + mins(n as u64);
+            let seen = Observation { created_at: CREATED, ..seen.clone() };
+            match decide(&service(), Some(&record), &Look::found(seen), &ctx(Trigger::Sweep, &policy, now)) {
+                // Handlers that die one after another end nothing.
+                Decision::Claim(_, Reason::TakenOver | Reason::RestoreDue) => return Ok(()),
+                Decision::Write(next, _) | Decision::Claim(next, _) if next.phase == Phase::Restoring => {
+                    // Whoever claimed it dies at once.
+                    record = Record { lease: None, ..Arc::unwrap_or_clone(next) };
+                }
+                Decision::Leave(_) | Decision::Update(..) => {}
+                Decision::Write(..) | Decision::Claim(..) | Decision::Forget(_) => return Ok(()),
+            }
+            prop_assert!(now.since(NOW) < longest, "still restoring after {n} minutes: {}", record.reason);
+        }
+    }
+}
+
 // ---- a tiny world ---------------------------------------------------------------------------------------------------
 
 /// One service in which every update happens at once and every task runs, and the record of it.

@@ -213,6 +213,15 @@ impl Ledger {
         }
     }
 
+    /// The failover was claimed and never made, and by now nothing is missing.
+    pub(crate) fn called_off(&mut self) {
+        self.episodes.pop_if(|episode| episode.failed_over_at.is_none() && !episode.taken_away);
+    }
+
+    pub(crate) fn has_open_episode(&mut self) -> bool {
+        self.open_episode().is_some()
+    }
+
     fn open_episode(&mut self) -> Option<&mut Episode> {
         self.episodes.last_mut().filter(|e| e.restored_at.is_none() && !e.taken_away)
     }

@@ -307,6 +307,7 @@ impl World {
         reason: Cow<'static, str>,
     ) {
         let restored = reason == Reason::Restored.text();
+        let (rolled_back, not_needed) = (reason == Reason::RolledBack.text(), reason == Reason::NotNeeded.text());
         self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.names.service(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
@@ -318,7 +319,19 @@ impl World {
                 ledger.episode_begins(self.now);
                 self.judge_cause(key);
             }
-            (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => ledger.restore_failed(),
+            // Nobody could look when the loss came.
+            (Some(Phase::Held), Some(Phase::FailingOver)) if !ledger.has_open_episode() => {
+                ledger.episode_begins(self.now);
+                self.judge_cause(key);
+            }
+            (Some(Phase::FailingOver | Phase::Held), Some(Phase::Watching)) if not_needed => ledger.called_off(),
+            (Some(Phase::Restoring), Some(Phase::FailingOver)) => ledger.restore_failed(),
+            // Otherwise it was claimed and never made.
+            (Some(Phase::Restoring), Some(Phase::OnDemand)) if rolled_back => ledger.restore_failed(),
+            (Some(Phase::Held), Some(Phase::Watching)) if restored => {
+                ledger.restored(self.now, spot_back_at);
+                self.judge_success(key);
+            }
             (Some(Phase::Restoring), Some(Phase::Watching)) => {
                 ledger.restored(self.now, spot_back_at);
                 if restored {

@@ -1,0 +1,206 @@
+//! What an owner chose is never taken for a rollback by ECS, also where it is what we would have chosen (rule 6).
+
+#[path = "common/ask.rs"]
+mod ask;
+mod common;
+
+use std::sync::Arc;
+
+use ask::*;
+use common::*;
+use handlers::decide::Reason;
+use handlers::event::Signal;
+use handlers::held::HeldReason;
+use handlers::observation::{Controller, Deployment, Message, Observation, Rollout};
+use handlers::record::{Change, Phase, Record};
+use handlers::strategy::Strategy;
+
+/// A deployment of `strategy` under way since `age` seconds, in the place of one that was `rollout`.
+fn replaced(strategy: Strategy, age: u64, rollout: Rollout, before: Strategy) -> Observation {
+    let mut seen = deploying(strategy, NOW - secs(age));
+    let primary = seen.deployments[0].clone();
+    seen.deployments.push(Deployment {
+        id: "ecs-svc/0".into(),
+        primary: false,
+        rollout,
+        strategy: Some(before),
+        created_at: NOW - secs(age) - mins(3),
+        ..primary
+    });
+    seen
+}
+
+fn rolled_back(mut seen: Observation) -> Observation {
+    seen.deployments[0].rolls_back = true;
+    seen
+}
+
+fn telling(mut seen: Observation, age: u64, text: &str) -> Observation {
+    Arc::make_mut(&mut seen.messages).push(Message { at: NOW - secs(age), text: format!("(service checkout) {text}") });
+    seen
+}
+
+#[test]
+fn an_owner_who_pins_on_demand_after_an_episode_is_left_alone() {
+    // Restored: the original's deployment is COMPLETED, so ECS can roll nothing of ours back.
+    let probation = on_probation(NOW - mins(11));
+    let (closed, reason) = written(on_sweep(&probation, &full_on(original()), NOW));
+    assert_eq!((closed.phase, reason, closed.previous.clone()), (Phase::Watching, Reason::Restored, None));
+    for shape in [fallback(), spread(&[("FARGATE", 1, 10), ("FARGATE_SPOT", 0, 0)])] {
+        for seen in [full_on(shape.clone()), deploying(shape.clone(), NOW - secs(5))] {
+            assert_eq!(forgotten(on_sweep(&closed, &seen, NOW + hours(22))), Reason::NoSpot);
+        }
+    }
+    let probing = full_on(original().probe());
+    let (watched, _) = written(on_sweep(&Record { next_check_at: NOW, ..closed }, &probing, NOW));
+    assert_eq!((watched.phase, watched.original), (Phase::Watching, None));
+}
+
+#[test]
+fn what_is_complete_ends_what_a_strategy_of_ours_stands_for() {
+    let record = Record { previous: Some(original()), next_check_at: NOW, ..watching() };
+    let (kept, _) = written(on_sweep(&record, &deploying(somebody_elses(), NOW - mins(1)), NOW));
+    assert_eq!(kept.previous, Some(original()));
+    let (over, _) = written(on_sweep(&record, &full_on(somebody_elses()), NOW));
+    assert_eq!(over.previous, None);
+    // Also at once, when an event is the first to show it.
+    let (over, _) = written(on_event(Some(&record), &full_on(somebody_elses()), Signal::SpotTask));
+    assert_eq!(over.previous, None);
+}
+
+#[test]
+fn a_pin_on_the_fallback_before_the_originals_deployment_is_complete_is_the_owners() {
+    let record = Record { previous: Some(original()), phase_since: NOW - mins(2), ..watching() };
+    let pinned = replaced(fallback(), 30, Rollout::Completed, original());
+    assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::NoSpot);
+    let (back, reason) = written(on_sweep(&record, &rolled_back(pinned), NOW));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+}
+
+#[test]
+fn an_owner_who_replaces_a_completed_fallback_is_watched_and_failed_over_again() {
+    let record = Record { phase_since: NOW - mins(4), healthy_since: None, ..on_demand(NOW + mins(20)) };
+    let seen = Observation { running: 0, ..replaced(original(), 30, Rollout::Completed, fallback()) };
+    let (next, reason) = written(on_sweep(&record, &seen, NOW));
+    assert_eq!((next.phase, reason), (Phase::Watching, Reason::OwnerChanged));
+    let (next, reason) = claimed(on_event(Some(&record), &seen, Signal::SpotPlacementFailure));
+    assert_eq!((next.phase, reason), (Phase::FailingOver, Reason::SpotPlacementFailure));
+}
+
+#[test]
+fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
+    use Rollout::{Completed, Failed, InProgress};
+    let since = NOW - mins(4);
+    let seen = |rollout| replaced(original(), 30, rollout, fallback());
+    let complete = |mut seen: Observation| {
+        seen.deployments[0].rollout = Completed;
+        seen
+    };
+    for (seen, told) in [
+        (seen(Completed), Some(false)),
+        (seen(InProgress), Some(false)),
+        (seen(Failed), Some(false)),
+        (complete(seen(Failed)), Some(true)),
+        (complete(seen(InProgress)), None),
+        (rolled_back(seen(Failed)), Some(true)),
+        (rolled_back(seen(InProgress)), Some(true)),
+        (full_on(original()), None),
+        (deploying(original(), NOW - secs(30)), None),
+        // The log is left when the deployments are not listed any more.
+        (telling(deploying(original(), NOW - secs(30)), 30, "rolling back to deployment ecs-svc/1."), Some(true)),
+        (telling(deploying(original(), NOW - secs(30)), 200, "rolling back to deployment ecs-svc/1."), None),
+        (telling(full_on(original()), 600, "rolling back to deployment ecs-svc/1."), None),
+        (
+            telling(deploying(original(), NOW - secs(30)), 60, "(deployment ecs-svc/0) deployment completed."),
+            Some(false),
+        ),
+        // Its own completion, or one from before our change, says nothing of what was replaced.
+        (telling(deploying(original(), NOW - secs(90)), 60, "(deployment ecs-svc/1) deployment completed."), None),
+        (telling(deploying(original(), NOW - secs(30)), 300, "(deployment ecs-svc/0) deployment completed."), None),
+    ] {
+        assert_eq!(seen.is_rollback(since), told, "{seen:?}");
+    }
+}
+
+#[test]
+fn an_owner_who_pins_the_fallback_during_the_restore_keeps_it() {
+    let record = Record { phase_since: NOW - mins(5), ..restoring() };
+    let pinned = replaced(fallback(), 30, Rollout::InProgress, original());
+    assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::OwnerChanged);
+    let (back, reason) = written(on_sweep(&record, &rolled_back(pinned), NOW));
+    assert_eq!((back.phase, reason), (Phase::OnDemand, Reason::RolledBack));
+    // And one who pins the probe while on the fallback.
+    let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
+    let (next, reason) = written(on_sweep(&record, &full_on(original().probe()), NOW));
+    assert_eq!((next.phase, next.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
+}
+
+#[test]
+fn a_full_restore_that_ecs_rolled_back_does_not_skip_the_next_probe() {
+    let rolled = |change: Change| {
+        let record = Record { change: Some(change), phase_since: NOW - mins(5), ..restoring() };
+        written(on_sweep(&record, &rolled_back(deploying(fallback(), NOW - mins(1))), NOW)).0.probe_rolled_back
+    };
+    assert!(!rolled(Change { from: original().probe(), to: original() }));
+    assert!(rolled(Change { from: fallback(), to: original().probe() }));
+}
+
+#[test]
+fn a_restore_waits_for_a_young_release_of_the_owners() {
+    let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
+    let (next, reason) = written(on_sweep(&record, &deploying(fallback(), NOW - secs(20)), NOW));
+    assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::Deploying));
+    // Not for ever.
+    let (next, reason) = claimed(on_sweep(&record, &deploying(fallback(), NOW - mins(10)), NOW));
+    assert_eq!((next.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+}
+
+#[test]
+fn a_broken_release_on_the_fallback_is_told_and_waited_for() {
+    let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
+    let broken = |rollout| {
+        let mut seen = crash_looping(deploying_short(fallback(), NOW - mins(11)), NOW - mins(1));
+        seen.deployments[0].rollout = rollout;
+        seen
+    };
+    let (told, reason) = written(on_sweep(&record, &broken(Rollout::InProgress), NOW));
+    assert_eq!((told.phase, reason.clone()), (Phase::Held, Reason::Held(HeldReason::ApplicationFails)));
+    // While ECS goes on trying it waits, and the first look at a release that starts is the cure.
+    let later = NOW + hours(1);
+    let (still, _) = written(on_sweep(&told, &broken(Rollout::InProgress), later));
+    assert_eq!((still.phase, still.phase_since), (Phase::Held, told.phase_since));
+    let (cured, reason) = claimed(on_sweep(&told, &full_on(fallback()), later));
+    assert_eq!((cured.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+    // Where ECS has given up, nothing starts by itself: after a while the restore is another try.
+    let (again, reason) = claimed(on_sweep(&told, &broken(Rollout::Failed), later));
+    assert_eq!((again.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+}
+
+#[test]
+fn a_service_that_became_unsupported_is_updated_in_no_phase() {
+    let blue_green = |strategy: Strategy| {
+        let mut seen = deploying_short(strategy, NOW - mins(11));
+        seen.controller = Controller::Other("ECS with BLUE_GREEN".into());
+        seen.minimum_healthy_percent = 0;
+        seen
+    };
+    let reason = HeldReason::Controller("ECS with BLUE_GREEN".into());
+    let restoring = Record { phase_since: NOW - mins(11), ..restoring() };
+    for (record, live) in
+        [(failing_over(ME, NOW + mins(1)), original()), (on_demand(NOW), fallback()), (restoring, original())]
+    {
+        let (next, said) = written(on_sweep(&record, &blue_green(live.clone()), NOW));
+        assert_eq!(
+            (next.phase, said, next.original.clone()),
+            (Phase::Held, Reason::Held(reason.clone()), Some(original()))
+        );
+        let event = on_event(Some(&next), &blue_green(live.clone()), Signal::SpotPlacementFailure);
+        assert_eq!(left(event), Reason::Held(reason.clone()));
+        // Rolling again, it goes on from where it was.
+        let (cured, said) = written(on_event(Some(&next), &full_on(live), Signal::SpotTask));
+        assert!(
+            (cured.phase, &said) == (record.phase, &Reason::Cured) || cured.phase == Phase::Watching,
+            "{cured:?} {said:?}"
+        );
+    }
+}
