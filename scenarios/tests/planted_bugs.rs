@@ -38,6 +38,13 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::IgnoresOptOut, "owner-changes-strategy", "opted out"),
     (Bug::IgnoresKillSwitch, "kill-switch", "failovers: 0"),
     (Bug::AnnouncesToNobody, "spot-outage", "never announced"),
+    (Bug::OursForEver, "owner-pins-on-demand", "neither the owner's"),
+    (Bug::GuessesRollbacks, "owner-applies-after-a-failover", "availability"),
+    (Bug::DeafWhileHeld, "role-missing-for-seconds", "failover within"),
+    (Bug::CarriesOutOldClaims, "claim-never-carried-out", "failovers"),
+    (Bug::RestoresIntoReleases, "restore-during-a-release", "into a release"),
+    (Bug::RestoresNeverEnd, "restore-during-a-release", "restored within"),
+    (Bug::SlowIsFailed, "restore-that-only-drains", "deployments forced"),
     // The same once more, for the scenarios that are there for what these bugs do to them.
     (Bug::DoneWhenUpdateReturns, "restore-probation-fails", "failovers: 1"),
     (Bug::WatchesNothing, "silent-rebalance", "failover within"),
@@ -63,6 +70,15 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
 
 /// What each scenario of the library is there for, and where the need was seen.
 const NEEDS: &[(&str, &str, &str)] = &[
+    (
+        "owner-applies-after-a-failover",
+        "A rollback by ECS is known by what ECS says, not guessed",
+        "Spot Recovery itself",
+    ),
+    ("owner-pins-on-demand", "An owner may choose what the recovery would", "Spot Recovery itself"),
+    ("restore-during-a-release", "A release is waited for; a broken one is told, and ends", "aws-facts.md §11.15"),
+    ("restore-that-only-drains", "Slow is not failed", "Spot Recovery itself"),
+    ("role-missing-for-seconds", "A look that works again is the cure", "Spot Recovery itself"),
     ("az-rebalancing", "The event of a shortage without a shortage changes nothing", "aws-facts.md §2.2"),
     ("autoscaling-during-failover", "The desired count is the auto scaler's, before, during and after", "peers.md 16"),
     ("base-and-blend-survive", "Base, weights and order come back to the letter", "peers.md 6"),

@@ -168,6 +168,7 @@ impl World {
         let name = self.ecs.service(key).name;
         self.judge_pace(name);
         self.note_overrun(name);
+        self.judge_interference(key);
         let (now, life) = (self.now, self.oracle.life(name));
         let Some(strategy) = changed else {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
@@ -180,6 +181,22 @@ impl World {
         let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
         if !life.credible(now).any(ours) {
             self.violation_of(key, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
+        }
+    }
+
+    /// A restore never stops a young deployment, most likely a release of its owner's: it can wait. One that began since the look,
+    /// nobody could know of.
+    fn judge_interference(&mut self, key: ServiceKey) {
+        let service = self.ecs.service(key);
+        let name = service.name;
+        let restores = self.table.get(name).is_some_and(|record| {
+            record.phase == Phase::Restoring && record.change.as_ref().is_some_and(|change| !change.from.uses_spot())
+        });
+        let under_way = service.deployments.get(1).filter(|replaced| !replaced.completed && !replaced.failed);
+        let age = under_way.map(|replaced| self.now.since(replaced.created_at));
+        let young = age.is_some_and(|age| age + FROM_LOOK_TO_WRITE < self.spec.policy.deployment_grace);
+        if restores && young && !self.oracle.life(name).owner_just_acted(self.now) {
+            self.violation_of(key, "restore forced into a release".into());
         }
     }
 

@@ -24,6 +24,8 @@ use crate::ecs::UpdateService;
 use crate::ports::SimPorts;
 use crate::world::World;
 
+const HALF_HOUR: Duration = Duration::from_secs(1800);
+
 macro_rules! bugs {
     ($($(#[doc = $mistake:literal])+ $name:ident, $source:literal;)*) => {
         /// A mistake that somebody made.
@@ -112,6 +114,20 @@ bugs! {
     IgnoresKillSwitch, "DESIGN §6";
     /// An audit event counts as sent whatever the bus says of it
     AnnouncesToNobody, "aws-facts.md §5";
+    /// A strategy that was ours once counts as ours for ever
+    OursForEver, "Spot Recovery itself";
+    /// What tells a rollback by ECS from an owner's change is not read
+    GuessesRollbacks, "Spot Recovery itself";
+    /// Events and looks that work again change nothing for a held service before its time
+    DeafWhileHeld, "Spot Recovery itself";
+    /// A claim that was never carried out is carried out whenever it is taken up
+    CarriesOutOldClaims, "Spot Recovery itself";
+    /// A restore is forced into the owner's release
+    RestoresIntoReleases, "aws-facts.md §11.15";
+    /// A restore whose deployment ECS gave up is waited for
+    RestoresNeverEnd, "Spot Recovery itself";
+    /// A restore that only drains its old tasks counts as failed
+    SlowIsFailed, "Spot Recovery itself";
 }
 
 /// The ports, policy and trust of an invocation, with the world's bug in them.
@@ -220,6 +236,39 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
             _ => decide_on(record, look),
         },
         (Bug::IgnoresOptOut, _) => seen_as(&|seen| seen.opted_out = false),
+        (Bug::OursForEver, Some(record)) => match decide_on(Some(record), &seen_as_before(look)) {
+            Decision::Write(mut next, reason) if next.phase == Phase::Watching => {
+                let previous = record.original.clone().or_else(|| record.previous.clone());
+                Arc::make_mut(&mut next).previous = previous;
+                Decision::Write(next, reason)
+            }
+            other => other,
+        },
+        (Bug::GuessesRollbacks, _) => decide_on(record, &seen_as_before(look)),
+        (Bug::DeafWhileHeld, Some(record))
+            if phase == Some(Phase::Held) && ctx.now < record.phase_since + HALF_HOUR =>
+        {
+            Decision::Leave(Reason::Settling)
+        }
+        (Bug::CarriesOutOldClaims, Some(record @ Record { change: Some(change), .. })) => match (phase, look) {
+            (Some(Phase::FailingOver), Look::Found(seen)) if seen.strategy.as_ref() == Some(&change.from) => {
+                // As if it had been claimed just now.
+                decide_on(Some(&Record { phase_since: ctx.now, ..record.clone() }), look)
+            }
+            _ => decide_on(Some(record), look),
+        },
+        (Bug::RestoresIntoReleases, _) if phase == Some(Phase::OnDemand) => {
+            seen_as(&|seen| seen.deployments.iter_mut().for_each(|deployment| deployment.created_at = seen.created_at))
+        }
+        (Bug::RestoresNeverEnd, Some(_)) if phase == Some(Phase::Restoring) => match look {
+            Look::Found(seen) if seen.gave_up() => Decision::Leave(Reason::ApplicationFails),
+            _ => decide_on(record, look),
+        },
+        (Bug::SlowIsFailed, Some(_)) if phase == Some(Phase::Restoring) => seen_as(&|seen| {
+            for deployment in seen.deployments.iter_mut().filter(|d| d.rollout == Rollout::InProgress) {
+                deployment.running = 0;
+            }
+        }),
         _ => decide_on(record, look),
     }
 }
@@ -230,6 +279,15 @@ fn seen_as(look: &Look, change: &dyn Fn(&mut Observation)) -> Look {
         change(Arc::make_mut(seen));
     }
     look
+}
+
+/// Without what tells who made the last deployment.
+fn seen_as_before(look: &Look) -> Look {
+    seen_as(look, &|seen| {
+        seen.deployments.retain(|deployment| deployment.primary);
+        seen.deployments.iter_mut().for_each(|deployment| deployment.rolls_back = false);
+        Arc::make_mut(&mut seen.messages).retain(|message| !message.text.contains("deployment"));
+    })
 }
 
 fn due_now(record: &Record, now: Timestamp) -> Record {
