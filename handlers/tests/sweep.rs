@@ -256,3 +256,39 @@ fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_
     let restored = fake.updates.borrow().len();
     assert_eq!((restored, fake.calls_of("market")), (5, 1 + 2 * restored));
 }
+
+/// Five services of an account whose restores are due.
+fn five_due(fake: Fake, account: &str) -> Fake {
+    many(account, "shop", 5).into_iter().fold(fake, |fake, id| {
+        fake.with_service(id.clone(), full_on(fallback())).with_record(Record { service: id, ..on_demand(NOW) })
+    })
+}
+
+#[test]
+fn a_change_of_the_owners_is_noticed_although_the_market_cannot_be_read() {
+    for fault in [Fault::Unclear, Fault::Unreadable] {
+        let fake = Fake::new().with_service(service(), full_on(somebody_elses())).with_record(on_demand(NOW));
+        let fake = fake.with_faults("market", [fault]);
+        assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
+        assert_eq!(fake.record(&service()).unwrap().reason, Reason::OwnerChanged.text());
+    }
+}
+
+#[test]
+fn a_market_that_gives_no_clear_answer_is_asked_again_soon_and_no_restore_begins() {
+    let fake = five_due(Fake::new(), "111122223333").with_faults("market", [Fault::Unclear]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 0 });
+    assert_eq!((fake.calls_of("market"), fake.calls_of("update")), (1, 0));
+    let soon = Policy::default().active_interval;
+    assert!(fake.records.borrow().values().all(|record| record.restore_at.unwrap() < NOW + soon * 2));
+    fake.now.set(NOW + mins(2));
+    sweep(&fake, "the next");
+    assert!(fake.calls_of("update") > 0);
+}
+
+#[test]
+fn a_market_that_can_never_be_read_keeps_no_restore_from_beginning() {
+    let fake = restore_due().with_faults("market", vec![Fault::Unreadable; 100]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
+    assert_eq!(phase(&fake), Phase::Restoring);
+}

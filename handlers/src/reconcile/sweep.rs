@@ -141,7 +141,7 @@ impl<P: Ports> Reconciler<'_, P> {
     async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
+        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await) } else { None };
         self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await
     }
 }

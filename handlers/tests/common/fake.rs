@@ -23,7 +23,7 @@ use handlers::ports::{
     UpdateError,
 };
 use handlers::reconcile::{ReconcileError, Reconciler, SweepReport};
-use handlers::record::{Phase, Record, due_shard};
+use handlers::record::{Lease, Phase, Record, RecordError, due_shard};
 use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
@@ -49,12 +49,16 @@ pub(crate) enum Fault {
     LostReply,
     /// Somebody else writes the record first.
     Outrun,
+    /// Somebody else writes first what was to be written, with a lease of its own.
+    Outclaimed,
     /// ECS refuses for good.
     Refused(HeldReason),
     /// The service is gone.
     Gone,
     /// An answer with one service too few.
     Incomplete,
+    /// An item that cannot be read.
+    Unreadable,
 }
 
 /// The world.
@@ -116,7 +120,8 @@ impl Fake {
         self
     }
 
-    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`) go wrong like this.
+    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`, `market`, `put_market`) go wrong
+    /// like this.
     pub(crate) fn with_faults(self, kind: &'static str, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults.borrow_mut().entry(kind).or_default().extend(faults);
         self
@@ -167,6 +172,11 @@ impl Fake {
                 if let Some(stored) = records.get_mut(&id) {
                     stored.version += 1;
                 }
+            }
+            Fault::Outclaimed => {
+                let lease = next.as_ref().and_then(|next| next.lease.clone());
+                let lease = lease.map(|lease| Lease { owner: "another".into(), ..lease });
+                records.extend(next.clone().map(|next| (id.clone(), Record { lease, ..next })));
             }
             _ => {}
         }
@@ -270,6 +280,10 @@ impl StateStore for Fake {
     async fn market(&self, account: &AccountId, _: &Region) -> Result<Option<Market>, StoreError> {
         let answer = match self.call("market", "").await {
             Fault::None => Ok(self.markets.borrow().get(account).cloned()),
+            Fault::Unreadable => {
+                let problem = "missing field `wave`".into();
+                Err(StoreError::Item(RecordError { id: account.to_string(), problem }))
+            }
             _ => Err(StoreError::Unclear("timed out".into())),
         };
         self.reply(answer).await
