@@ -394,16 +394,18 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.ports.measure(transition);
     }
 
-    /// Whether all were accepted.
-    async fn announce(&self, transitions: &[Transition]) -> bool {
+    /// Returns how many were accepted, from the first on.
+    async fn announce(&self, transitions: &[Transition]) -> usize {
+        let mut accepted = 0;
         for transitions in transitions.chunks(ANNOUNCE_LIMIT) {
             if let Err(error) = self.ports.announce(transitions).await {
                 tracing::error!(transitions = transitions.len(), %error, "transitions not announced");
                 self.bus_fails.set(true);
-                return false;
+                break;
             }
+            accepted += transitions.len();
         }
-        true
+        accepted
     }
 }
 

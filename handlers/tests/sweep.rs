@@ -4,6 +4,8 @@ mod common;
 #[path = "common/fake.rs"]
 mod fake;
 
+use std::collections::BTreeMap;
+
 use common::*;
 use fake::*;
 use handlers::decide::Reason;
@@ -11,13 +13,39 @@ use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::policy::Policy;
 use handlers::reconcile::{Reconciler, SweepReport};
-use handlers::record::{Phase, Record};
+use handlers::record::{Phase, Record, due_shard};
 use handlers::service::ServiceId;
 
 fn watched(fake: Fake, services: &[ServiceId]) -> Fake {
     services.iter().fold(fake, |fake, id| {
         let record = Record { service: id.clone(), ..watching() };
         fake.with_service(id.clone(), full_on(original())).with_record(record)
+    })
+}
+
+/// As often as a cell in production, each time with less than what is due.
+fn sweep_every_five_minutes(fake: &Fake, policy: &Policy, sweeps: u64) {
+    for n in 0..sweeps {
+        fake.now.set(NOW + mins(5 * n));
+        sweep_with(fake, policy, &format!("sweep {n}"));
+    }
+}
+
+/// For how many minutes the look at it is overdue.
+fn overdue(fake: &Fake, record: &Record) -> u64 {
+    fake.now.get().since(record.next_check_at).as_secs() / 60
+}
+
+/// The services that were failed over.
+fn failed_over(fake: &Fake) -> usize {
+    fake.updates.borrow().iter().filter(|(_, strategy)| *strategy == fallback()).count()
+}
+
+/// Ten services of another account that are short, and no event said so.
+fn ten_short(fake: Fake) -> Fake {
+    many("444455556666", "shop", 10).into_iter().fold(fake, |fake, id| {
+        let record = Record { service: id.clone(), ..watching() };
+        fake.with_service(id, short_on(original())).with_record(record)
     })
 }
 
@@ -60,7 +88,9 @@ fn a_cluster_that_cannot_be_read_does_not_stop_the_others() {
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 18, failed: 12 });
     let records = fake.records.borrow();
     for record in records.values() {
-        assert_eq!(record.version == 3, record.service.cluster.as_str() == "broken", "{}", record.service);
+        let put_off = Record { version: 4, next_check_at: NOW + Policy::default().active_interval, ..watching() };
+        let put_off = Record { service: record.service.clone(), ..put_off };
+        assert_eq!(*record == put_off, record.service.cluster.as_str() == "broken", "{}", record.service);
     }
 }
 
@@ -75,7 +105,59 @@ fn a_service_that_fails_does_not_stop_the_others_of_its_batch() {
 fn an_incomplete_answer_is_attributed_to_no_service() {
     let fake = watched(Fake::new(), &many("111122223333", "shop", 5)).with_faults("describe", [Fault::Incomplete]);
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 5 });
-    assert_eq!(fake.calls_of("put") + fake.calls_of("delete"), 0);
+    assert_eq!((fake.calls_of("put"), fake.calls_of("delete")), (5, 0));
+    let next_check_at = NOW + Policy::default().active_interval;
+    for record in fake.records.borrow().values() {
+        let service = record.service.clone();
+        assert_eq!(*record, Record { version: 4, service, next_check_at, ..watching() }, "looked at again, no more");
+    }
+}
+
+#[test]
+fn no_shard_waits_longer_than_another_when_more_is_due_than_the_limit() {
+    let policy = Policy { sweep_limit: 40, ..Policy::default() };
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 160));
+    sweep_every_five_minutes(&fake, &policy, 48);
+    let mut shards: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for record in fake.records.borrow().values() {
+        let (fewest_looks, longest) = shards.entry(due_shard(&record.service.record_id())).or_insert((u64::MAX, 0));
+        *fewest_looks = (record.version - 3).min(*fewest_looks);
+        *longest = overdue(&fake, record).max(*longest);
+    }
+    assert_eq!(shards.len(), 4);
+    // 48 sweeps of 40 are twelve looks at each of 160, and of two that are due together one comes first.
+    assert!(shards.values().all(|(looks, longest)| *looks >= 11 && *longest <= 5), "{shards:?}");
+}
+
+#[test]
+fn the_service_that_waits_longest_is_swept_first_whatever_it_is_called() {
+    let due = |fake: Fake, account, cluster, minutes| {
+        let id = service_named(account, cluster, "checkout");
+        let record = Record { service: id.clone(), next_check_at: NOW - mins(minutes), ..watching() };
+        fake.with_service(id, full_on(original())).with_record(record)
+    };
+    let fake = due(Fake::new(), "111122223333", "a", 1);
+    let fake = due(due(fake, "444455556666", "b", 2), "444455556666", "c", 3);
+    sweep(&fake, ME);
+    assert_eq!((sizes(&fake, "a"), sizes(&fake, "b"), sizes(&fake, "c")), (vec![1], vec![1], vec![1]));
+    let calls = fake.calls.borrow();
+    let looks: Vec<_> = calls.iter().filter(|call| call.starts_with("describe")).collect();
+    assert_eq!(looks, ["describe c×1", "describe b×1", "describe a×1"]);
+}
+
+#[test]
+fn services_that_cannot_be_looked_at_do_not_keep_the_others_from_being_looked_at() {
+    let policy = Policy { sweep_limit: 20, ..Policy::default() };
+    let fake = many("111122223333", "broken", 400).into_iter().fold(Fake::new(), |fake, id| {
+        fake.with_record(Record { service: id, next_check_at: NOW - hours(1), ..watching() })
+    });
+    let fake = ten_short(fake);
+    fake.broken.borrow_mut().insert("broken".parse().unwrap());
+    for n in 0..60 {
+        fake.now.set(NOW + mins(n));
+        sweep_with(&fake, &policy, &format!("sweep {n}"));
+    }
+    assert_eq!(failed_over(&fake), 10);
 }
 
 #[test]
@@ -240,22 +322,64 @@ fn an_item_does_not_grow_for_ever_while_the_bus_takes_nothing() {
     assert_eq!((left.len(), left[0].at, left[19].to), (20, NOW - secs(58), Some(Phase::OnDemand)));
 }
 
-// ---- the market ----------------------------------------------------------------------------------------------------
+#[test]
+fn news_that_the_bus_refuses_do_not_keep_services_from_being_looked_at() {
+    let policy = Policy { sweep_limit: 20, ..Policy::default() };
+    let fake = many("111122223333", "shop", 400).into_iter().fold(Fake::new(), |fake, id| {
+        let unannounced = vec![transition(&id, NOW - hours(1))];
+        let record = Record { service: id, next_check_at: NOW + hours(9), unannounced, ..on_demand(NOW + hours(9)) };
+        fake.with_record(record)
+    });
+    let fake = ten_short(fake).with_faults("announce", vec![Fault::Unclear; 1000]);
+    for n in 0..5 {
+        fake.now.set(NOW + mins(n));
+        assert!(sweep_with(&fake, &policy, &format!("sweep {n}")).looked_at <= 30, "and no more news than the limit");
+    }
+    assert_eq!(failed_over(&fake), 10);
+}
 
 #[test]
-fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_told_it() {
-    let account = service().account;
-    let mut fake = Fake::new();
-    for n in 0..5 {
-        let id = service_named(account.as_str(), "shop", &format!("due-{n}"));
-        let seen = full_on(fallback());
-        fake = fake.with_service(id.clone(), seen).with_record(Record { service: id, ..on_demand(NOW) });
+fn services_with_news_that_the_bus_refuses_take_turns_with_the_others() {
+    let policy = Policy { sweep_limit: 40, ..Policy::default() };
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 240));
+    for (n, record) in fake.records.borrow_mut().values_mut().enumerate() {
+        let news = (n % 6 != 0).then(|| transition(&record.service, NOW - hours(1)));
+        record.unannounced.extend(news);
     }
-    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 0 });
-    // Each restore here runs in full at once, so each admits more. It is told as it begins and as it holds, and each time read anew.
-    let restored = fake.updates.borrow().len();
-    assert_eq!((restored, fake.calls_of("market")), (5, 1 + 2 * restored));
+    let fake = fake.with_faults("announce", vec![Fault::Unclear; 1000]);
+    sweep_every_five_minutes(&fake, &policy, 48);
+    let records = fake.records.borrow();
+    assert_eq!(records.values().map(|record| overdue(&fake, record)).max(), Some(15));
+    assert!(records.values().all(|record| record.version == 3 + 8), "48 sweeps of 40 are eight looks at each of 240");
 }
+
+#[test]
+fn news_are_announced_once_although_every_look_fails() {
+    let unannounced = vec![transition(&service(), NOW - mins(1))];
+    let fake = Fake::new().with_record(Record { unannounced, ..on_demand(NOW + hours(9)) });
+    fake.broken.borrow_mut().insert("shop".parse().unwrap());
+    for n in 0..60 {
+        fake.now.set(NOW + mins(n));
+        assert_eq!(sweep(&fake, &format!("sweep {n}")).failed, 1);
+    }
+    assert_eq!((fake.announced.borrow().len(), fake.record(&service()).unwrap().unannounced.len()), (1, 0));
+}
+
+#[test]
+fn what_the_bus_took_of_a_batch_is_not_announced_again() {
+    let fake = many("111122223333", "shop", 8).into_iter().fold(Fake::new(), |fake, id| {
+        let unannounced = vec![transition(&id, NOW), transition(&id, NOW + secs(1))];
+        fake.with_record(Record { service: id, next_check_at: NOW + mins(9), unannounced, ..on_demand(NOW) })
+    });
+    let fake = fake.with_faults("announce", [Fault::None, Fault::Unclear]);
+    let left = || fake.records.borrow().values().filter(|record| !record.unannounced.is_empty()).count();
+    sweep(&fake, ME);
+    assert_eq!((fake.announced.borrow().len(), left()), (10, 3));
+    sweep(&fake, "the next");
+    assert_eq!((fake.announced.borrow().len(), left()), (16, 0));
+}
+
+// ---- the market ----------------------------------------------------------------------------------------------------
 
 /// Five services of an account whose restores are due.
 fn five_due(fake: Fake, account: &str) -> Fake {
@@ -291,4 +415,19 @@ fn a_market_that_can_never_be_read_keeps_no_restore_from_beginning() {
     let fake = restore_due().with_faults("market", vec![Fault::Unreadable; 100]);
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
     assert_eq!(phase(&fake), Phase::Restoring);
+}
+
+#[test]
+fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_told_it() {
+    let account = service().account;
+    let mut fake = Fake::new();
+    for n in 0..5 {
+        let id = service_named(account.as_str(), "shop", &format!("due-{n}"));
+        let seen = full_on(fallback());
+        fake = fake.with_service(id.clone(), seen).with_record(Record { service: id, ..on_demand(NOW) });
+    }
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 0 });
+    // Each restore here runs in full at once, so each admits more. It is told as it begins and as it holds, and each time read anew.
+    let restored = fake.updates.borrow().len();
+    assert_eq!((restored, fake.calls_of("market")), (5, 1 + 2 * restored));
 }
