@@ -5,6 +5,7 @@ mod common;
 mod fake;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use common::*;
 use fake::*;
@@ -15,6 +16,8 @@ use handlers::policy::Policy;
 use handlers::reconcile::{Reconciler, SweepReport};
 use handlers::record::{Phase, Record, due_shard};
 use handlers::service::ServiceId;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
 
 fn watched(fake: Fake, services: &[ServiceId]) -> Fake {
     services.iter().fold(fake, |fake, id| {
@@ -377,6 +380,67 @@ fn what_the_bus_took_of_a_batch_is_not_announced_again() {
     assert_eq!((fake.announced.borrow().len(), left()), (10, 3));
     sweep(&fake, "the next");
     assert_eq!((fake.announced.borrow().len(), left()), (16, 0));
+}
+
+// ---- what is logged ------------------------------------------------------------------------------------------------
+
+/// Keeps what is logged: the fields of each event.
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<String>>>);
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        *self.0 += &format!("{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Logs {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut text = format!("{} ", event.metadata().level());
+        event.record(&mut Fields(&mut text));
+        self.0.lock().unwrap().push(text);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn a_sweep_logs_what_it_would_have_done_under_dry_run_and_while_paused() {
+    let lost = || {
+        let record = Record { short_since: Some(NOW - mins(5)), ..watching() };
+        Fake::new().with_service(service(), short_on(original())).with_record(record)
+    };
+    let well = || watched(Fake::new(), &[service()]);
+    let dry_run = Policy { dry_run: true, ..Policy::default() };
+    let paused = Policy { paused: true, ..Policy::default() };
+    for (fake, policy, expected) in [
+        (lost(), &dry_run, Some("dry run: would act, tasks are missing for longer than the grace time")),
+        (restore_due(), &dry_run, Some("dry run: would act, time on On-Demand is over")),
+        (lost(), &paused, Some("paused")),
+        (well(), &dry_run, None),
+    ] {
+        let logs = Logs::default();
+        let logging = tracing::subscriber::set_default(logs.clone());
+        sweep_with(&fake, policy, ME);
+        drop(logging);
+        let logs = logs.0.lock().unwrap();
+        let said: Vec<_> = logs.iter().filter(|line| line.contains("message=nothing changed ")).collect();
+        assert_eq!(said.len(), usize::from(expected.is_some()), "{logs:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with("INFO ") && said.contains(&format!(" reason={expected}")), "{said}");
+            assert!(said.contains(" account=111122223333 ") && said.contains("checkout"), "{said}");
+        }
+    }
 }
 
 // ---- the market ----------------------------------------------------------------------------------------------------

@@ -191,6 +191,10 @@ impl<P: Ports> Reconciler<'_, P> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
         let market = if restore_due { Some(self.known_market(&service.account, &service.region).await) } else { None };
-        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await
+        let reason = self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await?;
+        if let Reason::DryRun(_) | Reason::Paused = reason {
+            tracing::info!(account = %service.account, %service, %reason, "nothing changed");
+        }
+        Ok(reason)
     }
 }
