@@ -128,6 +128,28 @@ fn the_lost_reply_of_an_own_write_is_recognised() {
 }
 
 #[test]
+fn a_claim_that_differs_from_our_own_only_in_its_lease_is_not_our_own() {
+    let fake = short().with_faults("put", [Fault::Outclaimed]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::Leased));
+    assert_eq!(
+        (fake.record(&service()).unwrap().lease.unwrap().owner.as_str(), fake.calls_of("update")),
+        ("another", 0)
+    );
+}
+
+#[test]
+fn each_change_after_the_burst_of_its_account_waits_for_the_pause() {
+    let policy = Policy { update_burst: 2, ..Policy::default() };
+    let lost = ["111122223333", "444455556666"].map(|account| many(account, "shop", 3)).concat();
+    let fake = lost.into_iter().fold(Fake::new(), |fake, id| {
+        let record = Record { service: id.clone(), short_since: Some(NOW - mins(5)), ..watching() };
+        fake.with_service(id, short_on(original())).with_record(record)
+    });
+    sweep_with(&fake, &policy, ME);
+    assert_eq!((fake.updates.borrow().len(), fake.slept.get()), (6, policy.update_pause * 2));
+}
+
+#[test]
 fn an_unclear_update_that_happened_is_confirmed_by_reading_back() {
     let fake = short().with_faults("update", [Fault::UnclearButDone]);
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));

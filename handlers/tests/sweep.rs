@@ -12,6 +12,7 @@ use fake::*;
 use handlers::decide::Reason;
 use handlers::event::Signal;
 use handlers::held::HeldReason;
+use handlers::market::{Finding, Market};
 use handlers::policy::Policy;
 use handlers::reconcile::{Reconciler, SweepReport};
 use handlers::record::{Phase, Record, due_shard};
@@ -382,6 +383,15 @@ fn what_the_bus_took_of_a_batch_is_not_announced_again() {
     assert_eq!((fake.announced.borrow().len(), left()), (16, 0));
 }
 
+#[test]
+fn a_record_that_cannot_be_written_after_its_news_were_announced_has_failed() {
+    let unannounced = vec![transition(&service(), NOW)];
+    let record = Record { next_check_at: NOW + mins(9), unannounced, ..on_demand(NOW) };
+    let fake = Fake::new().with_record(record).with_faults("put", [Fault::Unclear]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 1 });
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1, failed: 0 });
+}
+
 // ---- what is logged ------------------------------------------------------------------------------------------------
 
 /// Keeps what is logged: the fields of each event.
@@ -450,6 +460,57 @@ fn five_due(fake: Fake, account: &str) -> Fake {
     many(account, "shop", 5).into_iter().fold(fake, |fake, id| {
         fake.with_service(id.clone(), full_on(fallback())).with_record(Record { service: id, ..on_demand(NOW) })
     })
+}
+
+/// The market of an account in which a restore of `service` is under way.
+fn with_restore_under_way(fake: Fake, service: &ServiceId) -> Fake {
+    let market = Market::new(service.account.clone(), service.region.clone());
+    let market = market.after(&service.record_id(), Finding::Begun, &Policy::default(), NOW);
+    fake.markets.borrow_mut().insert(service.account.clone(), market);
+    fake
+}
+
+/// The services whose restores are under way, as the market of the account has them.
+fn under_way(fake: &Fake) -> Vec<String> {
+    fake.markets.borrow()[&service().account].restoring.keys().cloned().collect()
+}
+
+#[test]
+fn a_market_is_read_once_in_a_sweep_for_all_services_of_its_account() {
+    let fake = ["111122223333", "444455556666"].into_iter().fold(Fake::new(), |fake, account| {
+        with_restore_under_way(five_due(fake, account), &service_named(account, "shop", "another"))
+    });
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 10, failed: 0 });
+    assert_eq!((fake.calls_of("market"), fake.calls_of("put_market"), fake.calls_of("update")), (2, 0, 0));
+}
+
+#[test]
+fn a_restore_that_failed_in_its_first_step_has_begun_and_the_others_wait_for_it() {
+    let fake = five_due(Fake::new(), "111122223333").with_faults("update", [Fault::Throttled]);
+    assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 5, failed: 1 });
+    assert_eq!((fake.calls_of("update"), under_way(&fake).len()), (1, 1));
+}
+
+#[test]
+fn a_service_that_is_gone_or_held_has_no_restore_under_way() {
+    let gone = with_restore_under_way(Fake::new().with_record(restoring()), &service());
+    assert_eq!(under_way(&gone), [service().record_id()]);
+    sweep(&gone, ME);
+    assert_eq!((gone.record(&service()), under_way(&gone)), (None, vec![]));
+    let held = restore_due().with_faults("update", [Fault::Refused(HeldReason::FargateNotAssociated)]);
+    sweep(&held, ME);
+    assert_eq!((phase(&held), under_way(&held)), (Phase::Held, vec![]));
+    assert_eq!(held.markets.borrow()[&service().account].version, 2, "it was told of both");
+}
+
+#[test]
+fn a_market_that_others_keep_writing_is_told_in_four_tries_or_not_at_all() {
+    for (outrun, told) in [(3, true), (4, false)] {
+        let fake = with_restore_under_way(Fake::new().with_record(restoring()), &service());
+        let fake = fake.with_faults("put_market", vec![Fault::Outrun; outrun]);
+        sweep(&fake, ME);
+        assert_eq!((fake.calls_of("put_market"), under_way(&fake).is_empty()), (4, told));
+    }
 }
 
 #[test]
