@@ -75,7 +75,7 @@ fn the_sweep_asks_for_ten_services_of_a_cluster_at_a_time_and_reads_every_page()
 }
 
 #[test]
-fn many_accounts_are_swept_side_by_side_but_never_more_than_a_function_may_have_connections_for() {
+fn many_accounts_are_swept_side_by_side_but_no_more_than_256() {
     let accounts = (0..600).map(|n| format!("{n:012}"));
     let fake = accounts.fold(Fake::new(), |fake, account| watched(fake, &many(&account, "shop", 2)));
     fake.stops.set((true, true));
@@ -170,6 +170,22 @@ fn the_sweep_looks_at_no_more_records_than_its_limit_and_at_the_rest_the_next_ti
     let fake = watched(Fake::new(), &many("111122223333", "shop", 25));
     let looked_at: Vec<usize> = (0..5).map(|_| sweep_with(&fake, &policy, ME).looked_at).collect();
     assert_eq!(looked_at, [7, 7, 7, 4, 0]);
+}
+
+#[test]
+fn a_sweep_reads_a_page_of_each_shard_and_no_more_when_that_is_enough() {
+    let policy = Policy { sweep_limit: 7, ..Policy::default() };
+    let fake = watched(Fake::new(), &many("111122223333", "shop", 100));
+    sweep_with(&fake, &policy, ME);
+    assert_eq!(fake.calls_of("due"), 2 * 4, "the first page of each shard is empty here, the second has three");
+}
+
+#[test]
+fn a_due_index_without_an_end_does_not_keep_a_sweep_from_ending() {
+    let mut fake = watched(Fake::new(), &many("111122223333", "shop", 25));
+    fake.page_size = 0;
+    assert_eq!(sweep(&fake, ME), SweepReport::default());
+    assert_eq!(fake.calls_of("due"), 250 * 4);
 }
 
 #[test]
@@ -543,7 +559,7 @@ fn a_market_that_can_never_be_read_keeps_no_restore_from_beginning() {
 }
 
 #[test]
-fn many_restores_that_are_due_ask_the_market_once_and_see_what_their_own_canary_told_it() {
+fn due_restores_ask_the_market_once_and_see_what_their_own_canary_told_it() {
     let account = service().account;
     let mut fake = Fake::new();
     for n in 0..5 {
