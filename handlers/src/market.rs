@@ -42,7 +42,7 @@ pub struct Market {
 pub enum Finding {
     /// A restore begins.
     Begun,
-    /// A restored service runs in full on Spot.
+    /// A restored service runs in full on Spot, with at least one task.
     Held,
     /// A restore did not hold.
     Failed,
@@ -137,8 +137,9 @@ impl Finding {
         match after.map(|r| r.phase) {
             Some(Phase::Restoring) if !was_restoring => Some(Finding::Begun),
             Some(Phase::Restoring) => {
-                let holds = after.is_some_and(|r| r.healthy_since.is_some()) && before.healthy_since.is_none();
-                holds.then_some(Finding::Held)
+                let up = after.filter(|r| r.healthy_since.is_some() && before.healthy_since.is_none())?;
+                // A service that wants no task runs in full wherever Spot is.
+                Some(if up.healthy_tasks > 0 { Finding::Held } else { Finding::Ended })
             }
             // It was claimed and never carried out.
             Some(Phase::OnDemand) if was_restoring && !before.confirmed => Some(Finding::Ended),

@@ -228,8 +228,8 @@ tunables! {
 }
 
 impl Policy {
-    /// Reads every tunable from variables such as `SPOT_RECOVERY_PROBATION`; an absent one keeps its default, an unknown one
-    /// with our prefix is refused, because a misspelt kill switch must not start a handler.
+    /// Reads every tunable from variables such as `SPOT_RECOVERY_PROBATION`. An absent or empty one keeps its default. An unknown
+    /// one with our prefix is refused, because a misspelt kill switch must not start a handler.
     ///
     /// `known_elsewhere` lists variables with the prefix that other parts of the configuration read.
     pub fn from_env<K: AsRef<str>, V: AsRef<str>>(
@@ -239,7 +239,7 @@ impl Policy {
         let mut policy = Policy::default();
         for (key, value) in vars {
             let Some(name) = key.as_ref().strip_prefix(ENV_PREFIX) else { continue };
-            if known_elsewhere.contains(&key.as_ref()) {
+            if known_elsewhere.contains(&key.as_ref()) || value.as_ref().trim().is_empty() {
                 continue;
             }
             policy.set(&name.to_ascii_lowercase(), value.as_ref()).map_err(|error| match error {
@@ -334,6 +334,16 @@ mod tests {
         let error = Policy::from_env([("SPOT_RECOVERY_RESTORES_PER_DAY", "0")], &[]).unwrap_err().to_string();
         assert!(error.contains("1 to 100"), "{error}");
         assert!(Policy::from_env([("PATH", "/bin"), ("SPOT_RECOVERY_PAUSED", "true")], &[]).unwrap().hands_off());
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_absent_for_every_tunable() {
+        for tunable in TUNABLES {
+            let variable = format!("{ENV_PREFIX}{}", tunable.name.to_uppercase());
+            for empty in ["", " "] {
+                assert_eq!(Policy::from_env([(&variable, empty)], &[]), Ok(Policy::default()), "{variable}");
+            }
+        }
     }
 
     #[test]

@@ -67,14 +67,6 @@ pub enum ReconcileError {
         /// What the table said.
         error: StoreError,
     },
-    /// The market of the account could not be read.
-    #[error("market of {account}: {error}")]
-    Market {
-        /// Which account.
-        account: AccountId,
-        /// What the table said.
-        error: StoreError,
-    },
     /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
@@ -276,19 +268,28 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.ports.update_strategy(service, strategy).await
     }
 
-    /// The market, read once.
-    async fn known_market(&self, account: &AccountId, region: &Region) -> Result<Rc<Market>, ReconcileError> {
+    /// The market, read once. It is advice: what must be done is done without it, and a restore that cannot have it waits a little.
+    /// Only a restore whose market will never be readable goes on without.
+    async fn known_market(&self, account: &AccountId, region: &Region) -> Rc<Market> {
         if let Some(market) = self.markets.borrow().get(account) {
-            return Ok(Rc::clone(market));
+            return Rc::clone(market);
         }
-        let market = Rc::new(self.market(account, region).await?);
+        let market = Rc::new(self.market(account, region).await.unwrap_or_else(|error| {
+            tracing::warn!(%account, %region, %error, "market not read");
+            let unknown = Market::new(account.clone(), region.clone());
+            match error {
+                StoreError::Item(_) => unknown,
+                StoreError::Unclear(_) => {
+                    Market { closed_until: self.ports.now() + self.policy.active_interval, ..unknown }
+                }
+            }
+        }));
         self.markets.borrow_mut().insert(account.clone(), Rc::clone(&market));
-        Ok(market)
+        market
     }
 
-    async fn market(&self, account: &AccountId, region: &Region) -> Result<Market, ReconcileError> {
-        let market = self.ports.market(account, region).await;
-        let market = market.map_err(|error| ReconcileError::Market { account: account.clone(), error })?;
+    async fn market(&self, account: &AccountId, region: &Region) -> Result<Market, StoreError> {
+        let market = self.ports.market(account, region).await?;
         Ok(market.unwrap_or_else(|| Market::new(account.clone(), region.clone())))
     }
 
@@ -393,16 +394,18 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.ports.measure(transition);
     }
 
-    /// Whether all were accepted.
-    async fn announce(&self, transitions: &[Transition]) -> bool {
+    /// Returns how many were accepted, from the first on.
+    async fn announce(&self, transitions: &[Transition]) -> usize {
+        let mut accepted = 0;
         for transitions in transitions.chunks(ANNOUNCE_LIMIT) {
             if let Err(error) = self.ports.announce(transitions).await {
                 tracing::error!(transitions = transitions.len(), %error, "transitions not announced");
                 self.bus_fails.set(true);
-                return false;
+                break;
             }
+            accepted += transitions.len();
         }
-        true
+        accepted
     }
 }
 

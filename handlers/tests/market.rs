@@ -9,6 +9,7 @@ use common::{
     service, service_named,
 };
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::held::HeldReason;
 use handlers::market::{Finding, Market};
 use handlers::observation::Look;
 use handlers::policy::Policy;
@@ -75,6 +76,14 @@ fn a_proof_of_capacity_goes_stale() {
 }
 
 #[test]
+fn a_proof_after_a_stale_one_counts_from_the_first_canary_on() {
+    let policy = Policy::default();
+    let market = (0..4).fold(unknown(), |market, _| market.after("a::b::c", Finding::Held, &policy, NOW));
+    let later = NOW + policy.restore_after;
+    assert_eq!(admitted(market.after("a::b::c", Finding::Held, &policy, later), 1000, later), 2);
+}
+
+#[test]
 fn a_restore_that_nobody_ended_does_not_hold_the_others_up_for_ever() {
     let policy = Policy::default();
     let market = unknown().after("a::b::c", Finding::Begun, &policy, NOW);
@@ -96,6 +105,23 @@ fn a_record_tells_what_became_of_its_restore() {
     assert_eq!(Finding::of(Some(&on_probation(NOW)), Some(&watching)), None, "it was counted when it held");
     assert_eq!(Finding::of(Some(&watching), Some(&failing)), None, "a failover says nothing about a restore");
     assert_eq!(Finding::of(None, Some(&watching)), None);
+}
+
+#[test]
+fn a_restore_that_is_held_is_not_under_way_until_it_is_resumed() {
+    let held = common::held(restoring(), HeldReason::FargateNotAssociated);
+    assert_eq!(Finding::of(Some(&restoring()), Some(&held)), Some(Finding::Ended));
+    assert_eq!(Finding::of(Some(&held), Some(&held)), None);
+    assert_eq!(Finding::of(Some(&held), Some(&restoring())), Some(Finding::Begun));
+    assert_eq!(Finding::of(Some(&on_probation(NOW)), Some(&held)), None, "it was counted when it held");
+}
+
+#[test]
+fn a_service_that_wants_no_task_proves_nothing_of_the_market() {
+    let nothing = Record { healthy_tasks: 0, ..on_probation(NOW) };
+    assert_eq!(Finding::of(Some(&restoring()), Some(&nothing)), Some(Finding::Ended));
+    let one = Record { healthy_tasks: 1, ..nothing };
+    assert_eq!(Finding::of(Some(&restoring()), Some(&one)), Some(Finding::Held));
 }
 
 fn decide_in(market: &Market, record: &Record) -> Decision {

@@ -1,6 +1,10 @@
 //! The sweep over due records: announces what became of them, looks at the services whose time has come, and takes each as far as it goes.
+//!
+//! A record that comes up must move back in the queue, also when it could not be worked on. Otherwise it would stay in front of the
+//! others in every sweep.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
@@ -15,6 +19,9 @@ use crate::service::{AccountId, ServiceName};
 /// each, and a function may have 1,024 files open (Lambda quotas). No fewer than that allows: a silent loss in a whole Region is
 /// failed over account by account, and an account that hangs must not hold up the rest.
 const ACCOUNTS_AT_ONCE: usize = 256;
+
+/// Most pages that one sweep reads of each shard. A page has 1 MB, several hundred records: more is due in no cell.
+const MOST_PAGES: usize = 250;
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,29 +42,19 @@ impl<P: Ports> Reconciler<'_, P> {
     /// # Errors
     /// [`StoreError`] when the due index cannot be read; single services that fail are counted and stay due.
     pub async fn sweep(&self) -> Result<SweepReport, StoreError> {
-        let now = self.ports.now();
-        let mut left = self.policy.sweep_limit as usize;
         let mut accounts: BTreeMap<AccountId, Clusters> = BTreeMap::new();
-        for shard in 0..DUE_SHARDS {
-            let mut after = None;
-            while left > 0 {
-                let page = self.ports.due(shard, now, after).await?;
-                for record in page.records.into_iter().take(left) {
-                    left -= 1;
-                    let clusters = accounts.entry(record.service.account.clone()).or_default();
-                    match clusters.iter_mut().find(|(cluster, _)| cluster.holds(&record.service)) {
-                        Some((_, records)) => records.push(record),
-                        None => clusters.push((Cluster::of(&record.service), vec![record])),
-                    }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+        for record in self.due().await? {
+            let clusters = accounts.entry(record.service.account.clone()).or_default();
+            match clusters.iter_mut().find(|(cluster, _)| cluster.holds(&record.service)) {
+                Some((_, records)) => records.push(record),
+                None => clusters.push((Cluster::of(&record.service), vec![record])),
             }
         }
+        // The longest overdue first here too: a sweep may be stopped before it came to the last accounts.
+        let mut accounts: Vec<Clusters> = accounts.into_values().collect();
+        accounts.sort_by_key(|clusters| clusters.first().and_then(|(_, records)| Some(records.first()?.next_check_at)));
         // Boxed: a sweep of an account has a few KiB, which would be moved with it.
-        let sweeps = stream::iter(accounts.into_values().map(|clusters| Box::pin(self.sweep_account(clusters))));
+        let sweeps = stream::iter(accounts.into_iter().map(|clusters| Box::pin(self.sweep_account(clusters))));
         let add = async |a: SweepReport, b: SweepReport| SweepReport {
             looked_at: a.looked_at + b.looked_at,
             failed: a.failed + b.failed,
@@ -65,9 +62,42 @@ impl<P: Ports> Reconciler<'_, P> {
         Ok(sweeps.buffer_unordered(ACCOUNTS_AT_ONCE).fold(SweepReport::default(), add).await)
     }
 
-    async fn sweep_account(&self, mut clusters: Clusters) -> SweepReport {
+    /// The services that have waited longest for their look, `sweep_limit` at most, longest first. Then as many records that are
+    /// due only to be announced: they wait for the bus, and must not take the place of a service.
+    ///
+    /// The shards are read a page each in turn. The index has a record where its oldest news is due. So while the bus takes none,
+    /// records with news come first there, however late their look is, and do not end the reading.
+    async fn due(&self) -> Result<Vec<Arc<Record>>, StoreError> {
+        let now = self.ports.now();
+        let limit = self.policy.sweep_limit as usize;
+        let (mut looks, mut news) = (Vec::new(), Vec::new());
+        let mut enough = 0;
+        let mut shards: Vec<_> = (0..DUE_SHARDS).map(|shard| (shard, None)).collect();
+        for _ in 0..MOST_PAGES {
+            for (shard, after) in mem::take(&mut shards) {
+                let page = self.ports.due(shard, now, after).await?;
+                for record in page.records {
+                    if now >= record.next_check_at {
+                        enough += usize::from(record.due_at() == record.next_check_at);
+                        looks.push(record);
+                    } else if news.len() < limit {
+                        news.push(record);
+                    }
+                }
+                shards.extend(page.next.map(|next| (shard, Some(next))));
+            }
+            looks.sort_by_key(|record| record.next_check_at);
+            looks.truncate(limit);
+            if enough >= limit || shards.is_empty() {
+                break;
+            }
+        }
+        looks.append(&mut news);
+        Ok(looks)
+    }
+
+    async fn sweep_account(&self, clusters: Clusters) -> SweepReport {
         let mut report = SweepReport::default();
-        clusters.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (cluster, records) in clusters {
             let mut records = records.into_iter();
             loop {
@@ -90,10 +120,7 @@ impl<P: Ports> Reconciler<'_, P> {
         let (batch, early): (Vec<_>, Vec<_>) = batch.into_iter().partition(|record| now >= record.next_check_at);
         let mut failed = 0;
         for record in early.into_iter().filter(|record| record.unannounced.is_empty()) {
-            if let Err(error) = self.put(Arc::clone(&record)).await {
-                tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
-                failed += 1;
-            }
+            failed += usize::from(!self.keep(record).await);
         }
         failed + if batch.is_empty() { 0 } else { self.look_at(cluster, &batch).await }
     }
@@ -104,10 +131,14 @@ impl<P: Ports> Reconciler<'_, P> {
         let speaks = |record: &Record| !record.unannounced.is_empty() && !record.is_leased(now);
         let speakers = batch.iter().filter(|record| speaks(record));
         let news: Vec<_> = speakers.flat_map(|record| record.unannounced.iter().cloned()).collect();
-        if !news.is_empty() && !self.bus_fails.get() && self.announce(&news).await {
-            for record in batch.iter_mut().filter(|record| speaks(record)) {
-                Arc::make_mut(record).unannounced.clear();
-            }
+        if news.is_empty() || self.bus_fails.get() {
+            return;
+        }
+        let mut accepted = self.announce(&news).await;
+        for record in batch.iter_mut().filter(|record| speaks(record)) {
+            let Some(others) = accepted.checked_sub(record.unannounced.len()) else { break };
+            accepted = others;
+            Arc::make_mut(record).unannounced.clear();
         }
     }
 
@@ -119,11 +150,11 @@ impl<P: Ports> Reconciler<'_, P> {
             Ok(looks) if looks.len() == batch.len() => looks,
             Ok(looks) => {
                 tracing::error!(account = %cluster.account, cluster = %cluster.name, asked = batch.len(), answered = looks.len(), "incomplete look");
-                return batch.len();
+                return self.put_off(batch).await;
             }
             Err(error) => {
                 tracing::warn!(account = %cluster.account, cluster = %cluster.name, %error, "no look, stays due");
-                return batch.len();
+                return self.put_off(batch).await;
             }
         };
         let mut failed = 0;
@@ -137,11 +168,33 @@ impl<P: Ports> Reconciler<'_, P> {
         failed
     }
 
+    /// No look at these: others come first the next time, and what was announced is not announced again. Returns how many they are.
+    async fn put_off(&self, batch: &[Arc<Record>]) -> usize {
+        let next_check_at = self.ports.now() + self.policy.active_interval;
+        for record in batch {
+            self.keep(Arc::new(Record { next_check_at, ..Record::clone(record) })).await;
+        }
+        batch.len()
+    }
+
+    /// Writes a record about which nothing was decided, unless somebody else wrote it first. Returns whether the table answered.
+    async fn keep(&self, record: Arc<Record>) -> bool {
+        let put = self.put(Arc::clone(&record)).await;
+        if let Err(error) = &put {
+            tracing::warn!(account = %record.service.account, service = %record.service, %error, "stays due");
+        }
+        put.is_ok()
+    }
+
     /// A due record: where a restore is due, the market is asked first.
     async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
         let service = &record.service;
         let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await?) } else { None };
-        self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await
+        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await) } else { None };
+        let reason = self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await?;
+        if let Reason::DryRun(_) | Reason::Paused = reason {
+            tracing::info!(account = %service.account, %service, %reason, "nothing changed");
+        }
+        Ok(reason)
     }
 }

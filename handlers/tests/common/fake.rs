@@ -1,5 +1,6 @@
 //! An in-memory world behind the ports, single-threaded and under the test's own hand: it writes down every call, goes
 //! wrong when told to, and can stop at every call so that a test chooses who goes on.
+#![allow(dead_code, reason = "every test file uses its own part of it")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,22 +10,29 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
+use handlers::decide::Reason;
+use handlers::event::Signal;
+use handlers::handler::handle_restores;
 use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::metrics;
 use handlers::observation::{Look, Observation};
+use handlers::policy::Policy;
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError,
     UpdateError,
 };
-use handlers::record::{Record, due_shard};
+use handlers::reconcile::{ReconcileError, Reconciler, SweepReport};
+use handlers::record::{Lease, Phase, Record, RecordError, due_shard};
 use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 use serde_json::Value;
 
-use crate::common::{NOW, full_on};
+use crate::common::{
+    NOW, event, fallback, full_on, mins, on_demand, original, service, service_named, short_on, watching,
+};
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone)]
@@ -41,12 +49,16 @@ pub(crate) enum Fault {
     LostReply,
     /// Somebody else writes the record first.
     Outrun,
+    /// Somebody else writes first what was to be written, with a lease of its own.
+    Outclaimed,
     /// ECS refuses for good.
     Refused(HeldReason),
     /// The service is gone.
     Gone,
     /// An answer with one service too few.
     Incomplete,
+    /// An item that cannot be read.
+    Unreadable,
 }
 
 /// The world.
@@ -108,7 +120,8 @@ impl Fake {
         self
     }
 
-    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`) go wrong like this.
+    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`, `market`, `put_market`) go wrong
+    /// like this.
     pub(crate) fn with_faults(self, kind: &'static str, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults.borrow_mut().entry(kind).or_default().extend(faults);
         self
@@ -159,6 +172,11 @@ impl Fake {
                 if let Some(stored) = records.get_mut(&id) {
                     stored.version += 1;
                 }
+            }
+            Fault::Outclaimed => {
+                let lease = next.as_ref().and_then(|next| next.lease.clone());
+                let lease = lease.map(|lease| Lease { owner: "another".into(), ..lease });
+                records.extend(next.clone().map(|next| (id.clone(), Record { lease, ..next })));
             }
             _ => {}
         }
@@ -262,6 +280,10 @@ impl StateStore for Fake {
     async fn market(&self, account: &AccountId, _: &Region) -> Result<Option<Market>, StoreError> {
         let answer = match self.call("market", "").await {
             Fault::None => Ok(self.markets.borrow().get(account).cloned()),
+            Fault::Unreadable => {
+                let problem = "missing field `wave`".into();
+                Err(StoreError::Item(RecordError { id: account.to_string(), problem }))
+            }
             _ => Err(StoreError::Unclear("timed out".into())),
         };
         self.reply(answer).await
@@ -375,4 +397,47 @@ pub(crate) fn interleave<A: Future, B: Future>(a: A, b: B, mut second: impl FnMu
         }
     }
     (of_a.expect("the first ends"), of_b.expect("the second ends"))
+}
+
+// ---- what most tests begin with --------------------------------------------------------------------------------------
+
+/// A watched service that Spot left short.
+pub(crate) fn short() -> Fake {
+    Fake::new().with_service(service(), short_on(original())).with_record(watching())
+}
+
+/// A service on the fallback whose restore is due.
+pub(crate) fn restore_due() -> Fake {
+    Fake::new().with_service(service(), full_on(fallback())).with_record(on_demand(NOW))
+}
+
+pub(crate) fn on_failure(fake: &Fake, owner: &str) -> Result<Reason, ReconcileError> {
+    let policy = Policy::default();
+    let failure = event(Signal::SpotPlacementFailure, fake.now.get());
+    block_on(Reconciler::new(fake, &policy, owner).on_event(&failure))
+}
+
+pub(crate) fn sweep_with(fake: &Fake, policy: &Policy, owner: &str) -> SweepReport {
+    block_on(handle_restores(&Reconciler::new(fake, policy, owner))).unwrap()
+}
+
+pub(crate) fn sweep(fake: &Fake, owner: &str) -> SweepReport {
+    sweep_with(fake, &Policy::default(), owner)
+}
+
+pub(crate) fn phase(fake: &Fake) -> Phase {
+    fake.record(&service()).unwrap().phase
+}
+
+/// Sweeps once a minute until the service is watched again.
+pub(crate) fn sweep_until_watching(fake: &Fake, until: Timestamp) {
+    while phase(fake) != Phase::Watching || fake.record(&service()).unwrap().lease.is_some() {
+        assert!(fake.now.get() < until, "still {:?}", fake.record(&service()));
+        fake.now.set(fake.now.get() + mins(1));
+        sweep(fake, &format!("sweep at {}", fake.now.get()));
+    }
+}
+
+pub(crate) fn many(account: &str, cluster: &str, count: usize) -> Vec<ServiceId> {
+    (0..count).map(|n| service_named(account, cluster, &format!("service-{n}"))).collect()
 }
