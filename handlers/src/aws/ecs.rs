@@ -126,7 +126,7 @@ fn items(strategy: &Strategy) -> Result<Vec<CapacityProviderStrategyItem>, Strin
 /// to the contrary a second deployment.
 fn update_error(failure: Failure) -> UpdateError {
     match failure {
-        Failure::Throttled(text) => UpdateError::Throttled(text),
+        Failure::Throttled(text) | Failure::Passing(text) | Failure::BadSession(text) => UpdateError::Throttled(text),
         Failure::NoSession(_) => UpdateError::Refused(HeldReason::RoleMissing),
         Failure::Denied(text) => {
             tracing::warn!(error = text, "denied");
@@ -142,6 +142,6 @@ fn update_error(failure: Failure) -> UpdateError {
             }
             _ => UpdateError::Refused(HeldReason::Refused(format!("{code}: {message}"))),
         },
-        failure @ (Failure::BadSession(_) | Failure::Unclear(_)) => UpdateError::Unclear(failure.text()),
+        Failure::Unclear(text) => UpdateError::Unclear(text),
     }
 }
