@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handlers::aws::Cell;
+use handlers::aws::{CallLimits, Cell};
 use handlers::held::HeldReason;
 use handlers::observation::Look;
 use handlers::ports::{Cluster, Ecs, EcsError};
@@ -118,6 +118,17 @@ async fn an_sts_without_a_clear_answer_is_no_verdict_on_the_role() {
         }
         assert_eq!(bench.sent(DESCRIBE).await.len(), 0);
     }
+}
+
+#[tokio::test]
+async fn assume_role_ends_within_its_own_limit() {
+    let limits = CallLimits { assume: Duration::from_millis(300), ..quick() };
+    let bench = Bench::without_role(cell(), limits).await;
+    // Within the limits of an attempt and of a call.
+    bench.on(ASSUME, [assumed(HOUR).set_delay(Duration::from_secs(3))]).await;
+    let look = tokio::time::timeout(Duration::from_secs(2), look(&bench)).await.expect("an end");
+    assert!(matches!(look, Err(EcsError::Unclear(_))), "{look:?}");
+    assert_eq!((bench.sent(ASSUME).await.len(), bench.sent(DESCRIBE).await.len()), (1, 0));
 }
 
 #[tokio::test]
