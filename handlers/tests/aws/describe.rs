@@ -331,6 +331,7 @@ async fn a_service_that_is_not_handled_is_still_described() {
     let code_deploy = seen(change(|s| {
         s["deploymentController"]["type"] = "CODE_DEPLOY".into();
         s["deployments"] = json!([]);
+        s.as_object_mut().unwrap().remove("deploymentConfiguration");
     }));
     assert_eq!(code_deploy.await.controller, Controller::Other("CODE_DEPLOY".into()));
     let blue_green = seen(change(|s| {

@@ -73,10 +73,13 @@ async fn looks_that_begin_together_wait_for_one_assume() {
 
 #[tokio::test]
 async fn a_session_about_to_expire_is_not_used_again() {
-    let bench = bench(cell(), Duration::from_secs(60)).await;
-    look(&bench).await.unwrap();
-    look(&bench).await.unwrap();
-    assert_eq!(bench.sent(ASSUME).await.len(), 2);
+    // The SDK takes off up to half of the five minutes at random.
+    for (minutes, assumed) in [(2, 2), (6, 1)] {
+        let bench = bench(cell(), Duration::from_secs(minutes * 60)).await;
+        look(&bench).await.unwrap();
+        look(&bench).await.unwrap();
+        assert_eq!(bench.sent(ASSUME).await.len(), assumed, "{minutes} minutes");
+    }
 }
 
 #[tokio::test]
