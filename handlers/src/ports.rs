@@ -164,8 +164,9 @@ pub enum EcsError {
 /// `UpdateService` did not succeed, as far as we know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateError {
-    /// `ThrottlingException`: it did not happen.
-    #[error("ECS throttled the account: {0}")]
+    /// It certainly did not happen, and a later try may succeed: `ThrottlingException`, another change under way, an expired
+    /// session.
+    #[error("ECS did not make the change, a later try may succeed: {0}")]
     Throttled(String),
     /// It did not happen and will not by trying again; a person is needed.
     #[error("{0}")]

@@ -1,5 +1,7 @@
 //! ECS in the workload accounts.
 
+use std::slice;
+
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, ServiceField};
@@ -15,20 +17,20 @@ use crate::strategy::{Strategy, StrategyItem};
 
 impl Ecs for Aws {
     async fn describe_services(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, EcsError> {
-        let answer = self
-            .sessions
-            .ecs()
-            .describe_services()
-            .cluster(cluster.name.as_str())
-            .set_services(Some(services.iter().map(ToString::to_string).collect()))
-            .include(ServiceField::Tags)
-            .customize()
-            .config_override(self.sessions.of(&cluster.account))
-            .send()
-            .await;
         let blocked = |reason| Ok(vec![Look::Blocked(reason); services.len()]);
-        match answer.map_err(|error| Failure::of(&error)) {
-            Ok(answer) => services.iter().map(|service| look(service, &answer)).collect(),
+        match self.describe(cluster, services).await {
+            Ok(looks) => Ok(looks),
+            Err(Failure::Refused { code, .. }) if code == "ClusterNotFoundException" => {
+                Ok(vec![Look::Missing; services.len()])
+            }
+            // One service is enough for the whole call to fail: IAM denies all when it denies one ARN. Ask for each alone.
+            Err(Failure::Denied(_) | Failure::Refused { .. }) if services.len() > 1 => {
+                let mut looks = Vec::with_capacity(services.len());
+                for service in services {
+                    looks.extend(Box::pin(self.describe_services(cluster, slice::from_ref(service))).await?);
+                }
+                Ok(looks)
+            }
             Err(Failure::NoSession(text)) => {
                 tracing::warn!(account = %cluster.account, error = text, "no session");
                 blocked(HeldReason::RoleMissing)
@@ -37,15 +39,16 @@ impl Ecs for Aws {
                 tracing::warn!(account = %cluster.account, error = text, "denied");
                 blocked(HeldReason::AccessDenied("ecs:DescribeServices".into()))
             }
-            Err(Failure::Refused { code, .. }) if code == "ClusterNotFoundException" => {
-                Ok(vec![Look::Missing; services.len()])
+            Err(failure @ Failure::Refused { .. }) => {
+                let problem = failure.text();
+                Ok(services.iter().map(|service| unreadable(service, problem.clone())).collect())
             }
             Err(Failure::Throttled(text)) => Err(EcsError::Throttled(text)),
             Err(failure @ Failure::BadSession(_)) => {
                 self.sessions.forget(&cluster.account);
                 Err(EcsError::Unclear(failure.text()))
             }
-            Err(failure) => Err(EcsError::Unclear(failure.text())),
+            Err(failure @ (Failure::Passing(_) | Failure::Unclear(_))) => Err(EcsError::Unclear(failure.text())),
         }
     }
 
@@ -86,27 +89,48 @@ impl Ecs for Aws {
     }
 }
 
+impl Aws {
+    async fn describe(&self, cluster: &Cluster, services: &[ServiceName]) -> Result<Vec<Look>, Failure> {
+        let answer = self
+            .sessions
+            .ecs()
+            .describe_services()
+            .cluster(cluster.name.as_str())
+            .set_services(Some(services.iter().map(ToString::to_string).collect()))
+            .include(ServiceField::Tags)
+            .customize()
+            .config_override(self.sessions.of(&cluster.account))
+            .send()
+            .await
+            .map_err(|error| Failure::of(&error))?;
+        Ok(services.iter().map(|service| look(service, &answer)).collect())
+    }
+}
+
 /// A service that is not in the answer as it should be blocks nobody but itself.
-fn look(service: &ServiceName, answer: &DescribeServicesOutput) -> Result<Look, EcsError> {
+fn look(service: &ServiceName, answer: &DescribeServicesOutput) -> Look {
     if let Some(found) = answer.services().iter().find(|s| s.service_name() == Some(service.as_str())) {
-        return Ok(match observation(found) {
+        return match observation(found) {
             Ok(seen) => Look::found(seen),
-            Err(problem) => {
-                tracing::error!(%service, %problem, "answer to DescribeServices not understood");
-                Look::Blocked(HeldReason::Unreadable(problem.to_string()))
-            }
-        });
+            Err(problem) => unreadable(service, problem.to_string()),
+        };
     }
     // A failure names the ARN, which ends in the name in its long form and in its short one.
     let named = |arn: &str| arn.rsplit('/').next() == Some(service.as_str());
-    let failure = answer.failures().iter().find(|f| f.arn().is_some_and(named));
-    match failure.map(|f| f.reason()) {
-        Some(Some("MISSING")) => Ok(Look::Missing),
-        // What is missing is forgotten, so nothing else may pass for it.
-        reason => Err(EcsError::Unclear(format!(
-            "answer to DescribeServices: {service} is not in services, and in failures with the reason {reason:?}"
-        ))),
+    match answer.failures().iter().find(|f| f.arn().is_some_and(named)) {
+        Some(failure) if failure.reason() == Some("MISSING") => Look::Missing,
+        // A missing service is forgotten, so no other reason may mean the same.
+        Some(failure) => {
+            let [reason, detail] = [failure.reason(), failure.detail()].map(|text| text.unwrap_or("none"));
+            unreadable(service, format!("{service} is in failures with the reason {reason}, detail {detail}"))
+        }
+        None => unreadable(service, format!("{service} is neither in services nor in failures")),
     }
+}
+
+fn unreadable(service: &ServiceName, problem: String) -> Look {
+    tracing::error!(%service, problem, "answer to DescribeServices not understood");
+    Look::Blocked(HeldReason::Unreadable(problem))
 }
 
 fn items(strategy: &Strategy) -> Result<Vec<CapacityProviderStrategyItem>, String> {
@@ -126,7 +150,7 @@ fn items(strategy: &Strategy) -> Result<Vec<CapacityProviderStrategyItem>, Strin
 /// to the contrary a second deployment.
 fn update_error(failure: Failure) -> UpdateError {
     match failure {
-        Failure::Throttled(text) => UpdateError::Throttled(text),
+        Failure::Throttled(text) | Failure::Passing(text) | Failure::BadSession(text) => UpdateError::Throttled(text),
         Failure::NoSession(_) => UpdateError::Refused(HeldReason::RoleMissing),
         Failure::Denied(text) => {
             tracing::warn!(error = text, "denied");
@@ -142,6 +166,6 @@ fn update_error(failure: Failure) -> UpdateError {
             }
             _ => UpdateError::Refused(HeldReason::Refused(format!("{code}: {message}"))),
         },
-        failure @ (Failure::BadSession(_) | Failure::Unclear(_)) => UpdateError::Unclear(failure.text()),
+        Failure::Unclear(text) => UpdateError::Unclear(text),
     }
 }

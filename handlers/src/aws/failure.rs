@@ -8,13 +8,36 @@ use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-/// Codes by which a service says that the credentials are no longer, or not yet, good. Another session may help.
-const BAD_SESSION: &[&str] =
-    &["ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"];
+/// Codes by which a service rejects the session or its signature. A new session may help; so may a correct clock.
+const BAD_SESSION: &[&str] = &[
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
 
-/// Codes by which a service says that a signature is not good, which a wrong clock also causes.
-const BAD_SIGNATURE: &[&str] =
-    &["InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "RequestExpired"];
+/// Codes of a call that had no effect because of something that passes: another change, or a limit.
+const PASSING: &[&str] = &["ConflictException", "LimitExceeded", "ResourceInUseException", "UpdateInProgressException"];
+
+/// Texts that say the same under a code that says nothing, such as `ClientException`. In lower case. Not "try again" alone: ECS
+/// also ends texts with it that tell a person what to fix (aws-facts.md §1.4).
+const PASSING_TEXTS: &[&str] = &["try again later", "too many concurrent", "in progress", "busy state"];
+
+/// Codes that leave the effect of a call open, whatever the HTTP status.
+const SERVER_TROUBLE: &[&str] = &[
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServerException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+];
 
 /// Longest text of an error that is passed on to logs and records.
 const MAX_TEXT: usize = 500;
@@ -26,9 +49,11 @@ pub(super) enum Failure {
     NoSession(String),
     /// The service, or STS on the way to it, throttled: the call had no effect.
     Throttled(String),
+    /// The call had no effect, and a later one may.
+    Passing(String),
     /// The service denied the call.
     Denied(String),
-    /// The service does not accept the session.
+    /// The service does not accept the session or its signature: the call had no effect.
     BadSession(String),
     /// The service refused the call with this code, which is none of the above.
     Refused {
@@ -50,7 +75,7 @@ impl Failure {
             let text = format!("AssumeRole: {}", described(denied));
             return match denied.code() {
                 Some("AccessDenied" | "AccessDeniedException") => Self::NoSession(text),
-                Some(code) if THROTTLING_ERRORS.contains(&code) => Self::Throttled(text),
+                Some(code) if is_throttling(code) => Self::Throttled(text),
                 _ => Self::Unclear(text),
             };
         }
@@ -67,11 +92,11 @@ impl Failure {
         let status = answer.raw().status().as_u16();
         // A 5xx may come from anything on the way, whatever its code says.
         match answer.err().code() {
-            Some(code) if answer.raw().status().is_client_error() => match code {
+            Some(code) if (400..500).contains(&status) && !SERVER_TROUBLE.contains(&code) => match code {
                 "AccessDenied" | "AccessDeniedException" => Self::Denied(text),
-                code if THROTTLING_ERRORS.contains(&code) => Self::Throttled(text),
+                code if is_throttling(code) || status == 429 => Self::Throttled(text),
                 code if BAD_SESSION.contains(&code) => Self::BadSession(text),
-                code if BAD_SIGNATURE.contains(&code) => Self::Unclear(text),
+                code if is_passing(code, &text) => Self::Passing(text),
                 code => Self::Refused { code: code.to_owned(), message: message(answer.err()) },
             },
             Some(_) => Self::Unclear(format!("HTTP {status}, {text}")),
@@ -90,11 +115,21 @@ impl Failure {
             Self::Refused { code, message } => format!("{code}: {message}"),
             Self::NoSession(text)
             | Self::Throttled(text)
+            | Self::Passing(text)
             | Self::Denied(text)
             | Self::BadSession(text)
             | Self::Unclear(text) => text,
         }
     }
+}
+
+fn is_throttling(code: &str) -> bool {
+    THROTTLING_ERRORS.contains(&code) || code.starts_with("Throttl") || code == "TooManyRequests"
+}
+
+fn is_passing(code: &str, text: &str) -> bool {
+    let text = text.to_lowercase();
+    PASSING.contains(&code) || PASSING_TEXTS.iter().any(|passing| text.contains(passing))
 }
 
 fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

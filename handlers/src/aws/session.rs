@@ -25,8 +25,8 @@ use crate::service::AccountId;
 /// The role in every workload account, a contract of the original design.
 pub const ROLE: &str = "CentralSpotAutomationRole";
 
-/// How long before its end a session is no longer used: longer than any invocation that may still hold it. A session lasts an
-/// hour, the most that role chaining allows (aws-facts.md §8).
+/// How long before its end a session is no longer used: longer than any invocation that may still hold it, also after the SDK has
+/// taken off up to half of it at random. A session lasts an hour, the most that role chaining allows (aws-facts.md §8).
 const BEFORE_EXPIRY: Duration = Duration::from_secs(5 * 60);
 
 /// Longest `RoleSessionName` (aws-facts.md §8).

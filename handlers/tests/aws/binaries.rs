@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use lambda::aws::Aws;
+use lambda::aws::{Aws, batch, interruption};
 use lambda::function::{Function, command};
 use lambda::runtime_api::{Answer, Kind, RuntimeApi};
 use serde_json::{Value, json};
@@ -77,6 +77,18 @@ fn a_queue_function_gives_a_poison_message_back() {
             assert_eq!(line.matches(&format!("\"{field}\":")).count(), 1, "{field} in {line}");
         }
     }
+}
+
+#[test]
+fn a_failover_writes_a_metric_for_each_transition() {
+    let aws = Aws::start().expect("a port");
+    let runtime = runtime_api(batch("m1", &interruption("checkout").to_string()).to_string());
+    let running = start(INTERRUPTION, Some(&runtime), Some(&format!("http://{}", aws.address())), &[]);
+    assert_eq!(told(&runtime, Kind::Response).json(), json!({ "batchItemFailures": [] }));
+    let log = running.killed().expect("it runs");
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let metric = |line: Value| Some(line.pointer("/_aws/CloudWatchMetrics/0/Metrics/0/Name")?.as_str()?.to_owned());
+    assert_eq!(lines.filter_map(metric).collect::<Vec<_>>(), ["FailoversBegun", "FailedOver"], "{log}");
 }
 
 #[test]

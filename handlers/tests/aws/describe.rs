@@ -7,7 +7,8 @@ use handlers::ports::{Cluster, Ecs, EcsError};
 use handlers::service::ServiceName;
 use handlers::timestamp::Timestamp;
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+use wiremock::matchers::header;
+use wiremock::{Mock, Request, ResponseTemplate};
 
 use crate::bench::{
     ASSUME, Bench, DESCRIBE, described, error, garbage, impatient, late, ok, quick, server_error, throttled,
@@ -81,19 +82,91 @@ async fn the_answer_is_in_the_order_asked_and_says_who_is_missing() {
 }
 
 #[tokio::test]
-async fn only_the_reason_missing_makes_a_service_missing() {
-    let failure = |arn: &str, reason: Value| json!({ "arn": arn, "reason": reason });
-    let found = described("search");
-    for failures in [
-        json!([]),
-        json!([failure("arn:aws:ecs:ap-south-1:111122223333:service/shop/checkout", json!("ACCESS_DENIED"))]),
-        json!([failure("arn:aws:ecs:ap-south-1:111122223333:service/shop/checkout", Value::Null)]),
-        json!([failure("arn:aws:ecs:ap-south-1:111122223333:service/shop/not-checkout", json!("MISSING"))]),
+async fn only_the_reason_missing_makes_a_service_missing_any_other_blocks_it_alone() {
+    let failure = |arn: &str, reason: Value| json!({ "arn": arn, "reason": reason, "detail": "why" });
+    let checkout = "arn:aws:ecs:ap-south-1:111122223333:service/shop/checkout";
+    let other = "arn:aws:ecs:ap-south-1:111122223333:service/shop/not-checkout";
+    for (failures, says) in [
+        (json!([]), "checkout is neither in services nor in failures"),
+        (json!([failure(checkout, json!("ACCESS_DENIED"))]), "the reason ACCESS_DENIED, detail why"),
+        (json!([failure(checkout, Value::Null)]), "the reason none, detail why"),
+        (json!([failure(other, json!("MISSING"))]), "checkout is neither in services nor in failures"),
     ] {
-        let (answer, _) = outcome([ok(json!({ "services": [found], "failures": failures }))]).await;
-        let Err(EcsError::Unclear(text)) = &answer else { panic!("{failures}: {answer:?}") };
-        assert!(text.contains("checkout"), "{text}");
+        let (answer, asked) = outcome([ok(json!({ "services": [described("search")], "failures": failures }))]).await;
+        let Ok([Look::Blocked(HeldReason::Unreadable(text)), Look::Found(_)]) = answer.as_deref() else {
+            panic!("{failures}: {answer:?}")
+        };
+        assert!(text.contains(says), "{text}");
+        assert_eq!(asked, 1);
     }
+}
+
+/// What becomes of ten services, `s0` to `s9`, when every call that names one of `trouble` gets `answer`, and how many were made.
+async fn ten(trouble: &'static [&'static str], answer: ResponseTemplate) -> (Vec<Look>, usize) {
+    let bench = Bench::new().await;
+    let respond = move |request: &Request| {
+        let asked = request.body_json::<Value>().unwrap()["services"].as_array().unwrap().clone();
+        if asked.iter().any(|name| trouble.contains(&name.as_str().unwrap())) {
+            return answer.clone();
+        }
+        let shown: Vec<Value> = asked.iter().map(|name| described(name.as_str().unwrap())).collect();
+        ok(json!({ "services": shown }))
+    };
+    Mock::given(header("x-amz-target", DESCRIBE)).respond_with(respond).mount(&bench.server).await;
+    let asked = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
+    (looks(&bench, &asked).await.expect("an answer"), bench.sent(DESCRIBE).await.len())
+}
+
+fn denied() -> ResponseTemplate {
+    let text = "User: arn:aws:sts::111122223333:assumed-role/CentralSpotAutomationRole/x is not authorized to perform: \
+                ecs:DescribeServices on resource: arn:aws:ecs:ap-south-1:111122223333:service/shop/s0 because no \
+                identity-based policy allows the action";
+    error(400, "AccessDeniedException", text)
+}
+
+#[tokio::test]
+async fn a_denied_service_leaves_the_other_nine_their_looks() {
+    let blocked = Look::Blocked(HeldReason::AccessDenied("ecs:DescribeServices".into()));
+    for (trouble, calls) in [(&[][..], 1), (&["s0"], 11), (&["s0", "s7"], 11), (&["s9"], 11)] {
+        let (looks, asked) = ten(trouble, denied()).await;
+        for (n, look) in looks.iter().enumerate() {
+            match trouble.contains(&format!("s{n}").as_str()) {
+                true => assert_eq!(*look, blocked, "s{n}"),
+                false => assert!(matches!(look, Look::Found(_)), "s{n}: {look:?}"),
+            }
+        }
+        assert_eq!((looks.len(), asked), (10, calls), "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_ecs_rejects_leaves_the_other_nine_their_looks() {
+    let (looks, asked) = ten(&["s3"], error(400, "InvalidParameterException", "Invalid identifier: s3")).await;
+    let (found, other): (Vec<_>, Vec<_>) = looks.into_iter().partition(|look| matches!(look, Look::Found(_)));
+    let blocked = HeldReason::Unreadable("InvalidParameterException: Invalid identifier: s3".into());
+    assert_eq!((found.len(), other, asked), (9, vec![Look::Blocked(blocked)], 11));
+}
+
+#[tokio::test]
+async fn a_batch_that_may_succeed_later_is_not_asked_service_by_service() {
+    for (answer, calls) in [
+        (throttled(), 3),
+        (server_error(), 3),
+        (error(400, "ExpiredTokenException", "expired"), 1),
+        (error(400, "ClientException", "Please try again later."), 1),
+        (error(400, "UpdateInProgressException", "The cluster is in a busy state."), 1),
+    ] {
+        let (answer, asked) = outcome([answer]).await;
+        assert!(answer.is_err(), "{answer:?}");
+        assert_eq!(asked, calls, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn throttled_between_two_services_nothing_is_known_of_either() {
+    let (answer, asked) = outcome([denied(), denied(), throttled()]).await;
+    assert!(matches!(answer, Err(EcsError::Throttled(_))), "{answer:?}");
+    assert_eq!(asked, 5, "the batch, the first service, and the second three times");
 }
 
 #[tokio::test]
@@ -104,11 +177,11 @@ async fn without_the_cluster_every_service_is_missing() {
 
 #[tokio::test]
 async fn being_denied_is_an_answer_and_is_not_asked_again() {
-    let text = "User: arn:aws:sts::111122223333:assumed-role/CentralSpotAutomationRole/x is not authorized to perform: \
-                ecs:DescribeServices on resource: * because no identity-based policy allows the action";
-    let (answer, asked) = outcome([error(400, "AccessDeniedException", text)]).await;
+    let bench = Bench::new().await;
+    bench.on(DESCRIBE, [denied()]).await;
     let blocked = Look::Blocked(HeldReason::AccessDenied("ecs:DescribeServices".into()));
-    assert_eq!((answer, asked), (Ok(vec![blocked; 2]), 1));
+    assert_eq!(looks(&bench, &["checkout"]).await, Ok(vec![blocked]));
+    assert_eq!(bench.sent(DESCRIBE).await.len(), 1);
 }
 
 #[tokio::test]
@@ -140,20 +213,23 @@ async fn no_clear_answer_is_an_error_that_says_what_came() {
         (garbage(), ""),
         (ResponseTemplate::new(403).set_body_string("blocked by a proxy"), "HTTP 403"),
         (error(400, "InvalidSignatureException", "Signature expired"), "Signature expired"),
-        (error(400, "InvalidParameterException", "Services cannot be empty."), "Services cannot be empty."),
+        (error(400, "ServerException", "try it"), "HTTP 400, ServerException"),
+        (error(400, "ConflictException", "another call"), "ConflictException: another call"),
     ] {
         let (answer, _) = outcome([answer]).await;
         let Err(EcsError::Unclear(text)) = &answer else { panic!("{says}: {answer:?}") };
         assert!(text.contains(says), "{text}");
     }
     let (answer, asked) = outcome_within(impatient(), [late()]).await;
-    assert!(matches!(&answer, Err(EcsError::Unclear(text)) if text.contains("timed out")), "{answer:?}");
+    let Err(EcsError::Unclear(text)) = &answer else { panic!("{answer:?}") };
+    assert!(text.contains("timed out") && !text.contains("VPC endpoints"), "it was reached: {text}");
     assert_eq!(asked, 3);
 }
 
 #[tokio::test]
-async fn a_session_that_ecs_no_longer_accepts_is_assumed_anew() {
-    for code in ["ExpiredTokenException", "UnrecognizedClientException"] {
+async fn a_session_or_signature_that_ecs_rejects_is_dropped_and_the_next_look_succeeds() {
+    for code in ["ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException", "RequestExpired"]
+    {
         let bench = Bench::new().await;
         let found = ok(json!({ "services": [described("checkout")] }));
         bench.on(DESCRIBE, [error(400, code, "The security token included in the request is expired"), found]).await;
@@ -209,6 +285,27 @@ async fn every_field_a_decision_hangs_on_is_read() {
 }
 
 #[tokio::test]
+async fn the_rollout_of_a_replaced_deployment_is_read_too() {
+    for (state, rollout) in [
+        (json!("FAILED"), Rollout::Failed),
+        (json!("COMPLETED"), Rollout::Completed),
+        (json!("IN_PROGRESS"), Rollout::InProgress),
+        (json!("SUPERSEDED"), Rollout::InProgress),
+        (Value::Null, Rollout::InProgress),
+    ] {
+        let mut shown = described("checkout");
+        let mut replaced = shown["deployments"][0].clone();
+        replaced["id"] = "ecs-svc/0".into();
+        replaced["status"] = "ACTIVE".into();
+        replaced["rolloutState"] = state.clone();
+        shown["deployments"].as_array_mut().unwrap().push(replaced);
+        let seen = seen(shown).await;
+        let rollouts: Vec<_> = seen.deployments.iter().map(|d| (d.primary, d.rollout)).collect();
+        assert_eq!(rollouts, [(true, Rollout::Completed), (false, rollout)], "{state}");
+    }
+}
+
+#[tokio::test]
 async fn a_tag_of_another_value_is_no_opt_out() {
     let mut shown = described("checkout");
     shown["tags"] = json!([{ "key": "spot-recovery", "value": "on" }, { "key": "other", "value": "off" }]);
@@ -235,6 +332,7 @@ async fn a_service_that_is_not_handled_is_still_described() {
     let code_deploy = seen(change(|s| {
         s["deploymentController"]["type"] = "CODE_DEPLOY".into();
         s["deployments"] = json!([]);
+        s.as_object_mut().unwrap().remove("deploymentConfiguration");
     }));
     assert_eq!(code_deploy.await.controller, Controller::Other("CODE_DEPLOY".into()));
     let blue_green = seen(change(|s| {

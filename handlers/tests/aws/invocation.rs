@@ -92,6 +92,24 @@ async fn in_full(lambda: &Lambda) {
     on(&lambda.server, DESCRIBE, [ok(json!({ "services": [described("checkout"), described("search")] }))]).await;
 }
 
+/// The receipt handle of a message that was received twice, and the seconds until it comes back.
+fn delay(id: &str) -> (String, u64) {
+    let delay = Policy::default().message_delay(id, 2);
+    assert!(delay >= Duration::from_secs(1), "not at once");
+    (format!("handle-{id}"), u64::try_from(delay.as_millis().div_ceil(1000)).unwrap())
+}
+
+/// What SQS was told, in one call: receipt handles, and seconds until their messages come back.
+async fn delays(lambda: &Lambda) -> Vec<(String, u64)> {
+    let calls = sent(&lambda.server, VISIBILITY).await;
+    let [call] = &calls[..] else { panic!("{} calls", calls.len()) };
+    let entries = call.body_json::<Value>().unwrap()["Entries"].take();
+    let entry = |entry: &Value| {
+        (entry["ReceiptHandle"].as_str().unwrap().to_owned(), entry["VisibilityTimeout"].as_u64().unwrap())
+    };
+    entries.as_array().unwrap().iter().map(entry).collect()
+}
+
 #[tokio::test]
 async fn a_batch_that_was_handled_has_no_failures() {
     let lambda = lambda(Function::Interruption).await;
@@ -116,14 +134,7 @@ async fn a_message_that_fails_comes_back_alone_and_later_each_time() {
     let told: Value = sent(&lambda.server, VISIBILITY).await[0].body_json().unwrap();
     let queue = "https://sqs.ap-south-1.amazonaws.com/999999999999/fargate-spot-interruption-queue";
     assert_eq!(told["QueueUrl"], queue);
-    let entries = told["Entries"].as_array().unwrap();
-    assert_eq!(entries.len(), 3);
-    let policy = Policy::default();
-    for (entry, id) in entries.iter().zip(["poison", "forged", "bodiless"]) {
-        assert_eq!(entry["ReceiptHandle"], format!("handle-{id}"));
-        let delay = u64::try_from(policy.message_delay(id, 2).as_millis().div_ceil(1000)).unwrap();
-        assert_eq!(entry["VisibilityTimeout"], delay, "{id}");
-    }
+    assert_eq!(delays(&lambda).await, ["poison", "forged", "bodiless"].map(delay));
 }
 
 #[tokio::test]
@@ -163,7 +174,7 @@ async fn a_payload_that_is_no_batch_is_an_error_of_its_own_type() {
 }
 
 #[tokio::test]
-async fn what_the_deadline_leaves_no_time_for_comes_back() {
+async fn a_message_cut_off_by_the_deadline_comes_back_after_its_delay() {
     let lambda = lambda(Function::Interruption).await;
     on(&lambda.server, GET, [ok(json!({})), late()]).await;
     on(&lambda.server, DESCRIBE, [ok(json!({ "services": [described("checkout")] }))]).await;
@@ -175,15 +186,20 @@ async fn what_the_deadline_leaves_no_time_for_comes_back() {
     // Time for one, and a little more.
     let answer = lambda.invoke(batch, WRAP_UP + Duration::from_millis(800)).await;
     assert_eq!(answer, Ok(failures(&["begun", "waiting"])));
-    assert_eq!((lambda.calls(GET).await, lambda.calls(VISIBILITY).await), (2, 1));
+    assert_eq!(lambda.calls(GET).await, 2);
+    assert_eq!(delays(&lambda).await, ["begun", "waiting"].map(delay));
 }
 
 #[tokio::test]
 async fn a_deadline_that_has_passed_begins_nothing() {
     let lambda = lambda(Function::PlacementFailure).await;
     let batch = json!({ "Records": [message("a", &task_event("checkout"))] });
-    assert_eq!(lambda.invoke(batch, Duration::ZERO).await, Ok(failures(&["a"])));
+    assert_eq!(lambda.invoke(batch.clone(), Duration::ZERO).await, Ok(failures(&["a"])));
+    assert_eq!((lambda.calls(GET).await, lambda.calls(VISIBILITY).await), (0, 0), "only the answer is left");
+    // Time to tell SQS, and for nothing else.
+    assert_eq!(lambda.invoke(batch, WRAP_UP).await, Ok(failures(&["a"])));
     assert_eq!(lambda.calls(GET).await, 0);
+    assert_eq!(delays(&lambda).await, ["a"].map(delay));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod audit;
 mod bad_input;
 mod binaries;
 mod calls;
+mod clock;
 mod describe;
 mod invocation;
 mod page;

@@ -69,8 +69,8 @@ async fn what_leaves_the_outcome_open_is_unclear_and_is_sent_once() {
         (nothing_readable("status"), "status is missing"),
         (nothing_readable("deployments"), "PRIMARY"),
         (ResponseTemplate::new(403).set_body_string("blocked by a proxy"), "HTTP 403"),
-        (error(400, "ExpiredTokenException", "The security token included in the request is expired"), "Expired"),
-        (error(400, "InvalidSignatureException", "Signature not yet current"), "Signature"),
+        (error(400, "ServerException", "a 400 of the server's own trouble"), "HTTP 400, ServerException"),
+        (error(408, "RequestTimeoutException", "read in part"), "HTTP 408, RequestTimeoutException"),
     ] {
         let (updated, sent) = outcome(answer).await;
         let Err(UpdateError::Unclear(text)) = &updated else { panic!("{says}: {updated:?}") };
@@ -93,9 +93,11 @@ async fn a_refusal_says_who_can_help_and_is_not_repeated() {
                     new deployment.";
     let code_deploy = "Cannot force a new deployment on services with a CODE_DEPLOY deployment controller. Use AWS \
                        CodeDeploy to trigger a new deployment.";
+    let mixed = "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and \
+                 Fargate providers. Specify one or the other and try again.";
+    let incompatible = "PlatformTaskDefinitionIncompatibilityException";
     let refused = |code: &str, text: &str| UpdateError::Refused(HeldReason::Refused(format!("{code}: {text}")));
     for (code, text, expected) in [
-        ("ThrottlingException", "Rate exceeded", UpdateError::Throttled("ThrottlingException: Rate exceeded".into())),
         ("ServiceNotFoundException", "Service not found.", UpdateError::Gone("Service not found.".into())),
         ("ServiceNotActiveException", "Service was not ACTIVE.", UpdateError::Gone("Service was not ACTIVE.".into())),
         ("ClusterNotFoundException", "Cluster not found.", UpdateError::Gone("Cluster not found.".into())),
@@ -107,10 +109,63 @@ async fn a_refusal_says_who_can_help_and_is_not_repeated() {
         ("InvalidParameterException", not_associated, UpdateError::Refused(HeldReason::FargateNotAssociated)),
         ("InvalidParameterException", no_force, refused("InvalidParameterException", no_force)),
         ("InvalidParameterException", code_deploy, refused("InvalidParameterException", code_deploy)),
+        ("InvalidParameterException", mixed, refused("InvalidParameterException", mixed)),
         ("UnsupportedFeatureException", "no", refused("UnsupportedFeatureException", "no")),
         ("ClientException", "no", refused("ClientException", "no")),
+        ("NamespaceNotFoundException", "no", refused("NamespaceNotFoundException", "no")),
+        ("PlatformUnknownException", "no", refused("PlatformUnknownException", "no")),
+        (incompatible, "no", refused(incompatible, "no")),
+        ("BlockedException", "no", refused("BlockedException", "no")),
+        ("OptInRequired", "no", refused("OptInRequired", "no")),
+        ("UnheardOfException", "no", refused("UnheardOfException", "no")),
     ] {
         assert_eq!(outcome(error(400, code, text)).await, (Err(expected), 1), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_did_not_happen_and_may_later_is_left_to_a_later_try() {
+    for (status, code, text) in [
+        (400, "ThrottlingException", "Rate exceeded"),
+        (400, "ThrottledRequest", "Rate exceeded"),
+        (429, "TooManyRequestsException", "Rate exceeded"),
+        (400, "TooManyRequests", "Rate exceeded"),
+        (429, "UnheardOfException", "slower"),
+        (400, "RequestLimitExceeded", "Rate exceeded"),
+        (400, "LimitExceededException", "The limit for the resource was exceeded."),
+        (400, "LimitExceeded", "The limit for the resource was exceeded."),
+        (409, "ConflictException", "The request conflicts with another one."),
+        (400, "UpdateInProgressException", "There's already a current ECS update in progress."),
+        (400, "ResourceInUseException", "The specified resource is in-use and can't be removed."),
+        (400, "ClientException", "Too many concurrent attempts to update the service."),
+        (400, "ClientException", "Capacity is unavailable at this time. Please try again later."),
+        (400, "ClientException", "The specified cluster is in a busy state."),
+        (400, "InvalidParameterException", "A deployment is in progress."),
+        (400, "ExpiredTokenException", "The security token included in the request is expired"),
+        (403, "ExpiredToken", "The security token included in the request is expired"),
+        (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
+        (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        (400, "InvalidSignatureException", "Signature not yet current"),
+        (403, "SignatureDoesNotMatch", "Signature expired"),
+        (400, "IncompleteSignature", "no"),
+        (400, "RequestExpired", "Request has expired."),
+        (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    ] {
+        let expected = UpdateError::Throttled(format!("{code}: {text}"));
+        assert_eq!(outcome(error(status, code, text)).await, (Err(expected), 1), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_whose_session_or_signature_ecs_rejects_drops_the_session() {
+    for code in ["ExpiredTokenException", "InvalidSignatureException"] {
+        let bench = Bench::new().await;
+        bench.on(UPDATE, [error(400, code, "no"), ok(json!({ "service": described("checkout") }))]).await;
+        let mut updates = Vec::new();
+        for _ in 0..3 {
+            updates.push(bench.aws.update_strategy(&service(), &fallback()).await.is_ok());
+        }
+        assert_eq!((updates, bench.sent(ASSUME).await.len()), (vec![false, true, true], 2), "{code}");
     }
 }
 
@@ -185,7 +240,7 @@ async fn a_request_whose_connection_ends_without_an_answer_is_not_sent_again() {
 async fn without_a_session_nothing_is_sent() {
     for (answer, expected) in [
         (not_assumed(403, "AccessDenied", "not authorized to perform: sts:AssumeRole"), "role"),
-        (not_assumed(400, "Throttling", "Rate exceeded"), "throttled"),
+        (not_assumed(400, "Throttling", "Rate exceeded"), "a later try may succeed: AssumeRole: Throttling"),
         (not_assumed(500, "InternalFailure", "try again"), "no clear answer"),
         (not_assumed(403, "ExpiredToken", "the central account's own"), "no clear answer"),
         (assumed(Duration::from_secs(3600)).set_delay(LATE), "no clear answer"),
