@@ -189,8 +189,10 @@ impl<P: Ports> Reconciler<'_, P> {
     /// A due record: where a restore is due, the market is asked first.
     async fn settle_due(&self, record: &Arc<Record>, seen: Seen) -> Result<Reason, ReconcileError> {
         let service = &record.service;
-        let restore_due = record.restore_at.is_some_and(|at| self.ports.now() >= at);
-        let market = if restore_due { Some(self.known_market(&service.account, &service.region).await) } else { None };
+        let market = match record.may_restore(self.ports.now()) {
+            true => Some(self.known_market(&service.account, &service.region).await),
+            false => None,
+        };
         let reason = self.settle(service, Trigger::Sweep, Some(Arc::clone(record)), seen, market.as_deref()).await?;
         if let Reason::DryRun(_) | Reason::Paused = reason {
             tracing::info!(account = %service.account, %service, %reason, "nothing changed");
