@@ -507,9 +507,14 @@ fn a_restore_that_failed_in_its_first_step_has_begun_and_the_others_wait_for_it(
     assert_eq!((fake.calls_of("update"), under_way(&fake).len()), (1, 1));
 }
 
+/// ECS did not find the service a minute ago either.
+fn not_found(record: Record) -> Record {
+    Record { missing_since: Some(NOW - mins(1)), ..record }
+}
+
 #[test]
 fn a_service_that_is_gone_or_held_has_no_restore_under_way() {
-    let gone = with_restore_under_way(Fake::new().with_record(restoring()), &service());
+    let gone = with_restore_under_way(Fake::new().with_record(not_found(restoring())), &service());
     assert_eq!(under_way(&gone), [service().record_id()]);
     sweep(&gone, ME);
     assert_eq!((gone.record(&service()), under_way(&gone)), (None, vec![]));
@@ -522,7 +527,7 @@ fn a_service_that_is_gone_or_held_has_no_restore_under_way() {
 #[test]
 fn a_market_that_others_keep_writing_is_told_in_four_tries_or_not_at_all() {
     for (outrun, told) in [(3, true), (4, false)] {
-        let fake = with_restore_under_way(Fake::new().with_record(restoring()), &service());
+        let fake = with_restore_under_way(Fake::new().with_record(not_found(restoring())), &service());
         let fake = fake.with_faults("put_market", vec![Fault::Outrun; outrun]);
         sweep(&fake, ME);
         assert_eq!((fake.calls_of("put_market"), under_way(&fake).is_empty()), (4, told));
