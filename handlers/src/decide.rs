@@ -515,12 +515,15 @@ fn restore(mut record: Record, original: Strategy, seen: &Observation, ctx: &Con
         record.restore_at = Some(*oldest + DAY);
         return wait_for_restore(record, Reason::DailyCap, ctx);
     }
-    let admitted = ctx.market.map_or(ctx.now, |market| market.admits(&record, ctx.policy, ctx.now));
+    // A service that wants no task asks nothing of the market, and proves nothing.
+    let market = ctx.market.filter(|_| seen.desired > 0);
+    let admitted = market.map_or(ctx.now, |market| market.admits(&record, ctx.policy, ctx.now));
     if admitted > ctx.now {
         record.restore_at = Some(admitted);
         return wait_for_restore(record, Reason::MarketBusy, ctx);
     }
     record.restores.push(ctx.now);
+    record.healthy_tasks = seen.desired;
     let from = record.change.as_ref().map_or_else(|| original.fallback(), |change| change.to.clone());
     // With minimumHealthyPercent under 100, ECS stops On-Demand tasks before Spot ones run; one is tried first. Not where the
     // fallback never came up: a probe wants all other tasks on On-Demand, which is short, and could not hold however much Spot
@@ -632,7 +635,9 @@ fn on_probation(
     record.confirmed = true;
     record.lease = None;
     record.healthy_since = up.then(|| before.unwrap_or(ctx.now));
-    record.healthy_tasks = if up { seen.running } else { 0 };
+    if up {
+        record.healthy_tasks = seen.running;
+    }
     record.short_since = if up { None } else { record.short_since.or(Some(ctx.now)) };
     let passed = record.healthy_since.is_some_and(|since| ctx.now.since(since) >= ctx.policy.probation);
     if passed || (up && has_lasted(&record, ctx)) {

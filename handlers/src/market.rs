@@ -135,7 +135,7 @@ impl Finding {
         let before = before?;
         let was_restoring = before.phase == Phase::Restoring;
         match after.map(|r| r.phase) {
-            Some(Phase::Restoring) if !was_restoring => Some(Finding::Begun),
+            Some(Phase::Restoring) if !was_restoring => after.filter(|r| r.healthy_tasks > 0).map(|_| Finding::Begun),
             Some(Phase::Restoring) => {
                 let up = after.filter(|r| r.healthy_since.is_some() && before.healthy_since.is_none())?;
                 // A service that wants no task runs in full wherever Spot is.

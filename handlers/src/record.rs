@@ -114,7 +114,8 @@ pub struct Record {
     /// Since when the restored service runs in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_since: Option<Timestamp>,
-    /// How many tasks it ran then: fewer are a loss, more wanted are not.
+    /// How many tasks it ran then: fewer are a loss, more wanted are not. Before that, how many it wanted when the restore was
+    /// claimed.
     #[serde(default)]
     pub healthy_tasks: u32,
     /// Whether ECS rolled the probe of the last restore back: then the next goes without one.

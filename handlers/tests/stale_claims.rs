@@ -105,6 +105,19 @@ fn a_restore_that_was_never_made_asks_the_market_again() {
 }
 
 #[test]
+fn a_service_that_wants_no_task_is_no_canary() {
+    let closed =
+        Market::new(service().account, service().region).after("another", Finding::Failed, &Policy::default(), NOW);
+    let record = on_demand(NOW);
+    let none = Observation { desired: 0, running: 0, ..full_on(fallback()) };
+    let (next, reason) = claimed(asked(&record, &none, &closed));
+    assert_eq!((next.phase, reason), (Phase::Restoring, Reason::RestoreDue));
+    assert_eq!(Finding::of(Some(&record), Some(&next)), None);
+    let (next, _) = claimed(on_sweep(&record, &full_on(fallback()), NOW));
+    assert_eq!(Finding::of(Some(&record), Some(&next)), Some(Finding::Begun));
+}
+
+#[test]
 fn a_restore_that_was_never_made_counts_the_days_restores_again() {
     let mut record = restore_never_made();
     record.restores = (1..=9).rev().map(|n| NOW - hours(n)).collect();

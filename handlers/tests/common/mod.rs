@@ -189,7 +189,14 @@ pub(crate) fn on_demand(restore_at: Timestamp) -> Record {
 
 /// The original is back and confirmed, since five minutes; not seen in full yet.
 pub(crate) fn restoring() -> Record {
-    Record { original: Some(original()), change: restore(), episode: 1, confirmed: true, ..record(Phase::Restoring) }
+    Record {
+        original: Some(original()),
+        change: restore(),
+        episode: 1,
+        confirmed: true,
+        healthy_tasks: 4,
+        ..record(Phase::Restoring)
+    }
 }
 
 /// On probation, in full since `healthy_since`.
