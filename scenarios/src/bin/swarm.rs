@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use scenarios::file;
 use scenarios::swarm::check::good::RULES;
 use scenarios::swarm::draw::faults::{Fault, numbers};
@@ -44,6 +45,16 @@ struct Arguments {
     /// Do not stop at the first violation: count them by kind, and shrink the first of each
     #[arg(long)]
     survey: bool,
+
+    /// Leave a trait, a trouble or a pattern out, by its name as listed; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()))]
+    without: Vec<String>,
+}
+
+/// What `--without` may leave out.
+fn names() -> impl Iterator<Item = &'static str> {
+    let traits = TRAITS.iter().map(|one| one.name);
+    traits.chain(TROUBLES.iter().map(|trouble| trouble.name)).chain(PATTERNS.iter().map(|pattern| pattern.name))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,14 +75,15 @@ impl FromStr for Shard {
 
 #[expect(clippy::disallowed_methods, reason = "worlds per second are a matter of the wall clock")]
 fn main() -> ExitCode {
-    let Arguments { seeds, from, shard: Shard(shard, shards), jobs, survey } = Arguments::parse();
+    let Arguments { seeds, from, shard: Shard(shard, shards), jobs, survey, without } = Arguments::parse();
     let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let swarm = Swarm { from, seeds, shard, shards, jobs };
     begin(&swarm);
+    let plan = |seed| draw::plan_without(seed, &without);
     let began = Instant::now();
     let progress = Progress { total: swarm.len(), terminal: stderr().is_terminal() };
     if survey {
-        let (tally, kinds) = swarm.survey(draw::plan, |done| progress.show(done));
+        let (tally, kinds) = swarm.survey(plan, |done| progress.show(done));
         progress.end();
         let code = end(&tally, began.elapsed().as_secs_f64(), jobs);
         for Kind { seeds, first } in kinds.values() {
@@ -83,7 +95,7 @@ fn main() -> ExitCode {
         kinds.into_values().for_each(|kind| _ = fail(kind.first));
         return if failed { ExitCode::FAILURE } else { code };
     }
-    let result = swarm.play(draw::plan, |done| progress.show(done));
+    let result = swarm.play(plan, |done| progress.show(done));
     progress.end();
     match result {
         Ok(tally) => end(&tally, began.elapsed().as_secs_f64(), jobs),
@@ -143,9 +155,7 @@ fn end(tally: &Tally, seconds: f64, jobs: usize) -> ExitCode {
          left no room for: their end is not judged\n\nwas on, in worlds",
         rate / jobs as f64
     );
-    let names = numbers().map(|fault| fault.name).chain(TRAITS.iter().map(|one| one.name));
-    let patterns = PATTERNS.iter().map(|pattern| pattern.name).chain([LONG_QUIET, LARGE_ACCOUNT]);
-    for name in names.chain(TROUBLES.iter().map(|trouble| trouble.name)).chain(patterns) {
+    for name in numbers().map(|fault| fault.name).chain(names()).chain([LONG_QUIET, LARGE_ACCOUNT]) {
         println!("  {name:36} {:>7}", on.get(name).unwrap_or(&0));
     }
     println!("\nhappened, in worlds");

@@ -77,8 +77,13 @@ pub struct Plan {
 
 /// The world of a seed.
 pub fn plan(seed: u64) -> Plan {
+    plan_without(seed, &[])
+}
+
+/// The world of a seed in which these traits, troubles and patterns are off: what they hide is seen then.
+pub fn plan_without(seed: u64, without: &[String]) -> Plan {
     let dice = Dice::new(seed, STREAM);
-    let mut draw = Draw { dice, policy: Policy::default(), accounts: Vec::new(), services: Vec::new() };
+    let mut draw = Draw { dice, policy: Policy::default(), accounts: Vec::new(), services: Vec::new(), without: without.to_vec() };
     let large = draw.dice.below(ONE_OF) == 0;
     let (accounts, services) = match large {
         true => (1, MANY_SERVICES),
@@ -86,7 +91,7 @@ pub fn plan(seed: u64) -> Plan {
     };
     draw.accounts = ACCOUNTS[..accounts].iter().map(|account| account.parse().expect("an account")).collect();
     draw.policy = draw.new_policy();
-    let traits: Vec<_> = TRAITS.iter().filter(|one| draw.dice.chance(one.percent)).collect();
+    let traits: Vec<_> = TRAITS.iter().filter(|one| draw.is_on(one.name, one.percent)).collect();
     // A large account is large enough with ordinary services.
     let theirs: &[_] = if large { &[] } else { &traits };
     draw.services = (0..services).map(|n| draw.new_service(n, theirs)).collect();
@@ -118,6 +123,8 @@ pub fn plan(seed: u64) -> Plan {
 /// The dice, and what events may be about.
 struct Draw {
     dice: Dice,
+    /// What is off, by name.
+    without: Vec<String>,
     policy: Policy,
     accounts: Vec<AccountId>,
     services: Vec<ServiceSpec>,
@@ -127,6 +134,10 @@ impl Draw {
     /// A whole number, both ends included.
     fn from(&mut self, least: u32, most: u32) -> u32 {
         least + self.dice.below(u64::from(most - least) + 1) as u32
+    }
+
+    fn is_on(&mut self, name: &str, percent: u32) -> bool {
+        self.dice.chance(percent) && !self.without.iter().any(|off| off == name)
     }
 
     fn coin(&mut self) -> bool {
@@ -177,7 +188,7 @@ impl Draw {
     fn events(&mut self, sound: bool, on: &mut BTreeSet<&'static str>) -> Vec<TimedEvent> {
         let mut events: Vec<TimedEvent> = Vec::new();
         let troubles = TROUBLES.iter().filter(|trouble| !(sound && trouble.of_the_cell));
-        for trouble in troubles.filter(|trouble| self.dice.chance(trouble.percent)).collect::<Vec<_>>() {
+        for trouble in troubles.filter(|trouble| self.is_on(trouble.name, trouble.percent)).collect::<Vec<_>>() {
             on.insert(trouble.name);
             for _ in 0..self.from(1, trouble.most) {
                 let at = self.time_for(&events);
@@ -186,7 +197,7 @@ impl Draw {
                 events.push(TimedEvent { at, event });
             }
         }
-        for pattern in PATTERNS.iter().filter(|pattern| self.dice.chance(pattern.percent)).collect::<Vec<_>>() {
+        for pattern in PATTERNS.iter().filter(|pattern| self.is_on(pattern.name, pattern.percent)).collect::<Vec<_>>() {
             on.insert(pattern.name);
             for _ in 0..self.from(1, pattern.most) {
                 let at = self.time_for(&events);
