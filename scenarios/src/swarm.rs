@@ -19,10 +19,13 @@ pub mod sometimes;
 pub mod words;
 
 use check::Played;
+use check::good::Near;
 use draw::Plan;
 
-/// With so many worlds every condition must have been reached: the rarest is met in about one of two hundred.
-pub const ENOUGH: u64 = 2000;
+/// With so many worlds every condition must have been reached: the rarest is met in about one of five hundred.
+pub const ENOUGH: u64 = 4000;
+/// A world that comes as near to a limit is counted: so many percent of it.
+pub const NEAR_PERCENT: u64 = 80;
 
 /// Which worlds are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,28 @@ pub struct Tally {
     pub on: BTreeMap<&'static str, u64>,
     /// In how many worlds each condition was reached.
     pub reached: BTreeMap<&'static str, u64>,
+    /// How near each rule of [`check::good`] came to its limit.
+    pub near: BTreeMap<&'static str, Nearest>,
+}
+
+/// How near a rule came to its limit over all worlds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nearest {
+    /// In the worst world.
+    pub worst: Near,
+    /// Its seed.
+    pub seed: u64,
+    /// Worlds at [`NEAR_PERCENT`] of the limit or above.
+    pub close: u64,
+}
+
+/// Worlds that showed one kind of violation.
+#[derive(Debug)]
+pub struct Kind {
+    /// Their seeds, in the order in which they were played.
+    pub seeds: Vec<u64>,
+    /// The one of the lowest seed.
+    pub first: Failure,
 }
 
 /// A world that showed a violation.
@@ -84,8 +109,29 @@ impl Swarm {
     /// # Errors
     /// [`Failure`] of the lowest seed that fails, whatever `jobs` is.
     pub fn play(&self, plan: impl Fn(u64) -> Plan + Sync, done: impl Fn(u64) + Sync) -> Result<Tally, Box<Failure>> {
+        let (tally, failures) = self.run(plan, done, true);
+        let first = failures.into_values().map(|kind| kind.first).min_by_key(|failure| failure.plan.world.seed);
+        first.map_or(Ok(tally), |failure| Err(Box::new(failure)))
+    }
+
+    /// Plays every world of the shard, whatever they show: what became of those that hold, and each kind of violation, by its words
+    /// without names and numbers.
+    pub fn survey(
+        &self,
+        plan: impl Fn(u64) -> Plan + Sync,
+        done: impl Fn(u64) + Sync,
+    ) -> (Tally, BTreeMap<String, Kind>) {
+        self.run(plan, done, false)
+    }
+
+    fn run(
+        &self,
+        plan: impl Fn(u64) -> Plan + Sync,
+        done: impl Fn(u64) + Sync,
+        to_the_first: bool,
+    ) -> (Tally, BTreeMap<String, Kind>) {
         let (next, finished) = (AtomicU64::new(0), AtomicU64::new(0));
-        // No world after the first failure counts; those before it are still played to the end.
+        // To the first: no world after the first failure counts; those before it are still played to the end.
         let failed = AtomicU64::new(u64::MAX);
         let all = Mutex::new((Tally::default(), BTreeMap::new()));
         std::thread::scope(|scope| {
@@ -97,20 +143,37 @@ impl Swarm {
                         let Some(seed) = self.seed(n).filter(|_| n < failed.load(Ordering::Relaxed)) else { break };
                         let plan = plan(seed);
                         let played = check::play(&plan);
-                        if played.violation.is_some() {
-                            failed.fetch_min(n, Ordering::Relaxed);
-                            all.lock().expect("no thread panics with it").1.insert(n, Failure { plan, played });
-                            break;
+                        if let Some(violation) = &played.violation {
+                            let kind = shrink::kind(violation);
+                            note(&mut all.lock().expect("no thread panics with it").1, kind, Failure { plan, played });
+                            if to_the_first {
+                                failed.fetch_min(n, Ordering::Relaxed);
+                                break;
+                            }
+                        } else {
+                            tally.add(&plan, &played);
                         }
-                        tally.add(&plan, &played);
                         done(finished.fetch_add(1, Ordering::Relaxed) + 1);
                     }
                     all.lock().expect("no thread panics with it").0.merge(tally);
                 });
             }
         });
-        let (tally, failures) = all.into_inner().expect("no thread panics with it");
-        failures.into_values().next().map_or(Ok(tally), |failure| Err(Box::new(failure)))
+        all.into_inner().expect("no thread panics with it")
+    }
+}
+
+/// One more failure of a kind; the first is kept.
+fn note(kinds: &mut BTreeMap<String, Kind>, kind: String, failure: Failure) {
+    let seed = failure.plan.world.seed;
+    match kinds.get_mut(&kind) {
+        Some(known) => {
+            known.seeds.push(seed);
+            if seed < known.first.plan.world.seed {
+                known.first = failure;
+            }
+        }
+        None => _ = kinds.insert(kind, Kind { seeds: vec![seed], first: failure }),
     }
 }
 
@@ -122,6 +185,23 @@ impl Tally {
         for condition in sometimes::reached(plan, played) {
             *self.reached.entry(condition).or_default() += 1;
         }
+        for near in &played.near {
+            let close = u64::from(near.share() >= NEAR_PERCENT * 100);
+            self.near_too(Nearest { worst: near.clone(), seed: plan.world.seed, close });
+        }
+    }
+
+    /// Of two that are equally near the limit, the lower seed is the worst: so the number of jobs changes nothing.
+    fn near_too(&mut self, other: Nearest) {
+        match self.near.get_mut(other.worst.rule) {
+            Some(known) => {
+                known.close += other.close;
+                if (other.worst.share(), known.seed) > (known.worst.share(), other.seed) {
+                    *known = Nearest { close: known.close, ..other };
+                }
+            }
+            None => _ = self.near.insert(other.worst.rule, other),
+        }
     }
 
     fn merge(&mut self, other: Tally) {
@@ -129,6 +209,7 @@ impl Tally {
         self.free += other.free;
         other.on.into_iter().for_each(|(kind, n)| *self.on.entry(kind).or_default() += n);
         other.reached.into_iter().for_each(|(condition, n)| *self.reached.entry(condition).or_default() += n);
+        other.near.into_values().for_each(|near| self.near_too(near));
     }
 
     /// Conditions that no world reached.

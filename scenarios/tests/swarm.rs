@@ -12,7 +12,10 @@ use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use scenarios::file::{self, Check, Expectation, FinalStrategy, Scenario};
 use scenarios::play;
-use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, Plan, TRAITS, TROUBLES};
+use scenarios::swarm::draw::{
+    FAULT_PERCENT, FAULTS, LARGE_ACCOUNT, LIMIT_PERCENT, LIMITS, LONG_QUIET, LONG_QUIET_PERCENT, PATTERNS, Plan,
+    SOUND_PERCENT, TRAITS, TROUBLES,
+};
 use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
 use simulator::facts::Facts;
 use simulator::planted::Bug;
@@ -105,7 +108,8 @@ fn shards_are_a_partition_of_the_seeds() {
 fn every_kind_of_trouble_is_on_in_as_many_worlds_as_it_says() {
     let plans: Vec<Plan> = (0..400).map(draw::plan).collect();
     let share = |name| plans.iter().filter(|plan| plan.on.contains(name)).count() / 4;
-    let faults = FAULTS.iter().map(|fault| (fault, FAULT_PERCENT as usize));
+    let unsound = |percent: u32| (percent * (100 - SOUND_PERCENT) / 100) as usize;
+    let faults = FAULTS.iter().map(|fault| (fault, unsound(FAULT_PERCENT)));
     for (fault, wanted) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT as usize))) {
         assert!((wanted - 10..=wanted + 10).contains(&share(fault.name)), "{}: {} %", fault.name, share(fault.name));
         for plan in &plans {
@@ -114,16 +118,26 @@ fn every_kind_of_trouble_is_on_in_as_many_worlds_as_it_says() {
         }
     }
     for trouble in TROUBLES {
-        let wanted = trouble.percent as usize;
+        let wanted = if trouble.of_the_cell { unsound(trouble.percent) } else { trouble.percent as usize };
         assert!((wanted - 10..=wanted + 10).contains(&share(trouble.name)), "{}", trouble.name);
+    }
+    let patterns = PATTERNS.iter().map(|pattern| (pattern.name, pattern.percent as usize));
+    for (name, wanted) in patterns.chain([(LONG_QUIET, LONG_QUIET_PERCENT as usize)]) {
+        assert!((wanted.saturating_sub(10)..=wanted + 10).contains(&share(name)), "{name}");
     }
     for one in TRAITS {
         let wanted = one.percent as usize;
-        assert!((wanted - 10..=wanted + 10).contains(&share(one.name)), "{}", one.name);
+        assert!((wanted.saturating_sub(10)..=wanted + 10).contains(&share(one.name)), "{}", one.name);
         let has = |plan: &&Plan| plan.world.services.iter().any(|service| one.is_of(service));
         assert!(plans.iter().filter(has).all(|plan| plan.on.contains(one.name)), "{}", one.name);
         assert!(plans.iter().filter(has).count() > 4 * wanted / 2, "{}", one.name);
     }
+}
+
+#[test]
+fn one_world_of_hundreds_is_an_account_of_hundreds() {
+    let large = (0..4000).filter(|seed| draw::plan(*seed).on.contains(LARGE_ACCOUNT)).count();
+    assert!((4..=16).contains(&large), "{large} of 4000");
 }
 
 #[test]

@@ -187,6 +187,13 @@ impl Service {
         &self.deployments[0]
     }
 
+    /// Whether ECS itself could put `strategy` in place now, by rolling the deployment that is under way back: who then sees it live
+    /// cannot tell whether that or the owner did it.
+    fn may_roll_back_to(&self, strategy: &Strategy) -> bool {
+        let last = self.last_completed.as_ref();
+        !self.primary().completed && last.is_some_and(|(completed, _)| completed == strategy)
+    }
+
     pub(crate) fn say(&mut self, now: Timestamp, text: &str) {
         let messages = Arc::make_mut(&mut self.messages);
         messages.truncate(MAX_MESSAGES - 1);
@@ -358,6 +365,7 @@ impl World {
                 self.schedule(key);
             }
         }
+        let like_a_rollback = changed.as_ref().is_some_and(|strategy| self.ecs.service(key).may_roll_back_to(strategy));
         if let Some(strategy) = changed.clone() {
             let service = self.ecs.service_mut(key);
             service.strategy = strategy;
@@ -374,7 +382,11 @@ impl World {
             },
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {
-            self.oracle.owner_chose(self.now, self.ecs.service(key).name, strategy);
+            let name = self.ecs.service(key).name;
+            self.oracle.owner_chose(self.now, name, strategy);
+            if like_a_rollback {
+                self.oracle.rolled_back(name);
+            }
         }
         if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
             self.ledgers[key.0].forced += 1;

@@ -103,7 +103,7 @@ impl Oracle {
         self.life(service).chosen.push((now, strategy.clone()));
     }
 
-    /// ECS rolled a deployment back. Which of several choices of its owner the service then stands for, nobody can tell: two of
+    /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then stands for, nobody can tell: two of
     /// them may have the same fallback. From now on any of them is credible.
     pub(crate) fn rolled_back(&mut self, service: NameKey) {
         let Life { chosen, unknowable, .. } = self.life(service);

@@ -8,11 +8,19 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use scenarios::file;
+use scenarios::swarm::check::good::RULES;
 use scenarios::swarm::draw::faults::{Fault, numbers};
-use scenarios::swarm::draw::{FAULT_PERCENT, FAULTS, LIMIT_PERCENT, LIMITS, TRAITS, TROUBLES};
+use scenarios::swarm::draw::{
+    FAULT_PERCENT, FAULTS, LARGE_ACCOUNT, LIMIT_PERCENT, LIMITS, LONG_QUIET, LONG_QUIET_PERCENT, PATTERNS, TRAITS,
+    TROUBLES,
+};
 use scenarios::swarm::sometimes::CONDITIONS;
-use scenarios::swarm::{ENOUGH, Failure, Swarm, Tally, check, draw, shrink, words};
+use scenarios::swarm::{ENOUGH, Failure, Kind, NEAR_PERCENT, Nearest, Swarm, Tally, check, draw, shrink, words};
+
+/// Most seeds of a kind that a survey lists.
+const SOME: usize = 100;
 
 /// Plays random worlds, each drawn from its seed alone: fleet, market, owners, and what breaks.
 #[derive(Debug, Parser)]
@@ -33,6 +41,20 @@ struct Arguments {
     /// Worlds at once; as many as there are processors by default
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+
+    /// Do not stop at the first violation: count them by kind, and shrink the first of each
+    #[arg(long)]
+    survey: bool,
+
+    /// Leave a trait, a trouble or a pattern out, by its name as listed; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()))]
+    without: Vec<String>,
+}
+
+/// What `--without` may leave out.
+fn names() -> impl Iterator<Item = &'static str> {
+    let traits = TRAITS.iter().map(|one| one.name);
+    traits.chain(TROUBLES.iter().map(|trouble| trouble.name)).chain(PATTERNS.iter().map(|pattern| pattern.name))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +75,27 @@ impl FromStr for Shard {
 
 #[expect(clippy::disallowed_methods, reason = "worlds per second are a matter of the wall clock")]
 fn main() -> ExitCode {
-    let Arguments { seeds, from, shard: Shard(shard, shards), jobs } = Arguments::parse();
+    let Arguments { seeds, from, shard: Shard(shard, shards), jobs, survey, without } = Arguments::parse();
     let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let swarm = Swarm { from, seeds, shard, shards, jobs };
     begin(&swarm);
+    let plan = |seed| draw::plan_without(seed, &without);
     let began = Instant::now();
     let progress = Progress { total: swarm.len(), terminal: stderr().is_terminal() };
-    let result = swarm.play(draw::plan, |done| progress.show(done));
+    if survey {
+        let (tally, kinds) = swarm.survey(plan, |done| progress.show(done));
+        progress.end();
+        let code = end(&tally, began.elapsed().as_secs_f64(), jobs);
+        for Kind { seeds, first } in kinds.values() {
+            let violation = first.played.violation.as_deref().unwrap_or_default();
+            let some: Vec<String> = seeds.iter().take(SOME).map(u64::to_string).collect();
+            println!("\n{} worlds: {violation}\n  seeds {}", seeds.len(), some.join(" "));
+        }
+        let failed = !kinds.is_empty();
+        kinds.into_values().for_each(|kind| _ = fail(kind.first));
+        return if failed { ExitCode::FAILURE } else { code };
+    }
+    let result = swarm.play(plan, |done| progress.show(done));
     progress.end();
     match result {
         Ok(tally) => end(&tally, began.elapsed().as_secs_f64(), jobs),
@@ -80,10 +116,11 @@ fn begin(swarm: &Swarm) {
         println!("  {:28} {:3} %", one.name, one.percent);
     }
     println!("\nhappens, in so many worlds, so often");
-    for trouble in TROUBLES {
-        println!("  {:28} {:3} %  1 to {} times", trouble.name, trouble.percent, trouble.most);
+    let troubles = TROUBLES.iter().map(|trouble| (trouble.name, trouble.percent, trouble.most));
+    for (name, percent, most) in troubles.chain(PATTERNS.iter().map(|one| (one.name, one.percent, one.most))) {
+        println!("  {name:34} {percent:3} %  1 to {most} times");
     }
-    println!();
+    println!("  {LONG_QUIET:34} {LONG_QUIET_PERCENT:3} %  1 hour to 3 days\n\none of 500 worlds is {LARGE_ACCOUNT}\n");
 }
 
 /// A line that counts, where somebody sees it; else now and then a line of its own.
@@ -111,20 +148,28 @@ impl Progress {
 }
 
 fn end(tally: &Tally, seconds: f64, jobs: usize) -> ExitCode {
-    let Tally { worlds, free, on, reached } = tally;
+    let Tally { worlds, free, on, reached, near } = tally;
     let rate = *worlds as f64 / seconds;
     println!(
         "{worlds} worlds hold: {rate:.0} a second, {:.0} a second and job\n{free} of them have services that a quota \
          left no room for: their end is not judged\n\nwas on, in worlds",
         rate / jobs as f64
     );
-    let names = numbers().map(|fault| fault.name).chain(TRAITS.iter().map(|one| one.name));
-    for name in names.chain(TROUBLES.iter().map(|trouble| trouble.name)) {
+    for name in numbers().map(|fault| fault.name).chain(names()).chain([LONG_QUIET, LARGE_ACCOUNT]) {
         println!("  {name:36} {:>7}", on.get(name).unwrap_or(&0));
     }
     println!("\nhappened, in worlds");
     for name in CONDITIONS {
         println!("  {name:36} {:>7}", reached.get(name).unwrap_or(&0));
+    }
+    println!("\nhow near to its limit the worst world came, and how many came to {NEAR_PERCENT} % of it");
+    for rule in RULES {
+        let Some(Nearest { worst, seed, close }) = near.get(rule) else {
+            println!("  {rule:28} never");
+            continue;
+        };
+        let (value, limit) = (worst.say(worst.value), worst.say(worst.limit));
+        println!("  {rule:28} {value} of {limit}, seed {seed}; {close} worlds");
     }
     let never = tally.never();
     if never.is_empty() {

@@ -14,8 +14,10 @@ use simulator::{Outcome, ServiceOutcome, Simulation};
 use super::draw::Plan;
 use crate::file::{Check, Expectation, FinalStrategy, Scenario};
 
+pub mod good;
 mod mend;
 
+use good::Near;
 use mend::mended;
 
 /// Longer than any backoff, daily cap and probation together: whoever has not come to rest by then never will.
@@ -29,6 +31,9 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 /// How often records are looked at while things go wrong.
 const SAMPLE: Duration = Duration::from_secs(600);
 
+/// Services whose end nobody can foretell.
+pub type Free = BTreeSet<ServiceId>;
+
 /// A random world after its run.
 #[derive(Debug)]
 pub struct Played {
@@ -40,6 +45,8 @@ pub struct Played {
     pub reasons: BTreeSet<String>,
     /// Services whose end nobody can foretell.
     pub free: BTreeSet<ServiceId>,
+    /// How near each rule of [`good`] came to its limit.
+    pub near: Vec<Near>,
     /// What does not hold, in words.
     pub violation: Option<String>,
 }
@@ -72,8 +79,10 @@ pub fn play(plan: &Plan) -> Played {
     let outcome = simulation.finish();
     let mut free = over_quota(plan, &outcome);
     free.extend(crowded_out(plan, &outcome));
-    let violation = violation(plan, &outcome, duration, &free);
-    Played { outcome, duration, reasons, free, violation }
+    free.extend(immovable(plan, &outcome));
+    let near = good::judge(plan, &mended(plan), &outcome, duration, &free);
+    let violation = violation(plan, &outcome, duration, &free, &near);
+    Played { outcome, duration, reasons, free, near, violation }
 }
 
 /// The same as a scenario: what a file would say. Nothing is expected of the services in `free`.
@@ -152,6 +161,18 @@ fn crowded_out(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
     crowded_out.filter(|id| by_choice.contains(id)).cloned().collect()
 }
 
+/// Services whose bounds let a deployment move nothing while every task runs, at the count that they have or may have: they stay
+/// wherever they are. Not judged until the recovery says so once and leaves them alone.
+fn immovable(plan: &Plan, outcome: &Outcome) -> Free {
+    let stuck = |spec: &ServiceSpec, desired: u32| {
+        let (least, most) = spec.autoscaling.map_or((desired, desired), |bounds| (bounds.min.min(desired), bounds.max));
+        (least..=most.max(desired)).any(|desired| good::cannot_move(spec, desired))
+    };
+    let services = plan.world.services.iter().zip(&outcome.services);
+    let stuck = services.filter(|(spec, service)| stuck(spec, service.desired) || stuck(spec, spec.desired));
+    stuck.map(|(spec, _)| spec.id.clone()).collect()
+}
+
 fn places_on(strategy: &Strategy, provider: &CapacityProvider) -> bool {
     strategy.items().iter().any(|item| item.capacity_provider == *provider && item.weight > 0)
 }
@@ -174,9 +195,12 @@ fn most_units(spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityP
 }
 
 /// What must hold at the end and does not, the worst first.
-fn violation(plan: &Plan, outcome: &Outcome, duration: Duration, free: &BTreeSet<ServiceId>) -> Option<String> {
+fn violation(plan: &Plan, outcome: &Outcome, duration: Duration, free: &Free, near: &[Near]) -> Option<String> {
     if let Some(violation) = outcome.violations.first() {
         return Some(violation.clone());
+    }
+    if let Some(violation) = near.iter().find_map(Near::violation) {
+        return Some(violation);
     }
     let opted_out = opted_out(plan);
     let mut services = plan.world.services.iter().zip(&outcome.services).filter(|(spec, _)| !free.contains(&spec.id));
@@ -192,12 +216,14 @@ pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> O
     let as_the_owner_wants = opted_out || service.owner_unknowable || live.items() == original.items();
     // An auto scaler may have asked for one task more or less a moment ago, and asks for no second before the first is there.
     let on_its_way = u32::from(spec.autoscaling.is_some());
+    // AZ rebalancing starts a task before it stops another.
+    let too_many = on_its_way.max(u32::from(spec.zone_rebalancing && spec.maximum_percent > 100));
     let restless = record.as_ref().filter(|record| record.phase != Phase::Watching && !stays_held(spec, record.phase));
     if !as_the_owner_wants {
         Some(format!("{id}: is on {live}, its owner chose {original}"))
     } else if let Some(record) = restless {
         Some(format!("{id}: has not come to rest, {}: {}", record.phase, record.reason))
-    } else if running.abs_diff(*desired) > on_its_way {
+    } else if *running + on_its_way < *desired || *running > *desired + too_many {
         Some(format!("{id}: runs {running} of {desired} tasks"))
     } else {
         None

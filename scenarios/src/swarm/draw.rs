@@ -6,6 +6,7 @@
 //! | what goes wrong by chance, and what limits an account? | [`faults`] |
 //! | what is a service like? | [`services`] |
 //! | what happens at times of its own? | [`troubles`] |
+//! | what happens together? | [`patterns`] |
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,31 +18,49 @@ use simulator::facts::Facts;
 use simulator::spec::{ServiceSpec, TimedEvent, WorldSpec};
 
 pub mod faults;
+pub mod patterns;
 pub mod services;
 pub mod troubles;
 
 pub use faults::{FAULTS, LIMITS};
+pub use patterns::PATTERNS;
 pub use services::TRAITS;
 pub use troubles::TROUBLES;
 
-/// How long things go wrong.
+/// How long things go wrong, a long quiet time not counted.
 pub const CHAOS: Duration = Duration::from_secs(2 * 3600);
+/// How long in an account of hundreds.
+pub const SHORT_CHAOS: Duration = Duration::from_secs(45 * 60);
 /// Nothing happens sooner.
 const FIRST: Duration = Duration::from_secs(60);
 /// Of 100 events, so many come soon after another one, to meet what it began half done.
 const SOON_PERCENT: u32 = 30;
 /// How soon.
 const SOON: Span = Span::secs(1, 180);
-/// In so many of 100 worlds a fault is on.
+/// In so many of 100 worlds nothing goes wrong by chance and the cell is sound: only in them is everybody handled in time.
+pub const SOUND_PERCENT: u32 = 40;
+/// In so many of 100 of the others a fault is on.
 pub const FAULT_PERCENT: u32 = 50;
 /// And a limit: fewer, for where it is less than what the owners ask for, the end of a world says nothing.
 pub const LIMIT_PERCENT: u32 = 25;
 /// Services of a world.
 const SERVICES: u32 = 3;
+/// And of one of so many worlds, all in one account.
+const MANY_SERVICES: u32 = 400;
+/// See there.
+const ONE_OF: u64 = 500;
+/// The name of that kind of world.
+pub const LARGE_ACCOUNT: &str = "an account of 400 services";
+/// The name of a world in which nothing happens for hours or days.
+pub const LONG_QUIET: &str = "a long quiet time";
+/// In how many worlds of 100.
+pub const LONG_QUIET_PERCENT: u32 = 8;
 /// The simulator's own streams have low numbers.
 const STREAM: u64 = 100;
 const ACCOUNTS: [&str; 3] = ["111111111111", "222222222222", "333333333333"];
 const CENTRAL: &str = "999999999999";
+const HOUR: u64 = 3600;
+const A_DAY: Duration = Duration::from_secs(24 * HOUR);
 
 /// A world and its trouble, before anything is mended.
 #[derive(Debug, Clone)]
@@ -58,41 +77,55 @@ pub struct Plan {
 
 /// The world of a seed.
 pub fn plan(seed: u64) -> Plan {
-    let mut draw = Draw { dice: Dice::new(seed, STREAM), accounts: Vec::new(), services: Vec::new() };
-    let accounts = draw.from(1, ACCOUNTS.len() as u32) as usize;
+    plan_without(seed, &[])
+}
+
+/// The world of a seed in which these traits, troubles and patterns are off: what they hide is seen then.
+pub fn plan_without(seed: u64, without: &[String]) -> Plan {
+    let dice = Dice::new(seed, STREAM);
+    let mut draw = Draw { dice, policy: Policy::default(), accounts: Vec::new(), services: Vec::new(), without: without.to_vec() };
+    let large = draw.dice.below(ONE_OF) == 0;
+    let (accounts, services) = match large {
+        true => (1, MANY_SERVICES),
+        false => (draw.from(1, ACCOUNTS.len() as u32) as usize, SERVICES),
+    };
     draw.accounts = ACCOUNTS[..accounts].iter().map(|account| account.parse().expect("an account")).collect();
-    let traits: Vec<_> = TRAITS.iter().filter(|one| draw.dice.chance(one.percent)).collect();
-    draw.services = (0..SERVICES).map(|n| draw.new_service(n, &traits)).collect();
+    draw.policy = draw.new_policy();
+    let traits: Vec<_> = TRAITS.iter().filter(|one| draw.is_on(one.name, one.percent)).collect();
+    // A large account is large enough with ordinary services.
+    let theirs: &[_] = if large { &[] } else { &traits };
+    draw.services = (0..services).map(|n| draw.new_service(n, theirs)).collect();
     let central: AccountId = CENTRAL.parse().expect("an account");
 
-    let mut on: BTreeSet<&str> = traits.iter().map(|one| one.name).collect();
-    let mut facts = Facts::default();
-    let faults = FAULTS.iter().map(|fault| (fault, FAULT_PERCENT));
-    for (fault, percent) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT))) {
-        if draw.dice.chance(percent) {
-            on.insert(fault.name);
-            (fault.set)(&mut facts, draw.from(1, fault.most));
-        }
-    }
-    let events = draw.events(&mut on);
+    let mut on: BTreeSet<&str> = theirs.iter().map(|one| one.name).collect();
+    on.extend(large.then_some(LARGE_ACCOUNT));
+    let sound = large || draw.dice.chance(SOUND_PERCENT);
+    let facts = if large { Facts::default() } else { draw.facts(sound, &mut on) };
+    let mut events = if large { draw.of_an_account() } else { draw.events(sound, &mut on) };
+    let quiet = if large { Duration::ZERO } else { draw.quiet(&mut events, &mut on) };
+    // Production's more often: it plays faster too. Days are played with it alone.
+    let schedules: &[u64] = if quiet >= A_DAY { &[5] } else { &[1, 5, 5] };
     let world = WorldSpec {
         seed,
         region: "eu-west-1".parse().expect("a region"),
         central: central.clone(),
         accounts: draw.accounts.clone(),
         synthetic_from: if on.contains("synthetic events") { vec![central] } else { Vec::new() },
-        // Production's more often: it plays faster too.
-        restore_schedule: Duration::from_secs(60 * draw.one(&[1, 5, 5])),
-        policy: draw.policy(),
+        restore_schedule: Duration::from_secs(60 * draw.one(schedules)),
+        policy: draw.policy,
         services: draw.services,
         events,
     };
-    Plan { world, facts, chaos: CHAOS, on }
+    let chaos = if large { SHORT_CHAOS } else { CHAOS + quiet };
+    Plan { world, facts, chaos, on }
 }
 
 /// The dice, and what events may be about.
 struct Draw {
     dice: Dice,
+    /// What is off, by name.
+    without: Vec<String>,
+    policy: Policy,
     accounts: Vec<AccountId>,
     services: Vec<ServiceSpec>,
 }
@@ -101,6 +134,10 @@ impl Draw {
     /// A whole number, both ends included.
     fn from(&mut self, least: u32, most: u32) -> u32 {
         least + self.dice.below(u64::from(most - least) + 1) as u32
+    }
+
+    fn is_on(&mut self, name: &str, percent: u32) -> bool {
+        self.dice.chance(percent) && !self.without.iter().any(|off| off == name)
     }
 
     fn coin(&mut self) -> bool {
@@ -121,20 +158,50 @@ impl Draw {
         self.services[n].id.clone()
     }
 
+    /// What goes wrong by chance, and what limits an account. Adds to `on` which of it.
+    fn facts(&mut self, sound: bool, on: &mut BTreeSet<&'static str>) -> Facts {
+        let mut facts = Facts::default();
+        let faults = FAULTS.iter().filter(|_| !sound).map(|fault| (fault, FAULT_PERCENT));
+        for (fault, percent) in faults.chain(LIMITS.iter().map(|limit| (limit, LIMIT_PERCENT))) {
+            if self.dice.chance(percent) {
+                on.insert(fault.name);
+                (fault.set)(&mut facts, self.from(1, fault.most));
+            }
+        }
+        facts
+    }
+
+    /// Now and then nothing happens for hours, or for days, and then the rest of what happens. Gives how long.
+    fn quiet(&mut self, events: &mut [TimedEvent], on: &mut BTreeSet<&'static str>) -> Duration {
+        if !self.dice.chance(LONG_QUIET_PERCENT) {
+            return Duration::ZERO;
+        }
+        on.insert(LONG_QUIET);
+        let (least, most) = self.one(&[(1, 6), (1, 6), (1, 6), (6, 24), (6, 24), (24, 72)]);
+        let quiet = self.dice.within(Span::secs(least * HOUR, most * HOUR));
+        let from = self.dice.within(Span { min: FIRST, max: CHAOS });
+        events.iter_mut().filter(|event| event.at >= from).for_each(|event| event.at += quiet);
+        quiet
+    }
+
     /// What happens, in order. Adds to `on` what kinds of trouble that is.
-    fn events(&mut self, on: &mut BTreeSet<&'static str>) -> Vec<TimedEvent> {
+    fn events(&mut self, sound: bool, on: &mut BTreeSet<&'static str>) -> Vec<TimedEvent> {
         let mut events: Vec<TimedEvent> = Vec::new();
-        for trouble in TROUBLES.iter().filter(|trouble| self.dice.chance(trouble.percent)).collect::<Vec<_>>() {
+        let troubles = TROUBLES.iter().filter(|trouble| !(sound && trouble.of_the_cell));
+        for trouble in troubles.filter(|trouble| self.is_on(trouble.name, trouble.percent)).collect::<Vec<_>>() {
             on.insert(trouble.name);
             for _ in 0..self.from(1, trouble.most) {
-                let earlier: Vec<Duration> = events.iter().map(|event| event.at).collect();
-                let at = match self.dice.chance(SOON_PERCENT) && !earlier.is_empty() {
-                    true => self.one(&earlier) + self.dice.within(SOON),
-                    false => self.dice.within(Span { min: FIRST, max: CHAOS }),
-                };
+                let at = self.time_for(&events);
                 let Some(event) = (trouble.draw)(self) else { continue };
                 events.extend(self.return_of(&event, at));
                 events.push(TimedEvent { at, event });
+            }
+        }
+        for pattern in PATTERNS.iter().filter(|pattern| self.is_on(pattern.name, pattern.percent)).collect::<Vec<_>>() {
+            on.insert(pattern.name);
+            for _ in 0..self.from(1, pattern.most) {
+                let at = self.time_for(&events);
+                events.extend((pattern.draw)(self, at));
             }
         }
         events.retain(|event| event.at < CHAOS);
@@ -142,8 +209,16 @@ impl Draw {
         events
     }
 
+    /// Soon after something else, or at any time.
+    fn time_for(&mut self, earlier: &[TimedEvent]) -> Duration {
+        match self.dice.chance(SOON_PERCENT) && !earlier.is_empty() {
+            true => earlier[self.dice.below(earlier.len() as u64) as usize].at + self.dice.within(SOON),
+            false => self.dice.within(Span { min: FIRST, max: CHAOS }),
+        }
+    }
+
     /// Shorter waits and smaller caps than the product's, so that two hours are long enough to meet them.
-    fn policy(&mut self) -> Policy {
+    fn new_policy(&mut self) -> Policy {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let interruption_policy = self.one(&[InterruptionPolicy::Immediate, InterruptionPolicy::Shortfall]);
         let mut policy = Policy { interruption_policy, ..Policy::default() };

@@ -50,7 +50,8 @@ pub fn shrink(plan: &Plan, played: Played, replays: u32) -> Shrunk {
 }
 
 /// What a violation says, without the names and numbers of its world: another world may show the same.
-fn kind(violation: &str) -> String {
+pub fn kind(violation: &str) -> String {
+    // Whose it is, and since when, goes too.
     let said = violation.split_once(": ").map_or(violation, |(_, said)| said);
     let plain = |word: &&str| {
         let letters = word.chars().all(|c| c.is_ascii_alphabetic() || ",':.".contains(c));

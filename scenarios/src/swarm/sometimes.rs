@@ -2,6 +2,7 @@
 //! off the reasons that records gave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use handlers::decide::Reason;
 use handlers::held::HeldReason;
@@ -69,7 +70,22 @@ pub const CONDITIONS: &[&str] = &[
     "DLQ of a rule reached",
     "invocation throttled",
     "invocation killed",
+    "owner chose the fallback",
+    "owner chose the probe",
+    "owner applied soon after a failover",
+    "released as a restore began",
+    "application failed on the fallback",
+    "restored through a drain of minutes",
+    "failover of a hundred tasks",
+    "failover in one zone",
+    "failover of three hundred services",
+    "bounds that let nothing move",
+    "quiet for a day",
 ];
+
+/// So many services of one account are hundreds.
+const HUNDREDS: usize = 300;
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which conditions `played` reached.
 pub fn reached(plan: &Plan, played: &Played) -> BTreeSet<&'static str> {
@@ -94,6 +110,12 @@ pub fn reached(plan: &Plan, played: &Played) -> BTreeSet<&'static str> {
             }
             _ => {}
         }
+    }
+    if services.values().filter(|service| service.failed_over).count() >= HUNDREDS {
+        add(&mut reached, "failover of three hundred services");
+    }
+    if plan.chaos >= A_DAY {
+        add(&mut reached, "quiet for a day");
     }
     // These change no phase.
     for (reason, condition) in [

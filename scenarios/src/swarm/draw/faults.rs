@@ -29,7 +29,7 @@ pub const FAULTS: &[Fault] = &[
     fault("failed starts", 30, |facts, n| facts.failed_start_percent = n, |facts| facts.failed_start_percent),
     fault("replies are lost", 25, |facts, n| facts.lost_reply_percent = n, |facts| facts.lost_reply_percent),
     fault("reads are stale", 50, |facts, n| facts.stale_read_percent = n, |facts| facts.stale_read_percent),
-    fault("the table throttles", 10, |facts, n| facts.table_throttle_percent = n, |facts| facts.table_throttle_percent),
+    fault("the table throttles", 30, |facts, n| facts.table_throttle_percent = n, |facts| facts.table_throttle_percent),
     Fault {
         name: "the due index lags",
         most: 300,

@@ -32,13 +32,55 @@ impl Trait {
     }
 }
 
+/// Minimum healthy and maximum percent. The last one lets a deployment move nothing while every task runs.
+const BOUNDS: [(u32, u32); 9] =
+    [(0, 100), (0, 100), (50, 100), (50, 100), (50, 200), (50, 200), (100, 125), (100, 150), (100, 100)];
+
+/// Most tasks of an ordinary service: small numbers show as much and play faster.
+const FEW: u32 = 6;
+/// Most tasks of a large one.
+const MANY: u32 = 500;
+
 /// Every trait there is. Later ones overrule earlier ones.
 pub const TRAITS: &[Trait] = &[
     Trait {
-        name: "tasks stop before others run",
+        name: "many tasks",
+        percent: 3,
+        give: |draw, service| {
+            // Hundreds seldom: such a world takes as long as a hundred others.
+            let most = draw.one(&[20, 20, 60, 60, 150, MANY]);
+            service.desired = draw.from(FEW + 1, most);
+        },
+        plain: |service| service.desired = service.desired.min(FEW),
+    },
+    Trait {
+        name: "no tasks",
+        percent: 8,
+        give: |_, service| service.desired = 0,
+        plain: |service| service.desired = service.desired.max(1),
+    },
+    Trait {
+        name: "load balancers that drain",
+        percent: 40,
+        give: |draw, service| {
+            service.deregistration_delay = Duration::from_secs(draw.one(&[10, 60, 300, 300, 600, 900]));
+        },
+        plain: |service| service.deregistration_delay = Duration::ZERO,
+    },
+    Trait {
+        name: "one or two zones",
+        percent: 30,
+        give: |draw, service| {
+            service.zones = draw.one(&[1, 1, 2]);
+            service.zone_rebalancing = draw.coin();
+        },
+        plain: |service| (service.zones, service.zone_rebalancing) = (3, true),
+    },
+    Trait {
+        name: "bounds other than 100 and 200 percent",
         percent: 60,
         give: |draw, service| {
-            (service.minimum_healthy_percent, service.maximum_percent) = draw.one(&[(50, 200), (0, 100)]);
+            (service.minimum_healthy_percent, service.maximum_percent) = draw.one(&BOUNDS);
         },
         plain: |service| (service.minimum_healthy_percent, service.maximum_percent) = (100, 200),
     },
@@ -58,7 +100,9 @@ pub const TRAITS: &[Trait] = &[
         name: "auto scalers",
         percent: 50,
         give: |draw, service| {
-            let (min, max) = (draw.from(1, service.desired), service.desired + draw.from(0, 4));
+            // One task at a time: of a service of hundreds it moves a few.
+            let least = service.desired.saturating_sub(FEW).max(1);
+            let (min, max) = (draw.from(least, service.desired.max(1)), service.desired.max(1) + draw.from(0, 4));
             service.autoscaling = Some(Autoscaling { min, max });
         },
         plain: |service| service.autoscaling = None,
@@ -117,7 +161,7 @@ impl Draw {
             cluster: "web".parse().expect("a cluster"),
             service: format!("service-{n}").parse().expect("a service"),
         };
-        let (desired, strategy) = (self.from(1, 6), self.strategy());
+        let (desired, strategy) = (self.from(1, FEW), self.strategy());
         let mut service = ServiceSpec::new(id, desired, strategy);
         for one in on {
             if self.coin() {

@@ -24,13 +24,15 @@ pub struct Trouble {
     pub percent: u32,
     /// How often it happens in a world at most; at least once.
     pub most: u32,
+    /// Whether it breaks the cell itself or the way of the events: then most waits are excused.
+    pub of_the_cell: bool,
     /// Nothing, where nobody is there to whom it could happen.
     pub(super) draw: fn(&mut Draw) -> Option<WorldEvent>,
 }
 
 /// Every trouble there is.
 pub const TROUBLES: &[Trouble] = &[
-    Trouble { name: "Spot markets", percent: 80, most: 5, draw: |draw| Some(draw.spot()) },
+    Trouble { percent: 80, ..trouble("Spot markets", 5, |draw| Some(draw.spot())) },
     trouble("Spot markets with a shape", 2, |draw| {
         Some(WorldEvent::SpotShape { accounts: draw.account(), shape: draw.shape() })
     }),
@@ -38,10 +40,10 @@ pub const TROUBLES: &[Trouble] = &[
         Some(WorldEvent::SpotRebalance { accounts: draw.account(), tasks: draw.from(1, 4) })
     }),
     Trouble {
-        name: "On-Demand markets",
         percent: 40,
-        most: 2,
-        draw: |draw| Some(WorldEvent::OnDemand { accounts: draw.account(), capacity: draw.capacity() }),
+        ..trouble("On-Demand markets", 2, |draw| {
+            Some(WorldEvent::OnDemand { accounts: draw.account(), capacity: draw.capacity() })
+        })
     },
     trouble("zones without Spot", 2, |draw| {
         let (zone, short) = (draw.from(0, 2) as u8, draw.coin());
@@ -83,11 +85,11 @@ pub const TROUBLES: &[Trouble] = &[
     }),
     trouble("AZ rebalancing", 2, |draw| Some(WorldEvent::RebalancingFailure { service: draw.service() })),
     trouble("synthetic events", 2, |draw| Some(draw.synthetic())),
-    trouble("roles", 2, |draw| {
+    of_the_cell("roles", 2, |draw| {
         let role = draw.one(&[Role::Missing, Role::ReadOnly, Role::Present, Role::Present]);
         Some(WorldEvent::Role { accounts: draw.account(), role })
     }),
-    trouble("forwarding", 2, |draw| {
+    of_the_cell("forwarding", 2, |draw| {
         let ways = [
             Forwarding::Present,
             Forwarding::Missing,
@@ -97,28 +99,34 @@ pub const TROUBLES: &[Trouble] = &[
         ];
         Some(WorldEvent::Forwarding { forwarding: draw.one(&ways), accounts: draw.account() })
     }),
-    trouble("bus policy", 2, |draw| {
+    of_the_cell("bus policy", 2, |draw| {
         Some(WorldEvent::BusPolicy(match draw.from(0, 2) {
             0 => BusPolicy::Onboarded,
             1 => BusPolicy::Organization,
             _ => BusPolicy::Accounts(draw.account()),
         }))
     }),
-    trouble("organization", 2, |draw| Some(WorldEvent::Membership { member: draw.coin(), accounts: draw.account() })),
-    trouble("queues", 2, |draw| {
+    of_the_cell("organization", 2, |draw| {
+        Some(WorldEvent::Membership { member: draw.coin(), accounts: draw.account() })
+    }),
+    of_the_cell("queues", 2, |draw| {
         let ways = [QueueAccess::Reachable, QueueAccess::Unreachable, QueueAccess::Denied];
         Some(WorldEvent::QueueAccess { queue: draw.one(&QUEUES), access: draw.one(&ways) })
     }),
-    trouble("functions", 3, |draw| {
+    of_the_cell("functions", 3, |draw| {
         let ways =
             [FunctionState::Running, FunctionState::Reserved(0), FunctionState::FailsToStart, FunctionState::Detached];
         Some(WorldEvent::Function { function: draw.one(&FUNCTIONS), state: draw.one(&ways) })
     }),
-    trouble("redrives", 2, |draw| Some(WorldEvent::Redrive { queue: draw.one(&QUEUES) })),
+    of_the_cell("redrives", 2, |draw| Some(WorldEvent::Redrive { queue: draw.one(&QUEUES) })),
 ];
 
 const fn trouble(name: &'static str, most: u32, draw: fn(&mut Draw) -> Option<WorldEvent>) -> Trouble {
-    Trouble { name, percent: 50, most, draw }
+    Trouble { name, percent: 50, most, of_the_cell: false, draw }
+}
+
+const fn of_the_cell(name: &'static str, most: u32, draw: fn(&mut Draw) -> Option<WorldEvent>) -> Trouble {
+    Trouble { of_the_cell: true, ..trouble(name, most, draw) }
 }
 
 impl Draw {

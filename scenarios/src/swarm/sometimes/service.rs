@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use handlers::decide::Reason;
 use handlers::record::Phase;
-use handlers::strategy::CapacityProvider;
+use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::spec::{ServiceSpec, SpotShape, WorldEvent};
 use simulator::trace::{Caller, Happening, RollbackCause};
 
 use super::{add, of_phase};
+use crate::swarm::check::good::cannot_move;
 use crate::swarm::draw::Plan;
 
 /// Longest that the two ways of a call take together, twice: back from the update, and there with the record.
@@ -19,6 +20,13 @@ const READ_BACK: Duration = Duration::from_millis(120);
 
 /// Moved tasks are gone and replaced within this.
 const MOVED_AND_REPLACED: Duration = Duration::from_secs(300);
+
+/// Sooner after a failover than this, the owner met it half done.
+const SOON: Duration = Duration::from_secs(600);
+/// A release and a restore that are no further apart meet.
+const TOGETHER: Duration = Duration::from_secs(120);
+/// A load balancer that drains for so long makes a restore slow.
+const MINUTES: Duration = Duration::from_secs(300);
 
 type Reached = BTreeSet<&'static str>;
 
@@ -43,6 +51,14 @@ pub(super) struct Service<'a> {
     pub(super) moved: Option<Duration>,
     /// Whether one of its own tasks went then.
     lost_by_move: bool,
+    /// Whether it was ever failed over.
+    pub(super) failed_over: bool,
+    /// When its phase began.
+    since: Duration,
+    /// When its owner last deployed.
+    released: Option<Duration>,
+    /// Strategies that its owner chose.
+    chosen: Vec<&'a Strategy>,
 }
 
 impl<'a> Service<'a> {
@@ -59,11 +75,16 @@ impl<'a> Service<'a> {
             overwritten: false,
             moved: None,
             lost_by_move: false,
+            failed_over: false,
+            since: Duration::ZERO,
+            released: None,
+            chosen: vec![&spec.strategy],
         }
     }
 
     /// Something happened to it.
-    pub(super) fn sees(&mut self, at: Duration, what: &Happening, reached: &mut Reached) {
+    pub(super) fn sees(&mut self, at: Duration, what: &'a Happening, reached: &mut Reached) {
+        self.notes(at, what, reached);
         match what {
             Happening::Phase { from, to, reason } => {
                 reached.extend(of_phase(*from, *to, reason));
@@ -102,6 +123,58 @@ impl<'a> Service<'a> {
                 let in_time = self.moved.is_some_and(|moved| at.saturating_sub(moved) < MOVED_AND_REPLACED);
                 if in_time && self.phase == Some(Phase::Watching) {
                     add(reached, "Spot tasks moved, no failover");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What its owner does, and what the recovery does to a service of its kind.
+    fn notes(&mut self, at: Duration, what: &'a Happening, reached: &mut Reached) {
+        match what {
+            Happening::Updated { caller: Caller::Owner, strategy: Some(strategy), .. } => {
+                let any = |shape: fn(&Strategy) -> Strategy| self.chosen.iter().any(|chosen| shape(chosen) == *strategy);
+                if !any(Strategy::clone) && any(Strategy::fallback) {
+                    add(reached, "owner chose the fallback");
+                }
+                if !any(Strategy::clone) && any(Strategy::probe) {
+                    add(reached, "owner chose the probe");
+                }
+                if self.phase == Some(Phase::OnDemand) && at.saturating_sub(self.since) < SOON {
+                    add(reached, "owner applied soon after a failover");
+                }
+                self.chosen.push(strategy);
+            }
+            Happening::Updated { caller: Caller::Owner, strategy: None, desired: None, .. } => {
+                self.released = Some(at);
+                if self.phase == Some(Phase::Restoring) && at.saturating_sub(self.since) < TOGETHER {
+                    add(reached, "released as a restore began");
+                }
+            }
+            Happening::Owner { what: "ships an application that fails" } if self.phase == Some(Phase::OnDemand) => {
+                add(reached, "application failed on the fallback");
+            }
+            Happening::Updated { caller: Caller::Recovery, .. } => {
+                if cannot_move(self.spec, self.desired) {
+                    add(reached, "bounds that let nothing move");
+                }
+                if self.desired >= 100 {
+                    add(reached, "failover of a hundred tasks");
+                }
+                if self.spec.zones == 1 {
+                    add(reached, "failover in one zone");
+                }
+            }
+            Happening::Phase { from, to, reason } => {
+                self.since = at;
+                self.failed_over |= *to == Some(Phase::FailingOver);
+                let released = self.released.is_some_and(|released| at.saturating_sub(released) < TOGETHER);
+                if *to == Some(Phase::Restoring) && released {
+                    add(reached, "released as a restore began");
+                }
+                let held = (*from, *to) == (Some(Phase::Restoring), Some(Phase::Watching));
+                if held && *reason == Reason::Restored.text() && self.spec.deregistration_delay >= MINUTES {
+                    add(reached, "restored through a drain of minutes");
                 }
             }
             _ => {}

@@ -1,0 +1,137 @@
+//! What is *good*, not only safe: nobody waits too long, nothing is done in vain, nobody is stuck without a person knowing.
+//!
+//! Judged at the end of a world from its trace, for each service by itself. A rule measures how long or how often something was
+//! so; what excuses it (a fault, an act of the owner, a market without room) is cut out first, and the clock begins anew after it.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what happened to a service, as plain data? | [`history`] |
+//! | what excuses it? | [`excuses`] |
+//! | what does each rule measure? | [`rules`] |
+
+use std::time::Duration;
+
+use handlers::policy::Policy;
+use simulator::Outcome;
+use simulator::spec::{ServiceSpec, WorldSpec};
+
+use super::super::draw::Plan;
+
+mod excuses;
+mod history;
+mod rules;
+
+pub(crate) use history::cannot_move;
+use history::histories;
+
+/// Every rule, in the order people read it.
+pub const RULES: &[&str] = &[FAILOVER_BY_EVENT, FAILOVER_UNTOLD, RESTORE, VAIN, TRANSIENT, FALLBACK_SHORT];
+/// From the first announced placement failure on Spot to the fallback.
+pub const FAILOVER_BY_EVENT: &str = "failover by event";
+/// The same where no event can have said so: a silent loss, or one that began while something was broken.
+pub const FAILOVER_UNTOLD: &str = "failover without an event";
+/// From when Spot could take a service back to its closed episode.
+pub const RESTORE: &str = "restore";
+/// Forced deployments of ours within a day that moved nothing.
+pub const VAIN: &str = "deployments in vain";
+/// In `FailingOver` or `Restoring`.
+pub const TRANSIENT: &str = "on the way";
+/// In `OnDemand` with tasks missing, and no person told.
+pub const FALLBACK_SHORT: &str = "fallback short, nobody told";
+
+/// The limits. A world may add to them what its policy and its services say; see the function beside each.
+mod limit {
+    use std::time::Duration;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A failover that an event asked for, in an account with few services.
+    pub(super) const FAILOVER_BY_EVENT: Duration = seconds(120);
+    /// And for each further service of the account. `UpdateService` has 5 a second for everybody; a storm of hundreds takes today
+    /// about five times as long. To be lowered to 220 ms when storms are handled at 1.1 times the floor.
+    pub(super) const PER_NEIGHBOUR_IN_A_STORM: Duration = Duration::from_millis(1000);
+    /// What a sweep and its calls take, and ECS until it shows what happened.
+    pub(super) const MARGIN: Duration = seconds(120);
+    /// Restores of each neighbour that may go first or close the market before ours. To be lowered to 1 when a failed restore no
+    /// longer closes the market to services that failed nothing.
+    pub(super) const TURNS_OF_A_NEIGHBOUR: u32 = 2;
+    /// From the start of a task until it is healthy.
+    pub(super) const TASK_UP: Duration = seconds(120);
+    /// Deployments in vain that a failover and a failed restore in an hour of chaos explain. To be lowered to 1 when bounds that let
+    /// nothing move are seen before the deployment is forced.
+    pub(super) const VAIN: u32 = 8;
+}
+
+/// How near a rule came to its limit, at the worst of a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Near {
+    /// Which of [`RULES`].
+    pub rule: &'static str,
+    /// Milliseconds, or how often.
+    pub value: u64,
+    /// The most that is allowed.
+    pub limit: u64,
+    /// About whom, and since when.
+    pub words: String,
+}
+
+impl Near {
+    fn time(rule: &'static str, value: Duration, limit: Duration, words: String) -> Self {
+        Self { rule, value: value.as_millis() as u64, limit: limit.as_millis() as u64, words }
+    }
+
+    /// In hundredths of a percent of the limit.
+    pub fn share(&self) -> u64 {
+        self.value * 10_000 / self.limit.max(1)
+    }
+
+    /// Value or limit, in words.
+    pub fn say(&self, number: u64) -> String {
+        if self.rule == VAIN { number.to_string() } else { crate::verdict::seconds(Duration::from_millis(number)) }
+    }
+
+    /// What is wrong, if it is more than the limit.
+    pub fn violation(&self) -> Option<String> {
+        let Self { rule, value, limit, words } = self;
+        (value > limit).then(|| format!("{words}: {rule} took {} of {}", self.say(*value), self.say(*limit)))
+    }
+}
+
+/// What a rule needs of its world.
+struct Court<'a> {
+    world: &'a WorldSpec,
+    policy: &'a Policy,
+}
+
+impl Court<'_> {
+    /// Services of the same account, without this one.
+    fn neighbours(&self, spec: &ServiceSpec) -> u32 {
+        let theirs = self.world.services.iter().filter(|other| other.id.account == spec.id.account);
+        theirs.count() as u32 - 1
+    }
+}
+
+/// How near each rule came to its limit in this world, the worst of its services. `world` is the plan's with the end of its trouble.
+pub fn judge(plan: &Plan, world: &WorldSpec, outcome: &Outcome, end: Duration, free: &super::Free) -> Vec<Near> {
+    let court = Court { world, policy: &plan.world.policy };
+    if court.policy.hands_off() {
+        return Vec::new();
+    }
+    let broken = excuses::Broken::new(plan, world, end);
+    let markets = excuses::Markets::new(&outcome.trace, end);
+    let mut worst: Vec<Near> = Vec::new();
+    for (spec, history) in plan.world.services.iter().zip(histories(plan, outcome, end)) {
+        let excuses = excuses::Excuses::new(spec, &history, &broken, &markets, &court);
+        let judged = !free.contains(&spec.id) && rules::is_supported(spec);
+        for near in judged.then(|| rules::all(spec, &history, &excuses, &court)).into_iter().flatten() {
+            match worst.iter_mut().find(|known| known.rule == near.rule) {
+                Some(known) if known.share() < near.share() => *known = near,
+                Some(_) => {}
+                None => worst.push(near),
+            }
+        }
+    }
+    worst
+}
