@@ -310,8 +310,9 @@ impl StateStore for Fake {
         if !matches!(self.call("due", "").await, Fault::None) {
             return Err(StoreError::Unclear("timed out".into()));
         }
-        let mut due: Vec<Record> = self.records.borrow().values().cloned().collect();
-        due.retain(|r| due_shard(&r.service.record_id()) == shard && r.due_at() <= now);
+        let records = self.records.borrow();
+        let is_due = |r: &&Record| r.due_at() <= now && due_shard(&r.service.record_id()) == shard;
+        let mut due: Vec<&Record> = records.values().filter(is_due).collect();
         due.sort_by_key(|r| r.due_at());
         // The first page of every shard is empty and has a next one, as DynamoDB's may be.
         let Some(PageToken(start)) = after else {
@@ -320,7 +321,7 @@ impl StateStore for Fake {
         let start: usize = start.parse().unwrap();
         let end = start + self.page_size;
         let next = (end < due.len()).then(|| PageToken(end.to_string()));
-        let records = due.into_iter().skip(start).take(self.page_size).map(Arc::new).collect();
+        let records = due.into_iter().skip(start).take(self.page_size).cloned().map(Arc::new).collect();
         Ok(Page { records, next })
     }
 }
