@@ -1,5 +1,6 @@
 //! What `DescribeServices` says of one service, reduced to what a decision needs.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +81,6 @@ pub struct Deployment {
 
 /// Service clocks and ours may differ by a second.
 const CLOCK_SKEW: Duration = Duration::from_secs(1);
-/// A rollback's deployment and the message about it are this close to each other.
-const SAME_MOMENT: Duration = Duration::from_secs(60);
 
 /// `rolloutState` (aws-facts.md §1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,34 +128,38 @@ impl Observation {
 
     /// The deployment that the primary one replaced, as long as it is still listed.
     pub fn replaced(&self) -> Option<&Deployment> {
-        // Of two of the same moment, the one listed first is the later.
-        self.deployments.iter().rev().filter(|d| !d.primary).max_by_key(|d| d.created_at)
+        self.newest_first().into_iter().find(|d| !d.primary)
     }
 
-    /// Whether ECS itself, by a rollback, made live what is live now in the place of a change of ours made at `since`: `false` means
+    /// Whether ECS itself, by a rollback, put the strategy that is live in the place of a change of ours made at `since`: `false` means
     /// that somebody called `UpdateService`, `None` that nothing shown tells the two apart. ECS rolls back only what is not
     /// COMPLETED (aws-facts.md §1.6).
     pub fn is_rollback(&self, since: Timestamp) -> Option<bool> {
-        let primary = self.primary()?;
-        let since_change = |m: &&Message| m.at + CLOCK_SKEW >= since;
-        let messages = || self.messages.iter().take_while(since_change);
-        let told = messages().any(|m| {
-            m.text.contains("rolling back to deployment")
-                && m.at < primary.created_at + SAME_MOMENT
-                && primary.created_at < m.at + SAME_MOMENT
+        // Who deploys again does not change the strategy: what counts is the deployment that brought it.
+        let brought_it = self.newest_first().into_iter().take_while(|d| d.strategy == self.strategy).last()?;
+        let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
+        let messages = self.messages.iter().take_while(|m| m.at + CLOCK_SKEW >= since);
+        let first_told = messages.filter_map(|m| match m.text.as_str() {
+            text if text.contains("rolling back to deployment") => Some(true),
+            text if text.contains(") deployment completed") && m.at <= brought_it.created_at => Some(false),
+            _ => None,
         });
-        let completed_before =
-            || messages().any(|m| m.at <= primary.created_at && m.text.contains(") deployment completed"));
-        let replaced = self.replaced().map(|replaced| replaced.rollout);
-        match (primary.rollout, replaced) {
-            _ if primary.rolls_back || told => Some(true),
-            (_, Some(Rollout::Completed)) => Some(false),
-            _ if completed_before() => Some(false),
+        match (first_told.last(), brought_it.rollout, replaced) {
+            _ if brought_it.rolls_back => Some(true),
+            (Some(told), ..) => Some(told),
+            (_, _, Some(Rollout::Completed)) => Some(false),
             // A rollback under way would say that it is one.
-            (Rollout::InProgress, Some(_)) => Some(false),
-            (_, Some(Rollout::Failed)) => Some(true),
+            (_, Rollout::InProgress, Some(_)) => Some(false),
+            (_, _, Some(Rollout::Failed)) => Some(true),
             _ => None,
         }
+    }
+
+    fn newest_first(&self) -> Vec<&Deployment> {
+        let mut deployments: Vec<_> = self.deployments.iter().collect();
+        // Of two of the same moment, the one listed first is the later.
+        deployments.sort_by_key(|d| (!d.primary, Reverse(d.created_at)));
+        deployments
     }
 
     /// Whether the primary deployment began before `at`: then it is not the answer to anything done since.

@@ -40,6 +40,23 @@ fn telling(mut seen: Observation, age: u64, text: &str) -> Observation {
     seen
 }
 
+const ROLLING_BACK: &str = "rolling back to deployment ecs-svc/1.";
+const COMPLETED: &str = "(deployment ecs-svc/1) deployment completed.";
+
+/// The same, and a release of the owner's begun just now.
+fn released_after(mut seen: Observation) -> Observation {
+    let release = Deployment {
+        id: "ecs-svc/9".into(),
+        rollout: Rollout::InProgress,
+        rolls_back: false,
+        created_at: NOW - secs(5),
+        ..seen.deployments[0].clone()
+    };
+    seen.deployments[0].primary = false;
+    seen.deployments.insert(0, release);
+    seen
+}
+
 #[test]
 fn an_owner_who_pins_on_demand_after_an_episode_is_left_alone() {
     // Restored: the original's deployment is COMPLETED, so ECS can roll nothing of ours back.
@@ -106,17 +123,19 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         (rolled_back(seen(InProgress)), Some(true)),
         (full_on(original()), None),
         (deploying(original(), NOW - secs(30)), None),
-        // The log is left when the deployments are not listed any more.
-        (telling(deploying(original(), NOW - secs(30)), 30, "rolling back to deployment ecs-svc/1."), Some(true)),
-        (telling(deploying(original(), NOW - secs(30)), 200, "rolling back to deployment ecs-svc/1."), None),
-        (telling(full_on(original()), 600, "rolling back to deployment ecs-svc/1."), None),
-        (
-            telling(deploying(original(), NOW - secs(30)), 60, "(deployment ecs-svc/0) deployment completed."),
-            Some(false),
-        ),
+        // The log is left when the deployments are not listed any more; the first word since our change counts.
+        (telling(deploying(original(), NOW - secs(30)), 30, ROLLING_BACK), Some(true)),
+        (telling(telling(full_on(original()), 60, COMPLETED), 200, ROLLING_BACK), Some(true)),
+        (telling(full_on(original()), 600, ROLLING_BACK), None),
+        (telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), Some(false)),
+        // Whoever deploys again after a rollback does not choose its strategy.
+        (released_after(rolled_back(seen(Failed))), Some(true)),
+        (released_after(complete(seen(Failed))), Some(true)),
+        (released_after(complete(seen(Completed))), Some(false)),
+        (released_after(full_on(original())), None),
         // Its own completion, or one from before our change, says nothing of what was replaced.
-        (telling(deploying(original(), NOW - secs(90)), 60, "(deployment ecs-svc/1) deployment completed."), None),
-        (telling(deploying(original(), NOW - secs(30)), 300, "(deployment ecs-svc/0) deployment completed."), None),
+        (telling(deploying(original(), NOW - secs(90)), 60, COMPLETED), None),
+        (telling(deploying(original(), NOW - secs(30)), 300, COMPLETED), None),
     ] {
         assert_eq!(seen.is_rollback(since), told, "{seen:?}");
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::observation::{Controller, Message, Observation};
+use handlers::record::Phase;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 use handlers::timestamp::Timestamp;
@@ -215,7 +216,7 @@ impl World {
     /// Creates a service in a world that runs: it has a first deployment and no task yet.
     #[cfg(feature = "wire")]
     pub(crate) fn create_new(&mut self, spec: ServiceSpec) -> ServiceKey {
-        self.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy);
+        self.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy, None);
         self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
         let key = self.create(&spec);
         self.spec.services.push(spec);
@@ -383,7 +384,10 @@ impl World {
         );
         if let (Some(strategy), Caller::Owner) = (&changed, caller) {
             let name = self.ecs.service(key).name;
-            self.oracle.owner_chose(self.now, name, strategy);
+            let moving = |phase| matches!(phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
+            let record = self.table.get(name).filter(|record| moving(record.phase));
+            let ours = record.and_then(|record| record.change.as_ref()).map(|change| &change.to);
+            self.oracle.owner_chose(self.now, name, strategy, ours);
             if like_a_rollback {
                 self.oracle.rolled_back(name);
             }

@@ -99,8 +99,17 @@ impl Oracle {
         &mut self.lives[service.0]
     }
 
-    pub(crate) fn owner_chose(&mut self, now: Timestamp, service: NameKey, strategy: &Strategy) {
-        self.life(service).chosen.push((now, strategy.clone()));
+    /// `ours`: what the recovery has applied and would say is its own. An owner who chooses the same cannot be told from it.
+    pub(crate) fn owner_chose(
+        &mut self,
+        now: Timestamp,
+        service: NameKey,
+        strategy: &Strategy,
+        ours: Option<&Strategy>,
+    ) {
+        let life = self.life(service);
+        life.unknowable |= ours == Some(strategy);
+        life.chosen.push((now, strategy.clone()));
     }
 
     /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then stands for, nobody can tell: two of

@@ -66,7 +66,7 @@ impl World {
         }
         self.record(Some(id), Happening::Owner { what: "creates the service anew" });
         let spec = self.spec.services[key.0].clone();
-        self.oracle.owner_chose(self.now, self.names.number(id), &spec.strategy);
+        self.oracle.owner_chose(self.now, self.names.number(id), &spec.strategy, None);
         self.ledgers[key.0].set_desired(self.now, spec.desired);
         let now = self.now;
         let service = self.ecs.service_mut(key);

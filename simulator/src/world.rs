@@ -139,7 +139,7 @@ impl World {
     /// The world with its services, and all that is going to happen to them.
     pub(crate) fn populated(mut self) -> Self {
         for service in self.spec.services.clone() {
-            self.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy);
+            self.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy, None);
             self.create_settled(&service);
             self.start_automation(&service);
         }
