@@ -144,14 +144,12 @@ impl Observation {
             text if text.contains(") deployment completed") && m.at <= brought_it.created_at => Some(false),
             _ => None,
         });
-        match (first_told.last(), brought_it.rollout, replaced) {
+        match (brought_it.rollout, replaced) {
             _ if brought_it.rolls_back => Some(true),
-            (Some(told), ..) => Some(told),
-            (_, _, Some(Rollout::Completed)) => Some(false),
+            (_, Some(Rollout::Completed)) => Some(false),
             // A rollback under way would say that it is one.
-            (_, Rollout::InProgress, Some(_)) => Some(false),
-            (_, _, Some(Rollout::Failed)) => Some(true),
-            _ => None,
+            (Rollout::InProgress, Some(_)) => Some(false),
+            (_, replaced) => first_told.last().or((replaced == Some(Rollout::Failed)).then_some(true)),
         }
     }
 
