@@ -83,7 +83,8 @@ pub fn plan(seed: u64) -> Plan {
 /// The world of a seed in which these traits, troubles and patterns are off: what they hide is seen then.
 pub fn plan_without(seed: u64, without: &[String]) -> Plan {
     let dice = Dice::new(seed, STREAM);
-    let mut draw = Draw { dice, policy: Policy::default(), accounts: Vec::new(), services: Vec::new(), without: without.to_vec() };
+    let mut draw =
+        Draw { dice, policy: Policy::default(), accounts: Vec::new(), services: Vec::new(), without: without.to_vec() };
     let large = draw.dice.below(ONE_OF) == 0;
     let (accounts, services) = match large {
         true => (1, MANY_SERVICES),

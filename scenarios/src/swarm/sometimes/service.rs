@@ -133,7 +133,8 @@ impl<'a> Service<'a> {
     fn notes(&mut self, at: Duration, what: &'a Happening, reached: &mut Reached) {
         match what {
             Happening::Updated { caller: Caller::Owner, strategy: Some(strategy), .. } => {
-                let any = |shape: fn(&Strategy) -> Strategy| self.chosen.iter().any(|chosen| shape(chosen) == *strategy);
+                let any =
+                    |shape: fn(&Strategy) -> Strategy| self.chosen.iter().any(|chosen| shape(chosen) == *strategy);
                 if !any(Strategy::clone) && any(Strategy::fallback) {
                     add(reached, "owner chose the fallback");
                 }

@@ -108,7 +108,10 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
         let episode = &history.stays[n..n + stays];
         n += stays;
         let Some(span) = longest((episode[0].from, episode[stays - 1].to), &why) else { continue };
-        let failed = episode.iter().rev().find(|stay| stay.from <= span.0).map_or(0, |stay| stay.failed);
+        let begins_in = episode.iter().rev().find(|stay| stay.from <= span.0);
+        // A restore that began before there was room, or before whatever else was in the way went, may still fail.
+        let under_way = |stay: &Stay| u32::from(stay.phase == Some(Phase::Restoring) && stay.from < span.0);
+        let failed = begins_in.map_or(0, |stay| stay.failed + under_way(stay));
         let wait = policy.backoff(failed);
         let turn = policy.restore_timeout + policy.lease + policy.restore_after;
         let turns = turn * limit::TURNS_OF_A_NEIGHBOUR * court.neighbours(spec);
