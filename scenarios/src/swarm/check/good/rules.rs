@@ -114,7 +114,7 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
         let failed = begins_in.map_or(0, |stay| stay.failed + under_way(stay));
         let wait = policy.backoff(failed);
         let turn = policy.restore_timeout + policy.lease + policy.restore_after;
-        let turns = turn * limit::TURNS_OF_A_NEIGHBOUR * court.neighbours(spec);
+        let turns = turn * court.turns(spec, span.0, span.1);
         let restore = (deployment(spec) + policy.lease + court.world.restore_schedule * 2) * 2 + policy.probation;
         let spread = wait * policy.restore_jitter_percent / 100;
         let limit = wait + spread + turns + restore + court.world.restore_schedule * 2 + limit::MARGIN;
@@ -163,7 +163,8 @@ fn on_the_way(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &
 fn fallback_short(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Vec<Near> {
     let policy = court.policy;
     let slow = policy.restore_timeout.max(deployment(spec));
-    let limit = slow + court.world.restore_schedule * 3 + policy.lease + limit::MARGIN;
+    // One that ran in full is looked at again only so often.
+    let limit = slow + policy.watch_interval + court.world.restore_schedule * 3 + policy.lease + limit::MARGIN;
     let mut found = Vec::new();
     for stay in history.stays.iter().filter(|stay| stay.phase == Some(Phase::OnDemand)) {
         for short in history.short.iter().filter_map(|span| overlap(*span, (stay.from, stay.to))) {
