@@ -60,9 +60,11 @@ mod limit {
     pub(super) const TURNS_OF_A_NEIGHBOUR: usize = 16;
     /// From the start of a task until it is healthy.
     pub(super) const TASK_UP: Duration = seconds(120);
-    /// Deployments in vain that a failover and a failed restore in an hour of chaos explain. To be lowered to 1 when bounds that let
-    /// nothing move are seen before the deployment is forced.
-    pub(super) const VAIN: u32 = 8;
+    /// Deployments in vain within a day, for each restore that a day allows: itself, and the way back. Bounds that let nothing move
+    /// cost as many today; to be lowered to 0 when that is seen before a deployment is forced.
+    pub(super) const VAIN_PER_RESTORE: u32 = 2;
+    /// And beside restores: the failover, and one that something overtook.
+    pub(super) const VAIN: u32 = 4;
 }
 
 /// How near a rule came to its limit, at the worst of a world.
@@ -141,8 +143,15 @@ pub fn judge(plan: &Plan, world: &WorldSpec, outcome: &Outcome, end: Duration, f
     let mut worst: Vec<Near> = Vec::new();
     for (spec, history) in plan.world.services.iter().zip(&histories) {
         let excuses = excuses::Excuses::new(spec, history, &broken, &markets, &court);
-        let judged = !free.contains(&spec.id) && rules::is_supported(spec);
-        for near in judged.then(|| rules::all(spec, history, &excuses, &court)).into_iter().flatten() {
+        let all = if !rules::is_supported(spec) {
+            Vec::new()
+        } else if free.contains(&spec.id) {
+            // No room, or bounds that let nothing move: nothing can be in time, and nothing must be tried for ever.
+            rules::vain(spec, history, &excuses, &court).into_iter().collect()
+        } else {
+            rules::all(spec, history, &excuses, &court)
+        };
+        for near in all {
             match worst.iter_mut().find(|known| known.rule == near.rule) {
                 Some(known) if known.share() < near.share() => *known = near,
                 Some(_) => {}

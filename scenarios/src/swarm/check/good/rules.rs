@@ -25,7 +25,7 @@ pub(super) fn is_supported(spec: &ServiceSpec) -> bool {
 pub(super) fn all(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Vec<Near> {
     let mut all = failovers(spec, history, excuses, court);
     all.extend(restores(spec, history, excuses, court));
-    all.extend(vain(spec, history, excuses));
+    all.extend(vain(spec, history, excuses, court));
     all.extend(on_the_way(spec, history, excuses, court));
     all.extend(fallback_short(spec, history, excuses, court));
     all
@@ -125,7 +125,7 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
 
 /// A deployment that we forced and replaced ourselves before one task of the provider it was for ran, though there was room for
 /// it, was in vain. Counted over a day.
-fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses) -> Option<Near> {
+pub(super) fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Option<Near> {
     let why: [&[Span]; 4] = [&excuses.market, &excuses.own, &excuses.broken, &excuses.acts];
     let excused = |span: Span| why.iter().any(|spans| spans.iter().any(|(from, to)| *from <= span.1 && span.0 <= *to));
     let vain = history.forced.iter().filter_map(|forced| {
@@ -136,7 +136,8 @@ fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses) -> Option<Near
     let within_a_day = |from: &Duration| times.iter().filter(|at| *from <= **at && **at < *from + DAY).count() as u64;
     let (most, from) = times.iter().map(|from| (within_a_day(from), *from)).max_by_key(|(most, _)| *most)?;
     let words = format!("{}: since {}", spec.id, Clock(from));
-    Some(Near { rule: VAIN, value: most, limit: limit::VAIN.into(), words })
+    let limit = limit::VAIN + limit::VAIN_PER_RESTORE * court.policy.restores_per_day;
+    Some(Near { rule: VAIN, value: most, limit: limit.into(), words })
 }
 
 /// No record stays in a phase that only leads to another one.
