@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use handlers::policy::Policy;
+use handlers::service::ServiceId;
 use simulator::Outcome;
 use simulator::spec::{ServiceSpec, WorldSpec};
 
@@ -54,14 +55,16 @@ mod limit {
     pub(super) const PER_NEIGHBOUR_IN_A_STORM: Duration = Duration::from_millis(1000);
     /// What a sweep and its calls take, and ECS until it shows what happened.
     pub(super) const MARGIN: Duration = seconds(120);
-    /// Restores of each neighbour that may go first or close the market before ours. To be lowered to 1 when a failed restore no
-    /// longer closes the market to services that failed nothing.
-    pub(super) const TURNS_OF_A_NEIGHBOUR: u32 = 2;
+    /// Most restores of each neighbour that may go first, or fail and close the market to everybody, while a service waits; as many as
+    /// there really were count. To be lowered to 1 when a failed restore no longer closes the market to services that failed nothing.
+    pub(super) const TURNS_OF_A_NEIGHBOUR: usize = 16;
     /// From the start of a task until it is healthy.
     pub(super) const TASK_UP: Duration = seconds(120);
-    /// Deployments in vain that a failover and a failed restore in an hour of chaos explain. To be lowered to 1 when bounds that let
-    /// nothing move are seen before the deployment is forced.
-    pub(super) const VAIN: u32 = 8;
+    /// Deployments in vain within a day, for each restore that a day allows: itself, and the way back. Bounds that let nothing move
+    /// cost as many today; to be lowered to 0 when that is seen before a deployment is forced.
+    pub(super) const VAIN_PER_RESTORE: u32 = 2;
+    /// And beside restores: the failover, and one that something overtook.
+    pub(super) const VAIN: u32 = 4;
 }
 
 /// How near a rule came to its limit, at the worst of a world.
@@ -103,6 +106,8 @@ impl Near {
 struct Court<'a> {
     world: &'a WorldSpec,
     policy: &'a Policy,
+    /// When each service began restores.
+    restores: Vec<(&'a ServiceId, Vec<Duration>)>,
 }
 
 impl Court<'_> {
@@ -111,21 +116,42 @@ impl Court<'_> {
         let theirs = self.world.services.iter().filter(|other| other.id.account == spec.id.account);
         theirs.count() as u32 - 1
     }
+
+    /// Restores of these neighbours between two times, no more of each than may hold up others.
+    fn turns(&self, spec: &ServiceSpec, from: Duration, to: Duration) -> u32 {
+        let theirs = self.restores.iter().filter(|(id, _)| id.account == spec.id.account && **id != spec.id);
+        let turns = theirs.map(|(_, restores)| {
+            // One that was under way at the beginning counts too.
+            let longest = self.policy.restore_timeout + self.policy.restore_after;
+            let within = restores.iter().filter(|at| from <= **at + longest && **at <= to).count();
+            within.min(limit::TURNS_OF_A_NEIGHBOUR)
+        });
+        turns.sum::<usize>() as u32
+    }
 }
 
 /// How near each rule came to its limit in this world, the worst of its services. `world` is the plan's with the end of its trouble.
 pub fn judge(plan: &Plan, world: &WorldSpec, outcome: &Outcome, end: Duration, free: &super::Free) -> Vec<Near> {
-    let court = Court { world, policy: &plan.world.policy };
-    if court.policy.hands_off() {
+    if plan.world.policy.hands_off() {
         return Vec::new();
     }
+    let histories = histories(plan, outcome, end);
+    let restores = plan.world.services.iter().zip(&histories).map(|(spec, own)| (&spec.id, own.restores.clone()));
+    let court = Court { world, policy: &plan.world.policy, restores: restores.collect() };
     let broken = excuses::Broken::new(plan, world, end);
     let markets = excuses::Markets::new(&outcome.trace, end);
     let mut worst: Vec<Near> = Vec::new();
-    for (spec, history) in plan.world.services.iter().zip(histories(plan, outcome, end)) {
-        let excuses = excuses::Excuses::new(spec, &history, &broken, &markets, &court);
-        let judged = !free.contains(&spec.id) && rules::is_supported(spec);
-        for near in judged.then(|| rules::all(spec, &history, &excuses, &court)).into_iter().flatten() {
+    for (spec, history) in plan.world.services.iter().zip(&histories) {
+        let excuses = excuses::Excuses::new(spec, history, &broken, &markets, &court);
+        let all = if !rules::is_supported(spec) {
+            Vec::new()
+        } else if free.contains(&spec.id) {
+            // No room, or bounds that let nothing move: nothing can be in time, and nothing must be tried for ever.
+            rules::vain(spec, history, &excuses, &court).into_iter().collect()
+        } else {
+            rules::all(spec, history, &excuses, &court)
+        };
+        for near in all {
             match worst.iter_mut().find(|known| known.rule == near.rule) {
                 Some(known) if known.share() < near.share() => *known = near,
                 Some(_) => {}

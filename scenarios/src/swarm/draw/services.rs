@@ -48,10 +48,15 @@ pub const TRAITS: &[Trait] = &[
         percent: 3,
         give: |draw, service| {
             // Hundreds seldom: such a world takes as long as a hundred others.
-            let most = draw.one(&[20, 20, 60, 60, 150, MANY]);
+            let most = draw.one(&[20, 20, 20, 20, 20, 60, 60, 60, 60, 60, 150, MANY]);
             service.desired = draw.from(FEW + 1, most);
         },
-        plain: |service| service.desired = service.desired.min(FEW),
+        plain: |service| {
+            service.desired = service.desired.min(FEW);
+            if let Some(bounds) = &mut service.autoscaling {
+                (bounds.min, bounds.max) = (bounds.min.min(FEW), bounds.max.min(2 * FEW));
+            }
+        },
     },
     Trait {
         name: "no tasks",
@@ -100,9 +105,10 @@ pub const TRAITS: &[Trait] = &[
         name: "auto scalers",
         percent: 50,
         give: |draw, service| {
-            // One task at a time: of a service of hundreds it moves a few.
+            // Its bounds hold the count; and it moves one task at a time, so of a service of hundreds only a few.
+            service.desired = service.desired.max(1);
             let least = service.desired.saturating_sub(FEW).max(1);
-            let (min, max) = (draw.from(least, service.desired.max(1)), service.desired.max(1) + draw.from(0, 4));
+            let (min, max) = (draw.from(least, service.desired), service.desired + draw.from(0, 4));
             service.autoscaling = Some(Autoscaling { min, max });
         },
         plain: |service| service.autoscaling = None,

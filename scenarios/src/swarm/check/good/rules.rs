@@ -25,7 +25,7 @@ pub(super) fn is_supported(spec: &ServiceSpec) -> bool {
 pub(super) fn all(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Vec<Near> {
     let mut all = failovers(spec, history, excuses, court);
     all.extend(restores(spec, history, excuses, court));
-    all.extend(vain(spec, history, excuses));
+    all.extend(vain(spec, history, excuses, court));
     all.extend(on_the_way(spec, history, excuses, court));
     all.extend(fallback_short(spec, history, excuses, court));
     all
@@ -108,10 +108,13 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
         let episode = &history.stays[n..n + stays];
         n += stays;
         let Some(span) = longest((episode[0].from, episode[stays - 1].to), &why) else { continue };
-        let failed = episode.iter().rev().find(|stay| stay.from <= span.0).map_or(0, |stay| stay.failed);
+        let begins_in = episode.iter().rev().find(|stay| stay.from <= span.0);
+        // A restore that began before there was room, or before whatever else was in the way went, may still fail.
+        let under_way = |stay: &Stay| u32::from(stay.phase == Some(Phase::Restoring) && stay.from < span.0);
+        let failed = begins_in.map_or(0, |stay| stay.failed + under_way(stay));
         let wait = policy.backoff(failed);
         let turn = policy.restore_timeout + policy.lease + policy.restore_after;
-        let turns = turn * limit::TURNS_OF_A_NEIGHBOUR * court.neighbours(spec);
+        let turns = turn * court.turns(spec, span.0, span.1);
         let restore = (deployment(spec) + policy.lease + court.world.restore_schedule * 2) * 2 + policy.probation;
         let spread = wait * policy.restore_jitter_percent / 100;
         let limit = wait + spread + turns + restore + court.world.restore_schedule * 2 + limit::MARGIN;
@@ -122,7 +125,7 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
 
 /// A deployment that we forced and replaced ourselves before one task of the provider it was for ran, though there was room for
 /// it, was in vain. Counted over a day.
-fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses) -> Option<Near> {
+pub(super) fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Option<Near> {
     let why: [&[Span]; 4] = [&excuses.market, &excuses.own, &excuses.broken, &excuses.acts];
     let excused = |span: Span| why.iter().any(|spans| spans.iter().any(|(from, to)| *from <= span.1 && span.0 <= *to));
     let vain = history.forced.iter().filter_map(|forced| {
@@ -133,7 +136,8 @@ fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses) -> Option<Near
     let within_a_day = |from: &Duration| times.iter().filter(|at| *from <= **at && **at < *from + DAY).count() as u64;
     let (most, from) = times.iter().map(|from| (within_a_day(from), *from)).max_by_key(|(most, _)| *most)?;
     let words = format!("{}: since {}", spec.id, Clock(from));
-    Some(Near { rule: VAIN, value: most, limit: limit::VAIN.into(), words })
+    let limit = limit::VAIN + limit::VAIN_PER_RESTORE * court.policy.restores_per_day;
+    Some(Near { rule: VAIN, value: most, limit: limit.into(), words })
 }
 
 /// No record stays in a phase that only leads to another one.
@@ -160,7 +164,8 @@ fn on_the_way(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &
 fn fallback_short(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Vec<Near> {
     let policy = court.policy;
     let slow = policy.restore_timeout.max(deployment(spec));
-    let limit = slow + court.world.restore_schedule * 3 + policy.lease + limit::MARGIN;
+    // One that ran in full is looked at again only so often.
+    let limit = slow + policy.watch_interval + court.world.restore_schedule * 3 + policy.lease + limit::MARGIN;
     let mut found = Vec::new();
     for stay in history.stays.iter().filter(|stay| stay.phase == Some(Phase::OnDemand)) {
         for short in history.short.iter().filter_map(|span| overlap(*span, (stay.from, stay.to))) {
