@@ -35,6 +35,14 @@ pub enum NotForLocalStack {
         /// What.
         what: &'static str,
     },
+    /// The kill switch is set or lifted while the world runs.
+    #[error(
+        "at {at} the scenario has `pause`, and the functions on LocalStack keep the environment they were created with; play it without --backend"
+    )]
+    Pause {
+        /// When, as a person writes it.
+        at: String,
+    },
     /// Faults by chance.
     #[error(
         "the scenario has [faults]; LocalStack plays none by chance, `cargo xtask e2e` has journeys with faults; play it without --backend"
@@ -71,6 +79,10 @@ pub fn check(scenario: &Scenario) -> Result<(), NotForLocalStack> {
     ];
     if faults.iter().any(|percent| *percent > 0) || !facts.index_lag.max.is_zero() {
         return Err(NotForLocalStack::Faults);
+    }
+    let mut events = scenario.world.events.iter();
+    if let Some(TimedEvent { at, .. }) = events.find(|timed| matches!(timed.event, WorldEvent::Pause { .. })) {
+        return Err(NotForLocalStack::Pause { at: humantime::format_duration(*at).to_string() });
     }
     let event_path = |event: &WorldEvent| match event {
         WorldEvent::Forwarding { .. } => Some("forwarding"),

@@ -562,7 +562,7 @@ fn an_event_without_an_action() {
     19 | [[at]]
        | ^^^^^^ an action is missing
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, controller, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, pause, calm
     ");
 }
 
@@ -774,7 +774,7 @@ fn an_event_with_two_actions() {
     23 | interrupt = { service = 'web/checkout' }
        | ^^^^^^^^^ give it an [[at]] of its own
        |
-       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: actions are: spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, controller, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, pause, calm
     ");
 }
 
@@ -787,8 +787,45 @@ fn an_unknown_action() {
     21 | sport = { capacity = 0 }
        | ^^^^^ did you mean `spot`?
        |
-       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, calm
+       = help: known here: time, spot, on_demand, interrupt, put_events, update_service, deploy, roll_back, alarm, delete_service, create_service, opt_out, controller, application, crash_loop, protect, spot_zone, rebalancing_failure, role, forwarding, bus_policy, organization, queue, redrive, function, pause, calm
     ");
+}
+
+#[test]
+fn a_pause_that_is_neither_on_nor_off() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\npause = 'on'"), @r#"
+    error: `pause` = "on" is neither true nor false
+      --> test.toml:25:9
+       |
+    25 | pause = 'on'
+       |         ^^^^ write true or false, without quotes
+    "#);
+}
+
+#[test]
+fn a_deployment_controller_that_does_not_exist() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\ncontroller = { service = 'web/checkout', is = 'BLUEGREEN' }"), @r#"
+    error: `is` = "BLUEGREEN" is not known
+      --> test.toml:25:47
+       |
+    25 | controller = { service = 'web/checkout', is = 'BLUEGREEN' }
+       |                                               ^^^^^^^^^^^ allowed: "ECS", "BLUE_GREEN", "CODE_DEPLOY", "EXTERNAL"
+       |
+       = help: did you mean "BLUE_GREEN"?
+    "#);
+}
+
+#[test]
+fn a_change_of_the_deployment_controller_to_nothing() {
+    assert_snapshot!(with("[[at]]\ntime = '5m'\ncontroller = { service = 'web/checkout' }"), @r#"
+    error: `controller` has no `is`
+      --> test.toml:25:14
+       |
+    25 | controller = { service = 'web/checkout' }
+       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `is` is missing
+       |
+       = help: write for example: is = "BLUE_GREEN"
+    "#);
 }
 
 #[test]

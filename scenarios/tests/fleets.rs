@@ -129,6 +129,7 @@ fn every_action_on_a_service_can_be_on_a_fleet() {
         "delete_service = { fleet = 'shop' }",
         "create_service = { fleet = 'shop' }",
         "opt_out = { fleet = 'shop' }",
+        "controller = { fleet = 'shop', is = 'BLUE_GREEN' }",
         "application = { fleet = 'shop', fails = true }",
         "rebalancing_failure = { fleet = 'shop' }",
     ] {

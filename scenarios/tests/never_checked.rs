@@ -89,6 +89,8 @@ fn failovers_under_the_kill_switch() {
     "#);
     let none = "[expect]\nfailovers = 0\n";
     accepted(&["[policy]\npaused = true\n", OUTAGE, none]);
+    let lifted = "[[at]]\ntime = '20m'\npause = false\n";
+    accepted(&["[policy]\npaused = true\n", OUTAGE, lifted, "[expect]\nfailovers = 1\n"]);
     assert!(refused(&["[policy]\ndry_run = true\n", OUTAGE, EXPECT]).contains("nothing is done in a dry run"));
 }
 

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::policy::Policy;
 use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
@@ -20,8 +21,8 @@ use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
 use simulator::facts::Facts;
 use simulator::planted::Bug;
 use simulator::spec::{
-    Autoscaling, BusPolicy, Capacity, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role, ServiceSpec,
-    SpotShape, Terraform, TimedEvent, WorldEvent, WorldSpec,
+    Autoscaling, BLUE_GREEN, BusPolicy, Capacity, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role,
+    ServiceSpec, SpotShape, Terraform, TimedEvent, WorldEvent, WorldSpec,
 };
 
 /// A planted bug is found within so many seeds.
@@ -355,6 +356,11 @@ fn what_random_worlds_never_say_reads_back_too() {
         WorldEvent::Role { accounts: Vec::new(), role: Role::ReadOnly },
         WorldEvent::QueueAccess { queue: QueueName::Interruption, access: QueueAccess::Denied },
         WorldEvent::Function { function: FunctionName::Restore, state: FunctionState::Reserved(0) },
+        WorldEvent::Pause { paused: true },
+        WorldEvent::Pause { paused: false },
+        WorldEvent::Controller { service: first.clone(), controller: Controller::Rolling },
+        WorldEvent::Controller { service: first.clone(), controller: Controller::Other(BLUE_GREEN.into()) },
+        WorldEvent::Controller { service: first.clone(), controller: Controller::Other("EXTERNAL".into()) },
     ]
     .map(|event| TimedEvent { at: Duration::from_millis(1), event })
     .to_vec();
@@ -374,6 +380,7 @@ fn what_random_worlds_never_say_reads_back_too() {
 
     // Where nothing may move, nothing that waits for a failover can be said.
     scenario.world.policy.paused = true;
+    scenario.world.events.retain(|timed| !matches!(timed.event, WorldEvent::Pause { .. }));
     scenario.expectations.retain(|expected| matches!(expected.check, Check::MinAvailability(_)));
     round_trip(&scenario);
 }

@@ -1,14 +1,17 @@
-//! What a service's owner does to it, besides `UpdateService`: deploy, tag, delete, create anew, ship an application that fails.
+//! What a service's owner does to it, besides setting strategy and desired count: deploy, tag, change the deployment controller,
+//! delete, create anew, ship an application that fails.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::service::ServiceId;
 
 use crate::agenda::Action;
 use crate::deployment::ServiceDeploymentState;
 use crate::dice::Span;
 use crate::ecs::{ServiceKey, TaskKey, UpdateService};
+use crate::spec::BLUE_GREEN;
 use crate::task::{SCHEDULER, Stop};
 use crate::throttle::{Application, Starts};
 use crate::trace::{Caller, Happening, RollbackCause};
@@ -42,6 +45,36 @@ impl World {
         let Some(key) = self.names.service(id) else { return };
         self.ecs.service_mut(key).opted_out = off;
         let what = if off { "tags the service spot-recovery=off" } else { "takes the tag spot-recovery=off away" };
+        self.record(Some(id), Happening::Owner { what });
+    }
+
+    /// `UpdateService` with another deployment controller or deployment strategy (aws-facts.md §1.5).
+    pub(crate) fn owner_changes_controller(&mut self, id: &ServiceId, controller: Controller) {
+        let Some(key) = self.names.service(id) else { return };
+        let service = self.ecs.service(key);
+        let primary = service.primary();
+        // What ECS answers during a deployment is not documented; these words are ours.
+        let refused = if !service.active {
+            Some("Service was not ACTIVE.")
+        } else if !primary.completed && !primary.failed {
+            Some("The deployment controller cannot be changed during a deployment.")
+        } else {
+            None
+        };
+        if let Some(message) = refused {
+            self.record(Some(id), Happening::UpdateRefused { caller: Caller::Owner, message: message.into() });
+            return;
+        }
+        let what = match &controller {
+            Controller::Rolling => "changes the service to rolling deployments",
+            Controller::Other(name) => match name.as_str() {
+                BLUE_GREEN => "changes the service to blue/green deployments",
+                "CODE_DEPLOY" => "changes the deployment controller to CODE_DEPLOY",
+                "EXTERNAL" => "changes the deployment controller to EXTERNAL",
+                _ => "changes the deployment controller",
+            },
+        };
+        self.ecs.service_mut(key).controller = controller;
         self.record(Some(id), Happening::Owner { what });
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::Strategy;
@@ -153,6 +154,11 @@ pub enum WorldEvent {
         /// How it is from now on.
         state: FunctionState,
     },
+    /// The operator sets the kill switch `paused` of the cell, or lifts it; an invocation under way keeps the policy it began with.
+    Pause {
+        /// Whether it is set from now on.
+        paused: bool,
+    },
     /// The faults of [`crate::facts::Facts`] end.
     Calm,
     /// The owner tags the service `spot-recovery=off`, or takes the tag away.
@@ -161,6 +167,14 @@ pub enum WorldEvent {
         service: ServiceId,
         /// Whether the tag is there from now on.
         off: bool,
+    },
+    /// The owner changes the deployment controller or the deployment strategy of the service, which by itself deploys nothing. ECS
+    /// refuses it during a deployment (aws-facts.md §1.5).
+    Controller {
+        /// Which service.
+        service: ServiceId,
+        /// Who runs its deployments from now on.
+        controller: Controller,
     },
     /// A deployment alarm of the service goes off.
     Alarm {

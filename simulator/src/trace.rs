@@ -243,6 +243,11 @@ pub enum Happening {
         /// In its DLQ.
         dead: usize,
     },
+    /// The operator set the kill switch `paused`, or lifted it.
+    Paused {
+        /// Whether it is set now.
+        paused: bool,
+    },
     /// Faults end.
     Calm,
     /// ECS brought back the last deployment that was completed.
@@ -500,6 +505,8 @@ impl fmt::Display for Happening {
             Self::Expired { queue, waiting, dead } => {
                 write!(f, "retention is over for {waiting} messages of {queue} and {dead} of its DLQ")
             }
+            Self::Paused { paused: true } => f.write_str("recovery paused by the operator"),
+            Self::Paused { paused: false } => f.write_str("recovery no longer paused"),
             Self::Calm => f.write_str("faults end"),
             Self::RolledBack { strategy, cause } => {
                 let who = match cause {

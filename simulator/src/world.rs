@@ -185,6 +185,10 @@ impl World {
                 self.roles.extend(accounts.iter().map(|account| (account.clone(), role)));
                 self.record(None, Happening::RoleChanged { accounts, role });
             }
+            WorldEvent::Pause { paused } => {
+                self.spec.policy.paused = paused;
+                self.record(None, Happening::Paused { paused });
+            }
             WorldEvent::Calm => {
                 self.facts.calm();
                 self.record(None, Happening::Calm);
@@ -198,6 +202,7 @@ impl World {
             WorldEvent::Alarm { service } => self.alarm(&service),
             WorldEvent::RollBack { service } => self.owner_rolls_back(&service),
             WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
+            WorldEvent::Controller { service, controller } => self.owner_changes_controller(&service, controller),
             WorldEvent::Deploy { service } => self.owner_deploys(&service),
             WorldEvent::DeleteService { service } => self.owner_deletes(&service),
             WorldEvent::CreateService { service } => self.owner_creates(&service),

@@ -257,6 +257,15 @@ fn a_queue_policy_without_the_rules_costs_every_event_at_once() {
     assert_eq!(errors(&outcome), [("999999999999".to_owned(), "NO_PERMISSIONS", 0)]);
 }
 
+#[test]
+fn the_kill_switch_stops_the_next_invocation_and_lets_it_act_once_lifted() {
+    let pause = |paused| WorldEvent::Pause { paused };
+    let outcome = play(spec(1, [(5, pause(true)), (10, outage(0)), (40, pause(false))]), Facts::default(), HOUR);
+    let failover = failover(&outcome, 0).expect("the service is still short when the kill switch is lifted");
+    assert!((mins(40)..mins(45)).contains(&failover), "{failover:?}");
+    assert_eq!(when(&outcome, |what| matches!(what, Happening::Paused { .. })), [mins(5), mins(40)]);
+}
+
 // SQS.
 
 #[test]

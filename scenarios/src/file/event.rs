@@ -38,6 +38,7 @@ const ACTIONS: &[(&str, Read)] = &[
     ("delete_service", delete_service),
     ("create_service", create_service),
     ("opt_out", opt_out),
+    ("controller", controller),
     ("application", application),
     ("crash_loop", crash_loop),
     ("protect", protect),
@@ -50,6 +51,7 @@ const ACTIONS: &[(&str, Read)] = &[
     ("queue", queue),
     ("redrive", redrive),
     ("function", function),
+    ("pause", pause),
     ("calm", calm),
 ];
 
@@ -203,6 +205,12 @@ fn opt_out(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     Ok(WorldEvent::OptOut { service: service_of(&table, stage)?.id.clone(), off })
 }
 
+fn controller(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
+    let table = value.table(&keys::CONTROLLER)?;
+    let controller = service::controller(table.need("is", "\"BLUE_GREEN\"")?)?;
+    Ok(WorldEvent::Controller { service: service_of(&table, stage)?.id.clone(), controller })
+}
+
 fn application(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     let table = value.table(&keys::APPLICATION)?;
     let fails = table.need("fails", "true")?.boolean()?;
@@ -221,6 +229,10 @@ fn protect(value: Value<'_>, stage: &Stage<'_>) -> Result<WorldEvent> {
     let time = table.get("time").map_or(Ok(DEFAULT_PROTECTION), |time| time.duration(PROTECTION))?;
     let service = service_of(&table, stage)?.id.clone();
     Ok(WorldEvent::Protect { service, tasks: tasks.unwrap_or(u32::MAX), time })
+}
+
+fn pause(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {
+    Ok(WorldEvent::Pause { paused: value.boolean()? })
 }
 
 fn calm(value: Value<'_>, _: &Stage<'_>) -> Result<WorldEvent> {

@@ -147,7 +147,7 @@ fn cpu(value: Value<'_>) -> Result<u32> {
 }
 
 /// `deploymentController.type`; `BLUE_GREEN` is ECS's own.
-fn controller(value: Value<'_>) -> Result<Controller> {
+pub(super) fn controller(value: Value<'_>) -> Result<Controller> {
     let names = [("ECS", "ECS"), ("BLUE_GREEN", BLUE_GREEN), ("CODE_DEPLOY", "CODE_DEPLOY"), ("EXTERNAL", "EXTERNAL")];
     let name = value.choice(&names)?;
     Ok(if name == "ECS" { Controller::Rolling } else { Controller::Other(name.into()) })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use handlers::service::{AccountId, ServiceId};
 use simulator::facts::Facts;
-use simulator::spec::{Capacity, WorldEvent, WorldSpec};
+use simulator::spec::{Capacity, TimedEvent, WorldEvent, WorldSpec};
 
 /// What may take Spot from whom. Rather too many than one too few: what is here need not come true.
 pub(super) struct Threats<'w> {
@@ -24,7 +24,8 @@ impl<'w> Threats<'w> {
             accounts: BTreeSet::new(),
             services: BTreeSet::new(),
         };
-        if world.policy.paused {
+        let is_lifted = |timed: &TimedEvent| matches!(timed.event, WorldEvent::Pause { paused: false });
+        if world.policy.paused && !world.events.iter().any(is_lifted) {
             threats.nothing_moves = Some("the kill switch is on (`paused`)");
         } else if world.policy.dry_run {
             threats.nothing_moves = Some("nothing is done in a dry run (`dry_run`)");

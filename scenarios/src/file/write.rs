@@ -159,9 +159,8 @@ fn write_service(out: &mut String, service: &ServiceSpec) -> fmt::Result {
     if let Some(Terraform { every, force }) = service.terraform {
         writeln!(out, "terraform = {{ every = {}, force = {force} }}", time(every))?;
     }
-    if let Controller::Other(name) = &service.controller {
-        let name = if name == BLUE_GREEN { "BLUE_GREEN" } else { name };
-        writeln!(out, "controller = {}", text(name))?;
+    if service.controller != plain.controller {
+        writeln!(out, "controller = {}", controller_name(&service.controller))?;
     }
     if service.associated != plain.associated {
         let providers: Vec<String> = service.associated.iter().map(CapacityProvider::to_string).collect();
@@ -206,6 +205,15 @@ fn items(strategy: &Strategy) -> String {
         format!("{{ provider = \"{}\", base = {}, weight = {} }}", i.capacity_provider, i.base, i.weight)
     };
     format!("[{}]", strategy.items().iter().map(item).collect::<Vec<_>>().join(", "))
+}
+
+/// `controller` as a TOML string.
+fn controller_name(controller: &Controller) -> String {
+    match controller {
+        Controller::Rolling => text("ECS"),
+        Controller::Other(name) if name == BLUE_GREEN => text("BLUE_GREEN"),
+        Controller::Other(name) => text(name),
+    }
 }
 
 fn capacity(capacity: &Capacity) -> String {
@@ -321,8 +329,12 @@ fn action(event: &WorldEvent) -> String {
             };
             format!("function = {{ name = \"{function}\", is = \"{state}\" }}")
         }
+        WorldEvent::Pause { paused } => format!("pause = {paused}"),
         WorldEvent::Calm => "calm = true".into(),
         WorldEvent::OptOut { service, off } => on("opt_out", service, format!(", off = {off}")),
+        WorldEvent::Controller { service, controller } => {
+            on("controller", service, format!(", is = {}", controller_name(controller)))
+        }
         WorldEvent::Deploy { service } => on("deploy", service, String::new()),
         WorldEvent::RollBack { service } => on("roll_back", service, String::new()),
         WorldEvent::Alarm { service } => on("alarm", service, String::new()),

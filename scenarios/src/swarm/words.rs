@@ -48,10 +48,12 @@ fn happening(event: &WorldEvent) -> String {
             let put = Happening::EventPut { account: from, source, detail_type };
             format!("{put}, {}", resources.join(", "))
         }
+        WorldEvent::Pause { paused } => Happening::Paused { paused }.to_string(),
         WorldEvent::Calm => Happening::Calm.to_string(),
         WorldEvent::Interrupt { service, tasks } => of(&service, format!("{tasks} Spot tasks are interrupted")),
         WorldEvent::OptOut { service, off: true } => of(&service, "owner tags it spot-recovery=off".into()),
         WorldEvent::OptOut { service, off: false } => of(&service, "owner takes spot-recovery=off away".into()),
+        WorldEvent::Controller { service, controller } => of(&service, format!("owner changes it to {controller:?}")),
         WorldEvent::Deploy { service } => of(&service, "owner deploys".into()),
         WorldEvent::RollBack { service } => of(&service, "owner rolls the deployment back".into()),
         WorldEvent::Alarm { service } => of(&service, "its deployment alarm goes off".into()),

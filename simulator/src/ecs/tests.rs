@@ -10,7 +10,7 @@ use super::{ApiError, UpdateService};
 use crate::ecs::fargate_alone;
 use crate::ports::observe;
 use crate::scheduler::tests::bench::{Bench, Fargate, FargateSpot, items, mixed, on_demand, spot, strategy};
-use crate::spec::{BLUE_GREEN, Capacity, Loss};
+use crate::spec::{BLUE_GREEN, Capacity, Loss, WorldEvent};
 use crate::trace::{Caller, Happening};
 
 const MUST_FORCE: &str = "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
@@ -316,6 +316,37 @@ fn code_deploy_and_external_services_take_a_desired_count_and_nothing_about_plac
         bench.run(mins(3));
         assert_eq!(bench.running(), 5);
     }
+}
+
+#[test]
+fn a_change_of_the_controller_deploys_nothing_and_counts_from_the_next_deployment() {
+    let mut bench = Bench::new(3, &spot());
+    let (id, deployments) = (bench.service().id.clone(), bench.service().deployments.len());
+    bench.world.happen(WorldEvent::Controller { service: id, controller: Controller::Other("EXTERNAL".into()) });
+    bench.run(mins(5));
+    assert_eq!((bench.counts(), bench.service().deployments.len()), ((0, 3), deployments));
+    assert_eq!(bench.times(|h| matches!(h, Happening::Owner { .. })).len(), 1, "it is an act of the owner");
+    let update = change(on_demand().items().to_vec(), true);
+    assert_eq!(
+        refused(&mut bench, &update).message,
+        "This operation is not supported for the service's deployment controller."
+    );
+}
+
+#[test]
+fn a_change_of_the_controller_during_a_deployment_is_refused() {
+    let mut bench = Bench::new(3, &spot());
+    let service = bench.service().id.clone();
+    let event = WorldEvent::Controller { service, controller: Controller::Other(BLUE_GREEN.into()) };
+    bench.switch(&on_demand());
+    bench.run(Duration::from_secs(5));
+    bench.world.happen(event.clone());
+    assert_eq!(bench.service().controller, Controller::Rolling);
+    assert_eq!(bench.times(|h| matches!(h, Happening::UpdateRefused { caller: Caller::Owner, .. })).len(), 1);
+    bench.run(mins(10));
+    assert!(bench.is_completed());
+    bench.world.happen(event);
+    assert!(bench.service().is_blue_green());
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(in super::super) static AT: Group = Group {
         "delete_service",
         "create_service",
         "opt_out",
+        "controller",
         "application",
         "crash_loop",
         "protect",
@@ -48,6 +49,7 @@ pub(in super::super) static AT: Group = Group {
         "queue",
         "redrive",
         "function",
+        "pause",
         "calm",
     ]),
 };
@@ -64,6 +66,7 @@ const ACTIONS: &[Key] = &[
     action("delete_service", &DELETE_SERVICE, "The owner deletes the service"),
     action("create_service", &CREATE_SERVICE, "The owner creates the deleted service anew, as it was in the beginning"),
     action("opt_out", &OPT_OUT, "The owner tags the service `spot-recovery=off`, or takes the tag away"),
+    action("controller", &CONTROLLER, "The owner changes the service's deployment controller or deployment strategy"),
     action("application", &APPLICATION, "The application cannot start from now on, or can again"),
     action("crash_loop", &CRASH_LOOP, "The application exits shortly after each start from now on, or runs again"),
     action("protect", &PROTECT, "The owner protects running tasks from scale-in and deployments"),
@@ -80,6 +83,7 @@ const ACTIONS: &[Key] = &[
     action("queue", &QUEUE, "The rules can no longer deliver to a queue, or can again"),
     action("redrive", &REDRIVE, "Somebody moves a DLQ's messages back to its queue"),
     action("function", &FUNCTION, "Somebody stops a function, breaks it, or lets it run again"),
+    key("pause", Boolean, Else("-"), "true", "The operator sets the kill switch `paused` of the cell, or lifts it"),
     key("calm", Boolean, Else("-"), "true", "The `[faults]` end"),
 ];
 
@@ -168,6 +172,17 @@ pub(in super::super) static OPT_OUT: Group = Group {
         SERVICE_KEY,
         FLEET_KEY,
         key("off", Boolean, Or("true"), "false", "Whether the tag is there from now on"),
+    ]],
+    rule: SERVICE_OR_FLEET,
+};
+
+pub(in super::super) static CONTROLLER: Group = Group {
+    what: "`controller`",
+    about: "`UpdateService` by the owner. It deploys nothing; ECS refuses it during a deployment (aws-facts.md §1.5).",
+    keys: &[&[
+        SERVICE_KEY,
+        FLEET_KEY,
+        key("is", super::service::CONTROLLERS, Required, "\"BLUE_GREEN\"", super::service::CONTROLLER_MEANING),
     ]],
     rule: SERVICE_OR_FLEET,
 };

@@ -11,6 +11,9 @@ pub(in super::super) const STRATEGY: Kind = List(&Table(&STRATEGY_ITEM));
 pub(super) const STRATEGY_EXAMPLE: &str =
     "[{ provider = \"FARGATE\", base = 1, weight = 1 }, { provider = \"FARGATE_SPOT\", weight = 3 }]";
 
+pub(super) const CONTROLLERS: Kind = Word(&["ECS", "BLUE_GREEN", "CODE_DEPLOY", "EXTERNAL"]);
+pub(super) const CONTROLLER_MEANING: &str = "Who runs its deployments; `BLUE_GREEN` is ECS's own";
+
 const PROVIDER: Kind = Word(&["FARGATE", "FARGATE_SPOT"]);
 
 pub(in super::super) static STRATEGY_ITEM: Group = Group {
@@ -132,13 +135,7 @@ const TRAITS: &[Key] = &[
         "An auto scaler moves the desired count with the load of the day",
     ),
     key("terraform", Table(&TERRAFORM), Else("none"), "", "A pipeline brings the declared strategy back on a schedule"),
-    key(
-        "controller",
-        Word(&["ECS", "BLUE_GREEN", "CODE_DEPLOY", "EXTERNAL"]),
-        Or("\"ECS\""),
-        "\"CODE_DEPLOY\"",
-        "Who runs its deployments; `BLUE_GREEN` is ECS's own",
-    ),
+    key("controller", CONTROLLERS, Or("\"ECS\""), "\"CODE_DEPLOY\"", CONTROLLER_MEANING),
     key(
         "cluster_providers",
         List(&PROVIDER),
