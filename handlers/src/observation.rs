@@ -149,8 +149,19 @@ impl Observation {
             (_, Some(Rollout::Completed)) => Some(false),
             // A rollback under way would say that it is one.
             (Rollout::InProgress, Some(_)) => Some(false),
-            (_, replaced) => first_told.last().or((replaced == Some(Rollout::Failed)).then_some(true)),
+            (_, replaced) => first_told
+                .last()
+                .or((replaced == Some(Rollout::Failed)).then_some(true))
+                .or(self.log_knows_no_failure(since).then_some(false)),
         }
+    }
+
+    /// Whether the log goes back to `since`, and no deployment failed in that time: ECS rolls back no other, and it says so
+    /// (aws-facts.md §2.6).
+    fn log_knows_no_failure(&self, since: Timestamp) -> bool {
+        let is_recent = |m: &&Message| m.at + CLOCK_SKEW >= since;
+        let failed = self.messages.iter().take_while(is_recent).any(|m| m.text.contains("deployment failed"));
+        self.messages.last().is_some_and(|oldest| !is_recent(&oldest)) && !failed
     }
 
     fn newest_first(&self) -> Vec<&Deployment> {

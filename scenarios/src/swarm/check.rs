@@ -213,7 +213,7 @@ fn violation(plan: &Plan, outcome: &Outcome, duration: Duration, free: &Free, ne
 pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Option<String> {
     let ServiceOutcome { id, live, original, record, running, desired, .. } = service;
     // After a rollback by ECS nobody can tell which of several choices of the owner is meant.
-    let as_the_owner_wants = opted_out || service.owner_unknowable || live.items() == original.items();
+    let as_the_owner_wants = opted_out || service.owner_unknowable || live == original;
     // An auto scaler may have asked for one task more or less a moment ago, and asks for no second before the first is there.
     let on_its_way = u32::from(spec.autoscaling.is_some());
     // AZ rebalancing starts a task before it stops another.
