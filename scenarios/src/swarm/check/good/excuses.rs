@@ -135,6 +135,8 @@ pub(super) struct Excuses {
     pub(super) deploying: Vec<Span>,
     /// Its owner did something, its auto scaler did, Spot took a task, or ECS rolled back: the clock begins anew.
     pub(super) acts: Vec<Span>,
+    /// AZ rebalancing said that it could not place a task, which fails a restore that is under way.
+    pub(super) noise: Vec<Span>,
     /// The day's restores were used up.
     pub(super) capped: Vec<Span>,
     /// Its owner protected tasks, so that no deployment could end.
@@ -161,6 +163,7 @@ impl Excuses {
             own: history.unsound.iter().chain(&history.out).copied().collect(),
             deploying: deployments.clone().map(|at| (*at, *at + court.policy.deployment_grace)).collect(),
             acts: deployments.chain(&history.taken).chain(&history.scaled).map(|at| (*at, *at)).collect(),
+            noise: history.noise.iter().map(|at| (*at, *at)).collect(),
             capped: capped(&history.restores, court.policy.restores_per_day as usize),
             protected: protected.collect(),
         }

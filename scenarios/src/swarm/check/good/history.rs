@@ -50,6 +50,8 @@ pub(super) struct History {
     pub(super) short: Vec<Span>,
     /// When Spot refused a task for want of room, and whether an event said so.
     pub(super) refused: Vec<(Duration, bool)>,
+    /// When AZ rebalancing said that it could not place a task: the same event, at full count.
+    pub(super) noise: Vec<Duration>,
     /// When the owner did something to it.
     pub(super) acts: Vec<Duration>,
     /// When its auto scaler set another count.
@@ -140,6 +142,7 @@ impl<'a> Reader<'a> {
             Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, announced, over_quota: false } => {
                 self.history.refused.push((at, *announced));
             }
+            Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" } => self.history.noise.push(at),
             Happening::Updated { caller, strategy, desired, .. } => {
                 self.updated(at, *caller, strategy.as_ref(), *desired);
             }

@@ -96,8 +96,8 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
     let policy = court.policy;
     let mut found = Vec::new();
     let away = |stay: &Stay| matches!(stay.phase, Some(Phase::FailingOver | Phase::OnDemand | Phase::Restoring));
-    let why: [&[Span]; 6] =
-        [&excuses.broken, &excuses.market, &excuses.own, &excuses.acts, &excuses.capped, &excuses.protected];
+    let Excuses { broken, market, own, acts, noise, capped, protected, .. } = excuses;
+    let why: [&[Span]; 7] = [broken, market, own, acts, noise, capped, protected];
     let mut n = 0;
     while n < history.stays.len() {
         let stays = history.stays[n..].iter().take_while(|stay| away(stay)).count();
