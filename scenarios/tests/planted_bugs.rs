@@ -75,6 +75,12 @@ const NEEDS: &[(&str, &str, &str)] = &[
         "A rollback by ECS is known by what ECS says, not guessed",
         "Spot Recovery itself",
     ),
+    (
+        "becomes-blue-green-on-the-fallback",
+        "A service that became unsupported is left where it is, and that is told",
+        "aws-facts.md §11.21",
+    ),
+    ("claim-never-carried-out", "A claim that was not carried out is decided anew", "Spot Recovery itself"),
     ("owner-pins-on-demand", "An owner may choose what the recovery would", "Spot Recovery itself"),
     ("restore-during-a-release", "A release is waited for; a broken one is told, and ends", "aws-facts.md §11.15"),
     ("restore-that-only-drains", "Slow is not failed", "Spot Recovery itself"),
