@@ -208,7 +208,7 @@ tunables! {
     active_interval: Duration = Duration::from_secs(50), "50s", "1s to 1h", SECOND..=HOUR,
         "How often the sweep looks at a service that is short, moving or on probation; a little less than its schedule, or it looks every other time";
     held_interval: Duration = m(30), "30m", "1s to 1day", SECOND..=DAY,
-        "How often a held service is looked at again";
+        "How often a held service is looked at again; while nobody can look, or the application fails, sooner at first";
     lease: Duration = m(2), "2m", "1s to 1h", SECOND..=HOUR,
         "How long a claim keeps other handlers off; longer than a handler may run";
     update_burst: u32 = 10, "10", "1 to 50", 1..=50,

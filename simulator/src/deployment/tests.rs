@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use handlers::observation::Rollout;
+
 use super::{DeploymentStatus, ServiceDeploymentState};
 use crate::ecs::ServiceKey;
+use crate::ports::observe;
 use crate::scheduler::tests::bench::{Bench, FargateSpot, mixed, on_demand, spot};
 use crate::spec::{Capacity, Loss};
 use crate::trace::{Happening, RollbackCause};
@@ -230,6 +233,23 @@ fn a_rollback_brings_the_strategy_of_the_last_completed_deployment_back_and_is_t
         "INFO SERVICE_DEPLOYMENT_IN_PROGRESS {new} ECS deployment circuit breaker: rolling back to deploymentId {new}."
     );
     assert!(told.contains(&verdict.as_str()) && told.contains(&back.as_str()), "{told:#?}");
+}
+
+#[test]
+fn a_rollback_says_that_it_is_one_until_it_is_complete_and_in_the_log_for_ever() {
+    let mut bench = Bench::new(4, &on_demand());
+    bench.service_mut().alarms = true;
+    bench.switch(&spot());
+    bench.run(mins(1));
+    let (id, since) = (bench.service().id.clone(), bench.world.now);
+    bench.world.alarm(&id);
+    let seen = observe(bench.service());
+    assert!(seen.deployments[0].rolls_back && !seen.deployments[1].rolls_back);
+    assert_eq!((seen.deployments[1].rollout, seen.is_rollback(since)), (Rollout::Failed, Some(true)));
+    bench.run(mins(60));
+    let seen = observe(bench.service());
+    assert_eq!((seen.deployments.len(), seen.deployments[0].rolls_back), (1, false));
+    assert_eq!(seen.is_rollback(since), Some(true), "{:?}", seen.messages);
 }
 
 #[test]
