@@ -88,7 +88,7 @@ pub(super) fn some_record(service: &ServiceId, n: usize) -> Option<Record> {
         Phase::Restoring => Change { from: original.fallback(), to: original.clone() },
         _ => Change { from: original.clone(), to: original.fallback() },
     });
-    let held = Held { reason: HeldReason::RoleMissing, resume: Phase::FailingOver };
+    let held = Held { reason: HeldReason::RoleMissing, resume: Phase::FailingOver, since: None };
     Some(Record {
         version: 3,
         phase,
@@ -204,7 +204,7 @@ pub(super) fn held_reason(script: &mut Script<'_>) -> HeldReason {
 
 pub(super) fn any_record(script: &mut Script<'_>, service: &ServiceId, original: &Strategy) -> Record {
     let phase = script.pick(&PHASES);
-    let held = Held { reason: held_reason(script), resume: script.pick(&PHASES[..4]) };
+    let held = Held { reason: held_reason(script), resume: script.pick(&PHASES[..4]), since: None };
     let owner = script.pick(&[ME, "other"]);
     Record {
         version: 1 + u64::from(script.byte()),

@@ -719,7 +719,8 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if held.resume == Phase::FailingOver && seen.strategy == record.original && !seen.is_short() {
         return close(record, seen, Reason::Cured, ctx);
     }
-    let resumed = Record { phase: held.resume, held: None, ..record.clone() };
+    let phase_since = held.since.unwrap_or(record.phase_since);
+    let resumed = Record { phase: held.resume, phase_since, held: None, ..record.clone() };
     // Nobody could look when an event told of a loss, and the tasks are still missing.
     let told =
         held.resume == Phase::Watching && record.event.is_some() && !seen.opted_out && seen.unsupported().is_none();
@@ -823,7 +824,8 @@ fn hold(record: Record, reason: HeldReason, ctx: &Context) -> Decision {
 }
 
 fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
-    let resume = record.held.map_or(record.phase, |held| held.resume);
+    let (resume, since) =
+        record.held.map_or((record.phase, Some(record.phase_since)), |held| (held.resume, held.since));
     if record.phase != Phase::Held {
         record.phase = Phase::Held;
         record.phase_since = ctx.now;
@@ -836,7 +838,7 @@ fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
         false => held_interval,
     };
     record.next_check_at = ctx.now + wait;
-    record.held = Some(Held { reason, resume });
+    record.held = Some(Held { reason, resume, since });
     record
 }
 

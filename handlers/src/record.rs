@@ -66,6 +66,9 @@ pub struct Held {
     pub reason: HeldReason,
     /// The phase to go on from when the cause is cured.
     pub resume: Phase,
+    /// Since when it was in that phase: what ECS did meanwhile is judged from then on. Absent in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// Everything remembered of one service.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use ask::*;
 use common::*;
-use handlers::decide::Reason;
+use handlers::decide::{Reason, Trigger, decide};
 use handlers::event::Signal;
 use handlers::held::HeldReason;
-use handlers::observation::{Controller, Deployment, Message, Observation, Rollout};
+use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
+use handlers::policy::Policy;
 use handlers::record::{Change, Phase, Record};
 use handlers::strategy::Strategy;
 
@@ -164,6 +165,23 @@ fn a_full_restore_that_ecs_rolled_back_does_not_skip_the_next_probe() {
     };
     assert!(!rolled(Change { from: original().probe(), to: original() }));
     assert!(rolled(Change { from: fallback(), to: original().probe() }));
+}
+
+#[test]
+fn what_ecs_rolled_back_before_nobody_could_look_is_still_a_rollback() {
+    let record = Record { phase_since: NOW - mins(10), ..restoring() };
+    let (held, _) = written(decide(
+        &service(),
+        Some(&record),
+        &Look::Blocked(HeldReason::RoleMissing),
+        &ctx(Trigger::Sweep, &Policy::default(), NOW),
+    ));
+    assert_eq!(held.held.as_ref().and_then(|held| held.since), Some(record.phase_since));
+    // Rolled back before the hold began, and released since.
+    let log =
+        telling(telling(deploying(fallback(), NOW - secs(5)), 120, ROLLING_BACK), 900, "has reached a steady state.");
+    let (back, reason) = written(on_sweep(&held, &log, NOW + mins(5)));
+    assert_eq!((back.phase, reason), (Phase::OnDemand, Reason::RolledBack));
 }
 
 #[test]

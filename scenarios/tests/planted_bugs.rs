@@ -41,9 +41,10 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::OursForEver, "owner-pins-on-demand", "neither the owner's"),
     (Bug::GuessesRollbacks, "owner-applies-after-a-failover", "availability"),
     (Bug::DeafWhileHeld, "role-missing-for-seconds", "failover within"),
-    (Bug::CarriesOutOldClaims, "claim-never-carried-out", "failovers"),
+    (Bug::CarriesOutOldClaims, "claim-never-carried-out", "failover within"),
     (Bug::RestoresIntoReleases, "restore-during-a-release", "into a release"),
     (Bug::RestoresNeverEnd, "restore-during-a-release", "restored within"),
+    (Bug::TakesEveryController, "becomes-blue-green-on-the-fallback", "deployments forced"),
     (Bug::SlowIsFailed, "restore-that-only-drains", "deployments forced"),
     // The same once more, for the scenarios that are there for what these bugs do to them.
     (Bug::DoneWhenUpdateReturns, "restore-probation-fails", "failovers: 1"),

@@ -150,10 +150,20 @@ impl Life {
     }
 }
 
+/// Whether nothing was decided: `after` is `before` once what it had to announce is announced, or to be looked at later because a look
+/// failed.
+fn is_kept(before: &Record, after: &Record) -> bool {
+    let Record { version, next_check_at, unannounced, .. } = after;
+    let kept = Record { version: *version, next_check_at: *next_check_at, ..before.clone() };
+    (unannounced.is_empty() || *unannounced == before.unannounced)
+        && *after == Record { unannounced: unannounced.clone(), ..kept }
+}
+
 impl World {
     /// The saved original is the owner's strategy, always. An order of items says nothing to ECS, so it may be one that the
     /// owner changed since.
-    pub(crate) fn judge_record(&mut self, record: &Record) {
+    /// A record that was only kept, its news announced or its look put off, says nothing new.
+    pub(crate) fn judge_record(&mut self, before: Option<&Record>, record: &Record) {
         let Some(saved) = &record.original else {
             if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) {
                 self.violation(&record.service, format!("{} without a saved original", record.phase));
@@ -165,7 +175,8 @@ impl World {
             return;
         }
         let name = self.names.number(&record.service);
-        if !self.oracle.life(name).credible(self.now).any(|owners| owners == saved) {
+        let credible = self.oracle.life(name).credible(self.now).any(|owners| owners == saved);
+        if !credible && !before.is_some_and(|before| is_kept(before, record)) {
             let owners = self.oracle.owners_strategy(name).map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));
         }

@@ -287,9 +287,7 @@ impl World {
         let before = self.table.put(name, written, replaces, shown_at)?;
         // Without a lag the index has it at once: then what was replaced goes while it is at hand, and not at the next sweep.
         self.table.catch_up(self.now);
-        if !before.as_deref().is_some_and(|before| is_announced(before, written)) {
-            self.judge_record(written);
-        }
+        self.judge_record(before.as_deref(), written);
         if written.is_transition_from(before.as_deref()) {
             self.note_phase(&written.service, before.map(|r| r.phase), Some(written.phase), written.reason.clone());
         }
@@ -313,6 +311,8 @@ impl World {
     ) {
         let restored = reason == Reason::Restored.text();
         let (rolled_back, not_needed) = (reason == Reason::RolledBack.text(), reason == Reason::NotNeeded.text());
+        let losses = [Reason::SpotPlacementFailure, Reason::SyntheticPlacementFailure, Reason::Interruption];
+        let lost = losses.iter().any(|loss| reason == loss.text());
         self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.names.service(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
@@ -327,7 +327,9 @@ impl World {
             // Nobody could look when the loss came.
             (Some(Phase::Held), Some(Phase::FailingOver)) if !ledger.has_open_episode() => {
                 ledger.episode_begins(self.now);
-                self.judge_cause(key);
+                if lost {
+                    self.judge_cause(key);
+                }
             }
             (Some(Phase::FailingOver | Phase::Held), Some(Phase::Watching)) if not_needed => ledger.called_off(),
             (Some(Phase::Restoring), Some(Phase::FailingOver)) => ledger.restore_failed(),
@@ -356,8 +358,4 @@ impl World {
     }
 }
 
-/// Whether `after` is `before` once what it had to announce is announced, without a look at the service.
-fn is_announced(before: &Record, after: &Record) -> bool {
-    let said = !before.unannounced.is_empty() && after.unannounced.is_empty();
-    said && *after == Record { version: after.version, unannounced: Vec::new(), ..before.clone() }
 }

@@ -210,7 +210,7 @@ pub(crate) fn held(before: Record, reason: HeldReason) -> Record {
     Record {
         phase: Phase::Held,
         phase_since: NOW - mins(30),
-        held: Some(Held { reason, resume }),
+        held: Some(Held { reason, resume, since: Some(before.phase_since) }),
         lease: None,
         next_check_at: NOW,
         ..before
@@ -313,7 +313,8 @@ pub(crate) fn any_held_reason() -> BoxedStrategy<HeldReason> {
 /// Any record of `service` that some history could have left behind, and some that only an editor could.
 pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
     let resume = prop::sample::select(vec![Phase::Watching, Phase::FailingOver, Phase::OnDemand, Phase::Restoring]);
-    let held = prop::option::of((any_held_reason(), resume).prop_map(|(reason, resume)| Held { reason, resume }));
+    let held =
+        prop::option::of((any_held_reason(), resume).prop_map(|(reason, resume)| Held { reason, resume, since: None }));
     let lease = (prop::sample::select(vec![ME, "other"]), any_time_near())
         .prop_map(|(owner, until)| Lease { owner: owner.into(), until });
     let time = || prop::option::of(any_time_near());

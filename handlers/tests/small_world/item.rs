@@ -56,6 +56,9 @@ impl Item {
         record.restored_at = None;
         record.episode = record.episode.min(1);
         record.phase_since = past(record.phase_since);
+        if let Some(held) = &mut record.held {
+            held.since = held.since.map(past);
+        }
         record.short_since = record.short_since.map(|at| at.max(NOW - OLDEST_SHORTFALL));
         record.healthy_since = record.healthy_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
         record.missing_since = record.missing_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
@@ -95,6 +98,9 @@ fn later(mut record: Record) -> Record {
         record.version = earlier(Timestamp::from_millis(record.version)).as_millis();
     }
     record.phase_since = earlier(record.phase_since);
+    if let Some(held) = &mut record.held {
+        held.since = held.since.map(earlier);
+    }
     record.short_since = record.short_since.map(earlier);
     record.healthy_since = record.healthy_since.map(earlier);
     record.missing_since = record.missing_since.map(earlier);
@@ -147,7 +153,7 @@ fn fingerprint(record: &Record) -> u64 {
     previous.as_ref().map(Strategy::items).hash(&mut hasher);
     change.as_ref().map(|Change { from, to }| (from.items(), to.items())).hash(&mut hasher);
     lease.as_ref().map(|Lease { owner, until }| (owner, until)).hash(&mut hasher);
-    held.as_ref().map(|held| (held.reason.to_string(), held.resume as u8)).hash(&mut hasher);
+    held.as_ref().map(|held| (held.reason.to_string(), held.resume as u8, held.since)).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -67,7 +67,7 @@ impl World {
         // The table outside has decided what holds; this one only shows it.
         let name = self.names.number(&record.service);
         let _ = self.table.put(name, &record, replaces, self.now);
-        self.judge_record(&record);
+        self.judge_record(None, &record);
     }
 
     fn hear(&mut self, transition: &Transition) {
