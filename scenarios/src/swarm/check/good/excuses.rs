@@ -135,7 +135,8 @@ pub(super) struct Excuses {
     pub(super) deploying: Vec<Span>,
     /// Its owner did something, its auto scaler did, Spot took a task, or ECS rolled back: the clock begins anew.
     pub(super) acts: Vec<Span>,
-    /// AZ rebalancing said that it could not place a task, which fails a restore that is under way.
+    /// AZ rebalancing said that it could not place a task, or somebody put a synthetic event that says so: either fails a restore that
+    /// is under way.
     pub(super) noise: Vec<Span>,
     /// The day's restores were used up.
     pub(super) capped: Vec<Span>,
@@ -157,13 +158,18 @@ impl Excuses {
             WorldEvent::Protect { service, time, .. } if *service == spec.id => Some((event.at, event.at + *time)),
             _ => None,
         });
+        let arn = spec.id.arn();
+        let synthetic = court.world.events.iter().filter_map(|event| match &event.event {
+            WorldEvent::PutEvents { resources, .. } if resources.contains(&arn) => Some(event.at),
+            _ => None,
+        });
         Self {
             broken: of(&broken.0),
             market: of(&markets.0),
             own: history.unsound.iter().chain(&history.out).copied().collect(),
             deploying: deployments.clone().map(|at| (*at, *at + court.policy.deployment_grace)).collect(),
             acts: deployments.chain(&history.taken).chain(&history.scaled).map(|at| (*at, *at)).collect(),
-            noise: history.noise.iter().map(|at| (*at, *at)).collect(),
+            noise: history.noise.iter().copied().chain(synthetic).map(|at| (at, at)).collect(),
             capped: capped(&history.restores, court.policy.restores_per_day as usize),
             protected: protected.collect(),
         }

@@ -253,7 +253,10 @@ impl<'a> Reader<'a> {
                 let same = self.restored.is_some_and(|restored| at.saturating_sub(restored) < self.episode_memory);
                 self.failed = if same { self.failed + 1 } else { 0 };
             }
-            (_, Some(Phase::Held)) if reason.starts_with("ECS rolled") => self.failed += 1,
+            // From `Held` too: a restore that was rolled back while nobody could look.
+            (_, Some(Phase::Held)) | (Some(Phase::Held), Some(Phase::OnDemand)) if reason.starts_with("ECS rolled") => {
+                self.failed += 1;
+            }
             (Some(Phase::Restoring), Some(Phase::Watching)) => self.restored = Some(at),
             (Some(_), Some(Phase::Watching)) if reason.starts_with("ECS rolled") => self.restored = Some(at),
             _ => {}
