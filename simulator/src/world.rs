@@ -357,5 +357,3 @@ impl World {
         self.record(None, Happening::Audited);
     }
 }
-
-}
