@@ -715,6 +715,11 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if early && !held.reason.shows_in_a_look() {
         return Decision::Leave(Reason::Held(held.reason));
     }
+    // ECS made no failover, or rolled it back, and nothing of ours is under way: its owner chose the same.
+    let to = record.change.as_ref().map(|change| &change.to);
+    if held.resume == Phase::FailingOver && !held.reason.shows_in_a_look() && seen.strategy.as_ref() == to {
+        return Decision::Forget(Reason::OwnerChanged);
+    }
     // A failover that could not be made may not be needed any more.
     if held.resume == Phase::FailingOver && seen.strategy == record.original && !seen.is_short() {
         return close(record, seen, Reason::Cured, ctx);

@@ -38,7 +38,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const MARKET_TRIES: usize = 4;
 
 /// Most transitions that wait in a record while the bus takes none: an item must not grow for ever.
-const MOST_UNANNOUNCED: usize = 20;
+pub const MOST_UNANNOUNCED: usize = 20;
 
 /// A service could not be brought to the end of its step; the message or the sweep comes back to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

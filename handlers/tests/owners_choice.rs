@@ -185,6 +185,16 @@ fn what_ecs_rolled_back_before_nobody_could_look_is_still_a_rollback() {
 }
 
 #[test]
+fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
+    let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
+    assert_eq!(forgotten(on_sweep(&record, &full_on(fallback()), NOW)), Reason::OwnerChanged);
+    // While nobody could look, it may have been ours.
+    let record = held(failing_over("dead", NOW), HeldReason::RoleMissing);
+    let ours = deploying(fallback(), NOW - mins(3));
+    assert_eq!(written(on_sweep(&record, &ours, NOW)).1, Reason::FallbackLive);
+}
+
+#[test]
 fn a_restore_waits_for_a_young_release_of_the_owners() {
     let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
     let (next, reason) = written(on_sweep(&record, &deploying(fallback(), NOW - secs(20)), NOW));

@@ -198,6 +198,10 @@ impl<'a> Reader<'a> {
             "creates the service anew" => {
                 self.desired = self.spec.desired;
                 self.history.out.extend(self.out.take().map(|from| (from, at)));
+                // ECS may give its first deployment up for good: it has nothing to go back to.
+                if self.spec.circuit_breaker {
+                    self.unsound = self.unsound.or(Some(at));
+                }
                 self.sound_again = self.unsound.is_some();
             }
             "tags the service spot-recovery=off" => self.out = self.out.or(Some(at)),
@@ -253,6 +257,7 @@ impl<'a> Reader<'a> {
                 let same = self.restored.is_some_and(|restored| at.saturating_sub(restored) < self.episode_memory);
                 self.failed = if same { self.failed + 1 } else { 0 };
             }
+            (Some(Phase::Held), Some(Phase::FailingOver)) if self.was_held_in(Phase::Restoring) => self.failed += 1,
             // From `Held` too: a restore that was rolled back while nobody could look.
             (_, Some(Phase::Held)) | (Some(Phase::Held), Some(Phase::OnDemand)) if reason.starts_with("ECS rolled") => {
                 self.failed += 1;
@@ -265,6 +270,11 @@ impl<'a> Reader<'a> {
             self.history.restores.push(at);
         }
         (self.phase, self.since, self.reason) = (to, at, reason.to_owned());
+    }
+
+    /// Whether the stay in `Held` that has just ended began in this phase.
+    fn was_held_in(&self, phase: Phase) -> bool {
+        self.history.stays.iter().rev().nth(1).is_some_and(|stay| stay.phase == Some(phase))
     }
 
     fn stay_ends(&mut self, at: Duration) {

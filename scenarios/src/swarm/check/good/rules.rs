@@ -154,7 +154,7 @@ fn on_the_way(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &
     };
     let stays = history.stays.iter().filter_map(|stay| Some((stay, limit(stay.phase)?)));
     let longest = |(stay, limit): (&Stay, Duration)| {
-        let span = longest((stay.from, stay.to), &[&excuses.broken, &excuses.acts])?;
+        let span = longest((stay.from, stay.to), &[&excuses.broken, &excuses.acts, &excuses.protected])?;
         Some(near(spec, TRANSIENT, span, limit))
     };
     stays.filter_map(longest).collect()
