@@ -715,9 +715,10 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     if early && !held.reason.shows_in_a_look() {
         return Decision::Leave(Reason::Held(held.reason));
     }
-    // ECS made no failover, or rolled it back, and nothing of ours is under way: its owner chose the same.
+    // ECS refused the failover, or rolled it back. So if the fallback is live, and no later rollback brought it, its owner chose it.
     let to = record.change.as_ref().map(|change| &change.to);
-    if held.resume == Phase::FailingOver && !held.reason.shows_in_a_look() && seen.strategy.as_ref() == to {
+    let refused = held.resume == Phase::FailingOver && !held.reason.shows_in_a_look();
+    if refused && seen.strategy.as_ref() == to && seen.is_rollback(record.phase_since) == Some(false) {
         return Decision::Forget(Reason::OwnerChanged);
     }
     // A failover that could not be made may not be needed any more.
@@ -874,10 +875,14 @@ fn adopt(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
     }
     let by_ecs = by_ecs(&record, seen);
     let theirs = if seen.strategy == record.original && by_ecs { Reason::RolledBack } else { Reason::OwnerChanged };
-    // An owner who chose what we would: it stands for nothing else.
-    let chosen = record
-        .original
-        .take_if(|original| !by_ecs && seen.strategy.as_ref().is_some_and(|live| live.stands_in_for(original)));
+    // An owner who chose what we would: it stands for nothing else. ECS rolls back to no other strategy than these.
+    let live = seen.strategy.as_ref();
+    let before = record.change.as_ref().map(|change| &change.from);
+    let restoring = record.phase == Phase::Restoring;
+    let chosen = record.original.take_if(|original| {
+        let ecs_could = live == before || (restoring && live == Some(&original.fallback()));
+        !(by_ecs && ecs_could) && live.is_some_and(|live| live.stands_in_for(original))
+    });
     if !seen.uses_spot() && (chosen.is_some() || !may_be_rolled_back(seen)) {
         return Decision::Forget(theirs);
     }

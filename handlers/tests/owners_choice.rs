@@ -187,11 +187,24 @@ fn what_ecs_rolled_back_before_nobody_could_look_is_still_a_rollback() {
 #[test]
 fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
-    assert_eq!(forgotten(on_sweep(&record, &full_on(fallback()), NOW)), Reason::OwnerChanged);
+    let chosen = telling(full_on(fallback()), 3600, "has reached a steady state.");
+    assert_eq!(forgotten(on_sweep(&record, &chosen, NOW)), Reason::OwnerChanged);
+    // The way back of a restore was refused, and ECS went it by itself.
+    let record = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
+    let back = telling(telling(full_on(fallback()), 600, ROLLING_BACK), 3600, "has reached a steady state.");
+    assert_eq!(written(on_sweep(&record, &back, NOW)).1, Reason::FallbackLive);
     // While nobody could look, it may have been ours.
     let record = held(failing_over("dead", NOW), HeldReason::RoleMissing);
     let ours = deploying(fallback(), NOW - mins(3));
     assert_eq!(written(on_sweep(&record, &ours, NOW)).1, Reason::FallbackLive);
+}
+
+#[test]
+fn a_probe_after_a_rollback_to_the_original_is_the_owners() {
+    let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
+    let probe = telling(full_on(original().probe()), 1500, ROLLING_BACK);
+    let (next, reason) = written(on_sweep(&record, &probe, NOW));
+    assert_eq!((next.phase, next.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
 }
 
 #[test]

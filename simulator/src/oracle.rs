@@ -59,6 +59,8 @@ struct Life {
     forced: VecDeque<Timestamp>,
     /// Most of them that were ever counted.
     most_forced: usize,
+    /// Whether its record had more news than it may keep.
+    news_dropped: bool,
     /// The claim that the last deployment was made under: version of the record, token of the handler.
     claim: Option<(u64, String)>,
 }
@@ -165,6 +167,11 @@ impl World {
     /// owner changed since.
     /// A record that was only kept, its news announced or its look put off, says nothing new.
     pub(crate) fn judge_record(&mut self, before: Option<&Record>, record: &Record) {
+        let full = |record: &Record| record.unannounced.len() >= MOST_UNANNOUNCED;
+        if full(record) && before.is_some_and(full) {
+            let name = self.names.number(&record.service);
+            self.oracle.life(name).news_dropped = true;
+        }
         let Some(saved) = &record.original else {
             if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) {
                 self.violation(&record.service, format!("{} without a saved original", record.phase));
@@ -336,9 +343,10 @@ impl World {
                 untold.push((ServiceId::clone(service), *to));
             }
         }
-        // A bus that takes nothing for days makes a record forget its oldest news.
+        // A bus or a sweep that does nothing for days makes a record forget its oldest news, which the log says.
         let is_full = |service: &ServiceId| {
-            self.stored(service).is_some_and(|record| record.unannounced.len() >= MOST_UNANNOUNCED)
+            let life = self.names.find(service).and_then(|name| self.oracle.lives.get(name.0));
+            life.is_some_and(|life| life.news_dropped)
         };
         untold.retain(|(service, _)| !is_full(service));
         for (service, to) in untold {
