@@ -5,9 +5,9 @@
 //!
 //! | question | file |
 //! | --- | --- |
-//! | what happened to a service, as plain data? | [`history`] |
-//! | what excuses it? | [`excuses`] |
-//! | what does each rule measure? | [`rules`] |
+//! | what happened to a service, as plain data? | `history.rs` |
+//! | what excuses it? | `excuses.rs` |
+//! | what does each rule measure? | `rules.rs` |
 
 use std::time::Duration;
 
