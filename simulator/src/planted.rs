@@ -286,7 +286,7 @@ fn seen_as_before(look: &Look) -> Look {
     seen_as(look, &|seen| {
         seen.deployments.retain(|deployment| deployment.primary);
         seen.deployments.iter_mut().for_each(|deployment| deployment.rolls_back = false);
-        Arc::make_mut(&mut seen.messages).retain(|message| !message.text.contains("deployment"));
+        seen.messages = Arc::default();
     })
 }
 
