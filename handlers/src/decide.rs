@@ -875,14 +875,10 @@ fn adopt(mut record: Record, seen: &Observation, ctx: &Context) -> Decision {
     }
     let by_ecs = by_ecs(&record, seen);
     let theirs = if seen.strategy == record.original && by_ecs { Reason::RolledBack } else { Reason::OwnerChanged };
-    // An owner who chose what we would: it stands for nothing else. ECS rolls back to no other strategy than these.
-    let live = seen.strategy.as_ref();
-    let before = record.change.as_ref().map(|change| &change.from);
-    let restoring = record.phase == Phase::Restoring;
-    let chosen = record.original.take_if(|original| {
-        let ecs_could = live == before || (restoring && live == Some(&original.fallback()));
-        !(by_ecs && ecs_could) && live.is_some_and(|live| live.stands_in_for(original))
-    });
+    // An owner who chose what we would: it stands for nothing else.
+    let chosen = record
+        .original
+        .take_if(|original| !by_ecs && seen.strategy.as_ref().is_some_and(|live| live.stands_in_for(original)));
     if !seen.uses_spot() && (chosen.is_some() || !may_be_rolled_back(seen)) {
         return Decision::Forget(theirs);
     }

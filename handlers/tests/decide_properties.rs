@@ -136,13 +136,9 @@ fn any_seen(original: Spread) -> BoxedStrategy<Observation> {
         .boxed()
 }
 
-/// Whether what is live is its owner's choice, even if it is a shape of ours: ECS rolls back nothing that is complete, and to nothing
-/// but what was live before.
+/// Whether what is live is its owner's choice, even if it is a shape of ours: ECS rolls back nothing that is complete.
 fn is_owners(record: &Record, seen: &Observation) -> bool {
-    let before = record.change.as_ref().map(|change| &change.from);
-    let fallback = record.original.as_ref().map(Spread::fallback);
-    let ecs_could = seen.strategy.as_ref() == before || (record.phase == Phase::Restoring && seen.strategy == fallback);
-    !ecs_could || seen.is_rollback(record.phase_since).map_or(record.healthy_since.is_some(), |by_ecs| !by_ecs)
+    seen.is_rollback(record.phase_since).map_or(record.healthy_since.is_some(), |by_ecs| !by_ecs)
 }
 
 fn any_case() -> BoxedStrategy<Case> {

@@ -200,11 +200,14 @@ fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
 }
 
 #[test]
-fn a_probe_after_a_rollback_to_the_original_is_the_owners() {
-    let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
-    let probe = telling(full_on(original().probe()), 1500, ROLLING_BACK);
-    let (next, reason) = written(on_sweep(&record, &probe, NOW));
-    assert_eq!((next.phase, next.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
+fn a_failover_that_ecs_rolled_back_to_the_probe_keeps_the_owners_strategy() {
+    // The probe was complete, the restore after it was not, and the failover from that was rolled back: to the probe.
+    let record = Record { phase_since: NOW - mins(2), healthy_since: None, ..on_demand(NOW + mins(20)) };
+    let back = rolled_back(replaced(original().probe(), 30, Rollout::Failed, fallback()));
+    let (next, _) = written(on_sweep(&record, &back, NOW));
+    assert_eq!((next.phase, next.previous.clone()), (Phase::Watching, Some(original())));
+    let (again, reason) = written(on_event(Some(&next), &back, Signal::Interruption));
+    assert_eq!((again.phase, again.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
 }
 
 #[test]
