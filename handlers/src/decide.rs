@@ -718,7 +718,8 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     // ECS refused the failover, or rolled it back. So if the fallback is live, and no later rollback brought it, its owner chose it.
     let to = record.change.as_ref().map(|change| &change.to);
     let refused = held.resume == Phase::FailingOver && !held.reason.shows_in_a_look();
-    if refused && seen.strategy.as_ref() == to && seen.is_rollback(record.phase_since) == Some(false) {
+    let by_ecs = seen.is_rollback(record.phase_since).unwrap_or(held.reason != HeldReason::RolledBack);
+    if refused && seen.strategy.as_ref() == to && !by_ecs {
         return Decision::Forget(Reason::OwnerChanged);
     }
     // A failover that could not be made may not be needed any more.

@@ -189,6 +189,8 @@ fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
     let chosen = telling(full_on(fallback()), 3600, "has reached a steady state.");
     assert_eq!(forgotten(on_sweep(&record, &chosen, NOW)), Reason::OwnerChanged);
+    // Also where the log says that the owner's deployment failed.
+    assert_eq!(forgotten(on_sweep(&record, &telling(full_on(fallback()), 60, FAILED), NOW)), Reason::OwnerChanged);
     // The way back of a restore was refused, and ECS went it by itself.
     let record = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
     let back = telling(telling(full_on(fallback()), 600, ROLLING_BACK), 3600, "has reached a steady state.");
