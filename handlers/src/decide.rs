@@ -203,7 +203,7 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
         Trigger::Event(event) if is_stale(&record, event, ctx) => keep_watching(record, seen, Reason::Stale, ctx),
         Trigger::Event(event) => match event.signal {
             Signal::SyntheticPlacementFailure => start_episode(record, seen, Reason::SyntheticPlacementFailure, ctx),
-            Signal::SpotPlacementFailure if seen.lacks_capacity() && seen.application_fails() => {
+            Signal::SpotPlacementFailure if seen.lacks_capacity() && application_is_blamed(seen) => {
                 keep_watching(record, seen, Reason::ApplicationFails, ctx)
             }
             Signal::SpotPlacementFailure if seen.lacks_capacity() => {
@@ -221,7 +221,7 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
             let waits = record.short_since.is_none() || ctx.now.since(since) < ctx.policy.shortfall_grace;
             if waits || !seen.lacks_capacity() {
                 keep_watching(record, seen, Reason::Healthy, ctx)
-            } else if seen.application_fails() {
+            } else if application_is_blamed(seen) {
                 keep_watching(record, seen, Reason::ApplicationFails, ctx)
             } else if seen.is_deploying(ctx.now, ctx.policy.deployment_grace) {
                 keep_watching(record, seen, Reason::Deploying, ctx)
@@ -230,6 +230,12 @@ fn watching(record: Record, seen: &Observation, ctx: &Context) -> Decision {
             }
         }
     }
+}
+
+/// Whether the fallback would not help, because the application fails. A deployment that ECS gave up without a word may have failed for
+/// want of Spot as well as by its application: the fallback is the test, and costs nothing, for nothing more is started otherwise.
+fn application_is_blamed(seen: &Observation) -> bool {
+    seen.blames_application() == Some(true)
 }
 
 /// A strategy of ours is live although the episode is closed, or has become that of another original: ECS rolled back, past a
@@ -731,7 +737,7 @@ fn held(record: Record, seen: &Observation, ctx: &Context) -> Decision {
     // Nobody could look when an event told of a loss, and the tasks are still missing.
     let told =
         held.resume == Phase::Watching && record.event.is_some() && !seen.opted_out && seen.unsupported().is_none();
-    if told && seen.uses_spot() && seen.lacks_capacity() && !seen.application_fails() {
+    if told && seen.uses_spot() && seen.lacks_capacity() && !application_is_blamed(seen) {
         return start_episode(resumed, seen, Reason::SpotPlacementFailure, ctx);
     }
     let persists = match held.reason {

@@ -208,23 +208,24 @@ impl Observation {
         self.primary().is_some_and(|p| p.rollout == Rollout::Failed)
     }
 
-    /// Whether ECS blames the application: the newest message since the primary deployment began that judges task
-    /// starts says they fail, or there is none and the deployment is FAILED, which starts no more tasks. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
+    /// Whether the application must be taken to fail: ECS blames it, or has given up the deployment and does not say why.
     pub fn application_fails(&self) -> bool {
+        self.blames_application().unwrap_or_else(|| self.gave_up())
+    }
+
+    /// Whether ECS blames the application, by the newest message since the primary deployment began that judges task starts; `None`
+    /// if there is no such message. `failedTasks` would not do, it also counts tasks ECS could not place (aws-facts.md §1.6).
+    pub fn blames_application(&self) -> Option<bool> {
         let since = self.primary().map(|p| p.created_at);
-        self.messages
-            .iter()
-            .take_while(|m| Some(m.at) >= since)
-            .find_map(|m| {
-                if m.text.contains("unable to consistently start tasks successfully") {
-                    Some(true)
-                } else if m.text.contains("unable to place a task") || m.text.contains("steady state") {
-                    Some(false)
-                } else {
-                    None
-                }
-            })
-            .unwrap_or_else(|| self.gave_up())
+        self.messages.iter().take_while(|m| Some(m.at) >= since).find_map(|m| {
+            if m.text.contains("unable to consistently start tasks successfully") {
+                Some(true)
+            } else if m.text.contains("unable to place a task") || m.text.contains("steady state") {
+                Some(false)
+            } else {
+                None
+            }
+        })
     }
 
     /// How many healthy tasks ECS may stop in a deployment before new ones run.

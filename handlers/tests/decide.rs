@@ -621,16 +621,17 @@ fn a_message_of_an_older_deployment_or_below_a_newer_verdict_blames_nobody() {
 }
 
 #[test]
-fn a_deployment_that_ecs_gave_up_lacks_no_capacity_unless_ecs_said_so() {
+fn a_deployment_that_ecs_gave_up_is_failed_over_unless_ecs_blames_the_application() {
     let record = Record { short_since: Some(NOW - hours(1)), ..watching() };
     let mut seen = short_on(original());
     seen.deployments[0].rollout = Rollout::Failed;
-    let (next, reason) = written(on_sweep(&record, &seen, NOW));
-    assert_eq!((next.phase, reason), (Phase::Watching, Reason::ApplicationFails));
+    // Without a word it may have failed for want of Spot, which the fallback shows.
+    assert_eq!(claimed(on_sweep(&record, &seen, NOW)).1, Reason::SilentLoss);
+    let mut blamed = crash_looping(seen, NOW - mins(1));
+    assert_eq!(written(on_sweep(&record, &blamed, NOW)).1, Reason::ApplicationFails);
     let text = "(service checkout) was unable to place a task. Reason: Capacity is unavailable at this time.".into();
-    Arc::make_mut(&mut seen.messages).insert(0, Message { at: NOW - mins(1), text });
-    let (_, reason) = claimed(on_sweep(&record, &seen, NOW));
-    assert_eq!(reason, Reason::SilentLoss);
+    Arc::make_mut(&mut blamed.messages).insert(0, Message { at: NOW - mins(1), text });
+    assert_eq!(claimed(on_sweep(&record, &blamed, NOW)).1, Reason::SilentLoss);
 }
 
 #[test]
