@@ -142,8 +142,20 @@ fn scenario(arguments: &[OsString]) -> ExitCode {
 }
 
 /// The tests whose expected texts are files of this repository.
-const KEPT_TEXTS: [&str; 10] =
-    ["--test", "timelines", "--test", "keys", "--test", "planted_bugs", "--test", "readme", "--", "kept_as_a_file"];
+const KEPT_TEXTS: [&str; 12] = [
+    "--test",
+    "timelines",
+    "--test",
+    "traces",
+    "--test",
+    "keys",
+    "--test",
+    "planted_bugs",
+    "--test",
+    "readme",
+    "--",
+    "kept_as_a_file",
+];
 
 /// Writes every text that is kept as a file and compared by a test: timelines, pages and tables made from code.
 fn accept() -> ExitCode {
