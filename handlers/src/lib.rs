@@ -23,6 +23,7 @@ mod json;
 pub mod market;
 pub mod metrics;
 pub mod observation;
+pub mod phase;
 pub mod policy;
 pub mod ports;
 mod reason;

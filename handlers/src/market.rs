@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::phase::Phase;
 use crate::policy::Policy;
-use crate::record::{Phase, Record, RecordError};
+use crate::record::{Record, RecordError};
 use crate::service::{AccountId, Region};
 use crate::timestamp::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::record::Phase;
+use crate::phase::Phase;
 use crate::transition::Transition;
 
 /// Namespace of every metric.

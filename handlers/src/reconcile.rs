@@ -337,7 +337,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         reason: &Reason,
         findings: &mut Vec<Finding>,
     ) -> Result<Write, ReconcileError> {
-        let transition = Transition::between(before, Some(&next), reason.text(), self.ports.now());
+        let transition = next.transition_from(before, reason.text(), self.ports.now());
         // What is left of another service of that name is announced too.
         let unannounced = &mut Arc::make_mut(&mut next).unannounced;
         *unannounced = before.map(|before| before.unannounced.clone()).unwrap_or_default();
@@ -362,10 +362,9 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     /// A record was deleted: none is left to keep the transition that this is.
     async fn forgotten(&self, subject: &Record, reason: &Reason, findings: &mut Vec<Finding>) {
         findings.extend(Finding::of(Some(subject), None));
-        if let Some(transition) = Transition::between(Some(subject), None, reason.text(), self.ports.now()) {
-            self.note(&subject.service, &transition);
-            self.announce(&[transition]).await;
-        }
+        let transition = subject.end(reason.text(), self.ports.now());
+        self.note(&subject.service, &transition);
+        self.announce(&[transition]).await;
     }
 
     /// Writes `next` in place of the version it was decided from.

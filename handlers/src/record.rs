@@ -1,7 +1,6 @@
-//! The record of one service: the DynamoDB item of table `ecs_cp_restore_state`, and the phase the service is in.
+//! The record of one service: the DynamoDB item of table `ecs_cp_restore_state`.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::held::HeldReason;
+pub use crate::phase::Phase;
 use crate::policy::{self, Policy};
 use crate::service::ServiceId;
 use crate::strategy::Strategy;
@@ -19,27 +19,6 @@ use crate::transition::Transition;
 pub const TABLE: &str = "ecs_cp_restore_state";
 /// Partitions of the due index, so that no single one carries every write of a large fleet.
 pub const DUE_SHARDS: u32 = 4;
-
-/// Where a service stands (DESIGN §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Phase {
-    /// A Spot service we have seen.
-    Watching,
-    /// Original saved, `UpdateService` claimed but not confirmed.
-    FailingOver,
-    /// The fallback is live; a restore is due at `restore_at`.
-    OnDemand,
-    /// The original is claimed or applied, on probation.
-    Restoring,
-    /// A person is needed.
-    Held,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
 
 /// Who is acting on the service, and until when nobody else may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +181,42 @@ impl Record {
         before.is_none_or(|before| {
             before.phase != self.phase || (self.phase == Phase::Restoring && before.change != self.change)
         })
+    }
+
+    /// The transition to `self` from `before`, by a write at `at`, if the write is one.
+    pub fn transition_from(
+        &self,
+        before: Option<&Record>,
+        reason: Cow<'static, str>,
+        at: Timestamp,
+    ) -> Option<Transition> {
+        let (from, to) = (before.map(|before| before.phase), Some(self.phase));
+        self.is_transition_from(before).then(|| self.transition(from, to, reason, at))
+    }
+
+    /// The last transition of `self`, a record that was deleted at `at`.
+    pub fn end(&self, reason: Cow<'static, str>, at: Timestamp) -> Transition {
+        self.transition(Some(self.phase), None, reason, at)
+    }
+
+    fn transition(
+        &self,
+        from: Option<Phase>,
+        to: Option<Phase>,
+        reason: Cow<'static, str>,
+        at: Timestamp,
+    ) -> Transition {
+        Transition {
+            id: self.service.record_id(),
+            service: self.service.arn(),
+            account: self.service.account.clone(),
+            from,
+            to,
+            episode: self.episode,
+            original: self.original.clone(),
+            reason,
+            at,
+        }
     }
 
     /// Whether a restore is pending: the `scheduled` attribute.

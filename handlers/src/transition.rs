@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Phase, Record};
+use crate::phase::Phase;
 use crate::service::AccountId;
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
@@ -31,27 +31,4 @@ pub struct Transition {
     pub reason: Cow<'static, str>,
     /// When, in milliseconds since the epoch.
     pub at: Timestamp,
-}
-
-impl Transition {
-    /// The transition from `before` to `after`, a record that was written or deleted at `at`, if that is one.
-    pub fn between(
-        before: Option<&Record>,
-        after: Option<&Record>,
-        reason: Cow<'static, str>,
-        at: Timestamp,
-    ) -> Option<Self> {
-        let subject = after.or(before)?;
-        after.is_none_or(|after| after.is_transition_from(before)).then(|| Self {
-            id: subject.service.record_id(),
-            service: subject.service.arn(),
-            account: subject.service.account.clone(),
-            from: before.map(|record| record.phase),
-            to: after.map(|record| record.phase),
-            episode: subject.episode,
-            original: subject.original.clone(),
-            reason,
-            at,
-        })
-    }
 }

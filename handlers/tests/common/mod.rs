@@ -220,7 +220,7 @@ pub(crate) fn held(before: Record, reason: HeldReason) -> Record {
 /// One that nobody has announced yet.
 pub(crate) fn transition(service: &ServiceId, at: Timestamp) -> Transition {
     let begun = Record { service: service.clone(), ..failing_over(ME, at) };
-    Transition::between(None, Some(&begun), "because".into(), at).expect("it is one")
+    begun.transition_from(None, "because".into(), at).expect("it is one")
 }
 
 /// An event about [`service`].
