@@ -136,8 +136,9 @@ impl Observation {
     /// COMPLETED (aws-facts.md §1.6).
     pub fn is_rollback(&self, since: Timestamp) -> Option<bool> {
         // Who deploys again does not change the strategy: what counts is the deployment that brought it.
-        let brought_it = self.newest_first().into_iter().take_while(|d| d.strategy == self.strategy).last()?;
-        let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
+        let deployments = self.newest_first();
+        let brought_it = deployments.iter().take_while(|d| d.strategy == self.strategy).last()?;
+        let replaced = deployments.iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
         let messages = self.messages.iter().take_while(|m| m.at + CLOCK_SKEW >= since);
         let first_told = messages.filter_map(|m| match m.text.as_str() {
             text if text.contains("rolling back to deployment") => Some(true),
@@ -162,6 +163,12 @@ impl Observation {
         let is_recent = |m: &&Message| m.at + CLOCK_SKEW >= since;
         let failed = self.messages.iter().take_while(is_recent).any(|m| m.text.contains("deployment failed"));
         self.messages.last().is_some_and(|oldest| !is_recent(&oldest)) && !failed
+    }
+
+    /// Until a deployment is complete, ECS may take the service back to what it was before (aws-facts.md §1.6): to a strategy of ours,
+    /// if an owner chose to do without Spot while it was on one.
+    pub fn may_be_rolled_back(&self) -> bool {
+        self.primary().is_some_and(|primary| primary.rollout != Rollout::Completed)
     }
 
     fn newest_first(&self) -> Vec<&Deployment> {

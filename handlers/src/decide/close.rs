@@ -1,0 +1,63 @@
+//! The end of an episode: the service is its owner's again, because all went well or because someone else changed it. Calls
+//! `watching.rs`, `origin.rs` and `step.rs`.
+
+use super::decision::Decision;
+use super::step::Step;
+use crate::phase::Phase;
+use crate::reason::Reason;
+use crate::record::Record;
+
+impl Step<'_> {
+    /// Ends the episode: the service is its owner's again.
+    pub(super) fn close(mut self, reason: Reason) -> Decision {
+        self.end_episode(&reason);
+        self.write(reason)
+    }
+
+    fn end_episode(&mut self, reason: &Reason) {
+        self.enter(Phase::Watching);
+        self.record.previous = self.record.original.take();
+        self.record.change = None;
+        self.record.event = None;
+        // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
+        self.record.restored_at = match reason {
+            Reason::Restored | Reason::RolledBack => Some(self.ctx.now),
+            Reason::NotNeeded => self.record.restored_at,
+            _ => None,
+        };
+        self.watch_again();
+    }
+
+    /// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and
+    /// our claim on the service ends (DESIGN rule 6).
+    pub(super) fn adopt(mut self) -> Decision {
+        if let Some(decision) = self.ours_came_back() {
+            return decision;
+        }
+        let by_ecs = self.by_ecs();
+        let rolled_back = by_ecs && self.seen.strategy == self.record.original;
+        let reason = if rolled_back { Reason::RolledBack } else { Reason::OwnerChanged };
+        // An owner who chose what we would: it stands for nothing else.
+        let owner_chose_ours = !by_ecs && self.stands_for_original();
+        if owner_chose_ours {
+            self.record.original = None;
+        }
+        if !self.seen.uses_spot() && (owner_chose_ours || !self.seen.may_be_rolled_back()) {
+            return Decision::Forget(reason);
+        }
+        let phase_since = self.record.phase_since;
+        self.end_episode(&reason);
+        // What the event says of the service as it is now is not lost over what happened to it before.
+        let as_before = Record { phase_since, ..self.record.clone() };
+        match (Step { record: as_before, ..self }).watching() {
+            next @ Decision::Claim(..) => next,
+            _ => self.write(reason),
+        }
+    }
+
+    /// Whether what is live stands for the original.
+    fn stands_for_original(&self) -> bool {
+        let (Some(original), Some(live)) = (&self.record.original, &self.seen.strategy) else { return false };
+        live.stands_in_for(original)
+    }
+}

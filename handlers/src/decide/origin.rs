@@ -1,0 +1,67 @@
+//! Whose the live strategy is: a change of ours, what ECS rolled back to, or its owner's choice. Calls `step.rs`.
+
+use super::decision::Decision;
+use super::step::Step;
+use crate::held::HeldReason;
+use crate::phase::Phase;
+use crate::reason::Reason;
+use crate::record::Change;
+use crate::strategy::Strategy;
+
+impl Step<'_> {
+    /// Whether ECS, and not the owner, put what is live in the place of our last change. Where nothing shown tells, the record does.
+    pub(super) fn by_ecs(&self) -> bool {
+        let record = &self.record;
+        self.seen.is_rollback(record.phase_since).unwrap_or_else(|| match &record.held {
+            // After ECS has rolled our failover back, it says so when it goes forward again: the owner says nothing.
+            Some(held) if record.phase == Phase::Held => held.reason != HeldReason::RolledBack,
+            // ECS rolls back only what is not complete: one that we saw complete was replaced by the owner (aws-facts.md §1.6).
+            _ => record.healthy_since.is_none(),
+        })
+    }
+
+    /// A strategy of ours is live although the episode is closed, or has become that of another original: ECS rolled back, past a
+    /// restore or past an owner's own change. The service is on On-Demand again and must not be taken for one whose owner wants no
+    /// Spot.
+    pub(super) fn ours_came_back(&self) -> Option<Decision> {
+        if !self.stands_for_previous() {
+            return None;
+        }
+        let (previous, live) = (self.record.previous.clone()?, self.seen.strategy.clone()?);
+        let mut step = self.clone();
+        step.enter_on_demand();
+        step.record.original = step.record.original.or(Some(previous.clone()));
+        step.record.change = Some(Change { from: previous, to: live });
+        Some(step.write(Reason::RolledBack))
+    }
+
+    /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
+    fn stands_for_previous(&self) -> bool {
+        let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
+        let since = self.record.phase_since;
+        let owners = !self.seen.is_older_than(since) && self.seen.is_rollback(since) == Some(false);
+        live.stands_in_for(previous) && !owners
+    }
+
+    /// Whether the previous original still matters.
+    pub(super) fn ours_may_come_back(&self) -> bool {
+        let Some(previous) = &self.record.previous else { return false };
+        match &self.seen.strategy {
+            Some(live) if live.stands_in_for(previous) => self.stands_for_previous(),
+            _ => self.seen.may_be_rolled_back(),
+        }
+    }
+
+    /// What an owner chose so shortly before our change that no look showed it: reads may be stale. The answer to our change
+    /// lists the deployment it replaced, and that is the truth. So the owner's choice is not lost, it is what will be restored.
+    pub(super) fn overtaken(&self, change: &Change) -> Option<Strategy> {
+        if self.record.confirmed {
+            return None;
+        }
+        let replaced = self.seen.replaced()?.strategy.as_ref()?;
+        let original = self.record.original.as_ref()?;
+        // A fallback is its own: any is ours, also one that came too late for a service that was created anew meanwhile.
+        let known = [&change.from, &change.to, original, &original.fallback(), &original.probe(), &replaced.fallback()];
+        (!known.contains(&replaced)).then(|| replaced.clone())
+    }
+}
