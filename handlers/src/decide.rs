@@ -5,8 +5,60 @@
 //! says [`Decision::Write`], which confirms. A handler killed anywhere in between leaves a record from which the same
 //! function goes on: level-triggered (DESIGN §3).
 //!
-//! Each phase has a file in `decide/`. All are methods of `Step`, so a file imports no other phase's; a file may call the methods of
-//! the files after it in this list, and of no other: `held.rs`, `in_phase.rs`, `restoring.rs`, `on_demand.rs`, `failing_over.rs`,
+//! Each decision has a [`Reason`]. The table says which phase a service is in after it, by the phase before:
+//!
+//! | reason | no record | Watching | FailingOver | OnDemand | Restoring | Held |
+//! | --- | --- | --- | --- | --- | --- | --- |
+//! | `AlreadyOnDemand` | | | | stays | stays | |
+//! | `ApplicationFails` | | stays | | stays | | |
+//! | `AtFullCount` | | stays | | | | |
+//! | `Cured` | | | | | | Watching, FailingOver, OnDemand, Restoring |
+//! | `DailyCap` | | | | stays | OnDemand | OnDemand |
+//! | `Deploying` | | stays | | stays | OnDemand | OnDemand |
+//! | `DryRun` | | stays | stays | stays | OnDemand, stays | Watching, OnDemand, stays |
+//! | `FallbackLive` | | | OnDemand | | | OnDemand |
+//! | `FirstSeen` | Watching | | | | | |
+//! | `Gone` | stays | forgotten | forgotten | forgotten | forgotten | forgotten |
+//! | `Healthy` | | stays | | | | |
+//! | `Held` | Held | stays, Held | stays, Held | stays, Held | stays, Held | stays |
+//! | `Interruption` | FailingOver | FailingOver | stays | FailingOver | FailingOver | FailingOver |
+//! | `Leased` | | stays | stays | stays | stays | |
+//! | `MarketBusy` | | | | stays | OnDemand | OnDemand |
+//! | `NoSpot` | stays | forgotten, stays | | | | forgotten |
+//! | `NotDue` | | | | stays | OnDemand | OnDemand |
+//! | `NotFound` | | stays | stays | stays | stays | stays |
+//! | `NotNeeded` | | | Watching | | | Watching |
+//! | `OnProbation` | | | | | stays | |
+//! | `OptedOut` | stays | forgotten, stays | forgotten, Watching | forgotten, Watching | forgotten, Watching | forgotten, Watching |
+//! | `OwnerChanged` | | | forgotten, Watching | forgotten, Watching | forgotten, Watching, stays | forgotten, Watching, Restoring |
+//! | `Paused` | | stays | stays | stays | OnDemand, stays | Watching, OnDemand, stays |
+//! | `ProbeHolds` | | | | | stays | Restoring |
+//! | `Recreated` | | forgotten, stays | forgotten, Watching | forgotten, Watching | forgotten, Watching | forgotten, Watching |
+//! | `Replacing` | | stays | | | | |
+//! | `RestoreDue` | | | | Restoring | stays | Restoring |
+//! | `RestoreTimedOut` | | | | | FailingOver | FailingOver |
+//! | `Restored` | | | | | Watching | Watching |
+//! | `RolledBack` | | OnDemand | forgotten, Watching, OnDemand | forgotten, Watching, stays | forgotten, Watching, FailingOver, OnDemand | forgotten, Watching, FailingOver, OnDemand |
+//! | `Settling` | | | stays | stays | stays | |
+//! | `Short` | | stays | | | | |
+//! | `ShortOnProbation` | | | | | FailingOver | FailingOver |
+//! | `SilentLoss` | | FailingOver | stays | FailingOver | FailingOver | FailingOver |
+//! | `SpotPlacementFailure` | FailingOver | FailingOver | stays | FailingOver | FailingOver | FailingOver |
+//! | `Stale` | | stays | | | | |
+//! | `SyntheticPlacementFailure` | FailingOver | FailingOver | stays | FailingOver | FailingOver | FailingOver |
+//! | `TakenOver` | | | stays | | stays | FailingOver, Restoring |
+//!
+//! - `stays`: the same phase, whether or not the record is written. `forgotten`: the record is deleted. Empty: the reason is never
+//!   given in this phase.
+//! - A step can go on in another phase: a restore that was claimed and not carried out as On-Demand, a held service in the phase
+//!   before. Then the reason is one of that phase.
+//! - `Held` and `DryRun` stand for every reason that they carry. A [`Decision::Update`] has no reason; the claim before it has.
+//! - Some entries need a record that somebody edited, such as `Leased` in Watching.
+//!
+//! `handlers/tests/decide_table.rs` checks the table.
+//!
+//! Each phase has a file in `decide/`, with methods of `Step`: a file imports no other phase. A file calls the methods of the files
+//! after it in this list, and of no other: `held.rs`, `in_phase.rs`, `restoring.rs`, `on_demand.rs`, `failing_over.rs`,
 //! `close.rs`, `watching.rs`, `origin.rs`, `step.rs`, `decision.rs`.
 
 use std::sync::Arc;

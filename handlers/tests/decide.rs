@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ask::*;
+use common::table::decide;
 use common::*;
-use handlers::decide::{Context, Decision, Reason, Trigger, decide, postponed, refused};
+use handlers::decide::{Context, Decision, Reason, Trigger, postponed, refused};
 use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::market::Market;

@@ -8,8 +8,9 @@ mod common;
 use std::sync::Arc;
 
 use ask::*;
+use common::table::decide;
 use common::*;
-use handlers::decide::{Decision, Reason, Trigger, decide};
+use handlers::decide::{Decision, Reason, Trigger};
 use handlers::event::{Event, Signal};
 use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
 use handlers::policy::{InterruptionPolicy, Policy};

@@ -4,11 +4,12 @@ mod common;
 
 use std::time::Duration;
 
+use common::table::decide;
 use common::{
     ME, NOW, account, fallback, full_on, hours, mins, on_demand, on_probation, original, region, restoring, secs,
     service, service_named,
 };
-use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::decide::{Context, Decision, Reason, Trigger};
 use handlers::held::HeldReason;
 use handlers::market::{Finding, Market};
 use handlers::observation::Look;

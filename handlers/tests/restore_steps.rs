@@ -5,8 +5,9 @@ mod common;
 
 use std::sync::Arc;
 
+use common::table::decide;
 use common::{ME, NOW, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching};
-use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::decide::{Context, Decision, Reason, Trigger};
 use handlers::held::HeldReason;
 use handlers::metrics;
 use handlers::observation::{Look, Observation};

@@ -7,8 +7,9 @@ mod common;
 use std::sync::Arc;
 
 use ask::*;
+use common::table::decide;
 use common::*;
-use handlers::decide::{Decision, Reason, Trigger, decide};
+use handlers::decide::{Decision, Reason, Trigger};
 use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::market::{Finding, Market};

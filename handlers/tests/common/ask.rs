@@ -1,9 +1,9 @@
-//! Asks `decide`, and takes its answers apart.
+//! Asks `decide`, with the check of `table.rs`, and takes its answers apart.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
 use std::sync::Arc;
 
-use handlers::decide::{Context, Decision, Reason, Trigger, decide};
+use handlers::decide::{Context, Decision, Reason, Trigger};
 use handlers::event::{Event, Signal};
 use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
@@ -11,6 +11,7 @@ use handlers::record::Record;
 use handlers::strategy::Strategy as Spread;
 use handlers::timestamp::Timestamp;
 
+use crate::common::table::decide;
 use crate::common::{ME, NOW, event, service};
 
 pub(crate) fn ctx<'a>(trigger: Trigger<'a>, policy: &'a Policy, now: Timestamp) -> Context<'a> {

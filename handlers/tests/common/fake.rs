@@ -30,6 +30,7 @@ use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 use serde_json::Value;
 
+use crate::common::table::check_stored;
 use crate::common::{
     NOW, event, fallback, full_on, mins, on_demand, original, service, service_named, short_on, watching,
 };
@@ -183,6 +184,9 @@ impl Fake {
         let stored = records.get(&id).cloned();
         if stored.as_ref().map_or(0, |r| r.version) != replaces {
             return Ok(Put::Conflict(stored.map(Arc::new)));
+        }
+        if let Some(next) = &next {
+            check_stored(stored.as_ref(), next);
         }
         match next.clone() {
             Some(next) => records.insert(id, next),

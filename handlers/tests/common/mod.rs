@@ -1,6 +1,8 @@
 //! Short words for services, strategies, observations, records and events, and proptest strategies for them.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
+pub(crate) mod table;
+
 use std::sync::Arc;
 use std::time::Duration;
 

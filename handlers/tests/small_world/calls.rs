@@ -13,6 +13,7 @@ use crate::handler::{Answer, Call};
 use crate::item::{Item, MarketItem, NOW};
 use crate::model::{Flaw, SmallWorld};
 use crate::reached::Reached;
+use crate::table::{check_deleted, check_stored};
 use crate::world::{Ecs, Live, Request, Service, Wanted, World, created_at};
 
 /// Tasks every service wants.
@@ -94,6 +95,9 @@ impl SmallWorld {
             return Answer::Conflict(self.read(service));
         }
         let before = service.item.as_ref().map(|item| &item.record);
+        if self.setup.flaw.is_none() {
+            check_stored(before, record);
+        }
         self.reached.written(before, record);
         let saved = before.and_then(|before| before.original.as_ref());
         if let Some(original) = &record.original
@@ -131,6 +135,9 @@ impl SmallWorld {
         if !holds {
             self.reached.count(Reached::LostRace);
             return Answer::Conflict(self.read(service));
+        }
+        if self.setup.flaw.is_none() {
+            check_deleted(record);
         }
         let before = service.item.take();
         self.reached.written(before.as_ref().map(|item| &item.record), record);

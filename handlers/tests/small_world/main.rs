@@ -12,6 +12,8 @@ mod item;
 mod model;
 mod quiet;
 mod reached;
+#[path = "../common/table.rs"]
+mod table;
 mod world;
 
 use handlers::policy::InterruptionPolicy;
