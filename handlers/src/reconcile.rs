@@ -24,8 +24,6 @@ use crate::transition::Transition;
 
 mod sweep;
 
-pub use sweep::SweepReport;
-
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
 
@@ -70,6 +68,15 @@ pub enum ReconcileError {
     /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
+}
+
+/// What one sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Records that were due: to be looked at, or announced.
+    pub looked_at: usize,
+    /// Records whose step could not be finished; they stay due.
+    pub failed: usize,
 }
 
 /// One invocation of a handler: its ports, its policy and the token its claims carry.

@@ -5,7 +5,7 @@ use std::io::Write;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
-use super::Aws;
+use super::clients::Aws;
 use super::failure::Failure;
 use crate::metrics;
 use crate::ports::{AuditError, AuditLog};

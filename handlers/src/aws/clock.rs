@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Aws;
+use super::clients::Aws;
 use crate::ports::Clock;
 use crate::timestamp::Timestamp;
 

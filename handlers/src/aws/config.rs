@@ -4,7 +4,7 @@
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls;
 
-use super::Cell;
+use super::cell::Cell;
 use crate::event::Trust;
 use crate::policy::{ENV_PREFIX, Policy, PolicyError};
 use crate::record::TABLE;

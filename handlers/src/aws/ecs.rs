@@ -6,7 +6,7 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, ServiceField};
 
-use super::Aws;
+use super::clients::Aws;
 use super::failure::Failure;
 use super::observe::observation;
 use crate::held::HeldReason;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 
-use super::CallLimits;
 use super::failure::Failure;
+use super::limits::CallLimits;
 
 /// Longest visibility timeout SQS allows (aws-facts.md §6).
 const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);

@@ -19,7 +19,7 @@ use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 
-use super::Cell;
+use super::cell::Cell;
 use crate::service::AccountId;
 
 /// The role in every workload account, a contract of the original design.

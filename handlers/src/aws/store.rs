@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use serde_json::{Map, Value};
 
-use super::Aws;
 use super::attributes::{Item, to_item, to_object};
+use super::clients::Aws;
 use super::failure::Failure;
 use crate::market::Market;
 use crate::ports::{Page, PageToken, Put, StateStore, StoreError};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::{ReconcileError, Reconciler, Seen};
+use super::{ReconcileError, Reconciler, Seen, SweepReport};
 use crate::decide::{Reason, Trigger};
 use crate::ports::{Cluster, DESCRIBE_LIMIT, Ports, StoreError};
 use crate::record::{DUE_SHARDS, Record};
@@ -22,15 +22,6 @@ const ACCOUNTS_AT_ONCE: usize = 256;
 
 /// Most pages that one sweep reads of each shard. A page has 1 MB, several hundred records: more is due in no cell.
 const MOST_PAGES: usize = 250;
-
-/// What one sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    /// Records that were due: to be looked at, or announced.
-    pub looked_at: usize,
-    /// Records whose step could not be finished; they stay due.
-    pub failed: usize,
-}
 
 /// What is due of one account. Few clusters: to compare a name with each is faster than to make a name to search a map for.
 type Clusters = Vec<(Cluster, Vec<Arc<Record>>)>;

@@ -120,8 +120,16 @@ fn the_page_has_every_error_type() {
 #[test]
 fn what_the_page_tells_to_search_for_is_logged_and_counted() {
     let page = read("docs/lambda.md");
-    let sources =
-        ["aws/lambda", "aws/ecs", "aws/store", "reconcile", "reconcile/sweep", "handler/queue", "handler/restore"];
+    let sources = [
+        "aws/invocation",
+        "aws/lambda",
+        "aws/ecs",
+        "aws/store",
+        "reconcile",
+        "reconcile/sweep",
+        "handler/queue",
+        "handler/restore",
+    ];
     let code: String = sources.map(|file| read(&format!("handlers/src/{file}.rs"))).concat();
     for message in column(&page, "| `message` | level | says |") {
         assert!(code.contains(&format!("\"{message}\"")), "nothing logs {message:?}");
