@@ -1,4 +1,4 @@
-//! From a phase to its file, for a service that is not held, or not any more. Calls the files of the phases and `step.rs`.
+//! From a phase to its file, for a service that is not held, or not any more. Calls the files of the phases, `close.rs` and `step.rs`.
 
 use super::decision::Decision;
 use super::step::Step;

@@ -1,4 +1,4 @@
-//! Whose the live strategy is: a change of ours, what ECS rolled back to, or its owner's choice. Calls `step.rs`.
+//! Who set the live strategy: we did, ECS did by a rollback, or the owner did. Calls `step.rs`.
 
 use super::decision::Decision;
 use super::step::Step;
@@ -13,7 +13,8 @@ impl Step<'_> {
     pub(super) fn by_ecs(&self) -> bool {
         let record = &self.record;
         self.seen.is_rollback(record.phase_since).unwrap_or_else(|| match &record.held {
-            // After ECS has rolled our failover back, it says so when it goes forward again: the owner says nothing.
+            // ECS rolled this failover back. If the fallback is live again without a sign of another rollback, the owner chose it.
+            // A failover that ECS refused is not taken for the owner's choice without a sign.
             Some(held) if record.phase == Phase::Held => held.reason != HeldReason::RolledBack,
             // ECS rolls back only what is not complete: one that we saw complete was replaced by the owner (aws-facts.md §1.6).
             _ => record.healthy_since.is_none(),

@@ -14,8 +14,8 @@ use crate::reason::Reason;
 use crate::record::{Change, Held, Lease, Record};
 use crate::strategy::Strategy;
 
-/// A service that nobody can look at is looked at again after this part of the time for which that is so: a role that is missing for
-/// seconds costs seconds, and one that is never made costs little.
+/// Without access to a service, the next try comes after this part of the time since access was lost: a role that is missing for
+/// seconds costs seconds, and one that is never created costs little.
 const BLIND_PACE: u32 = 4;
 
 /// What a step is decided from. Methods that take `self` end the step, and answer with the decision.
