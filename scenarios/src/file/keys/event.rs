@@ -1,11 +1,12 @@
 //! The keys of `[[at]]`: what can happen to a world from outside.
 
-use super::Kind::{Account, Boolean, Duration, Integer, IntegerOr, Line, List, Object, Service, Table, Word};
-use super::Need::{Else, Or, Required};
-use super::{
-    BUS_POLICY, FORWARDING, FUNCTION, Group, Key, ON_DEMAND, ORGANIZATION, QUEUE, REDRIVE, Rule, SPOT, SPOT_ZONE,
-    STRATEGY, key,
-};
+use super::event_path::{BUS_POLICY, FORWARDING, FUNCTION, ORGANIZATION, QUEUE, REDRIVE};
+use super::group::Kind::{Account, Boolean, Duration, Integer, IntegerOr, Line, List, Object, Table, Word};
+use super::group::Need::{Else, Or, Required};
+use super::group::{Group, Key, Rule, key};
+use super::market::{ON_DEMAND, SPOT, SPOT_ZONE};
+use super::scope::{ACCOUNTS, FLEET_KEY, ONLY_SERVICE, SERVICE_KEY, SERVICE_OR_FLEET};
+use super::service::{CONTROLLER_MEANING, CONTROLLERS, STRATEGY, STRATEGY_EXAMPLE};
 
 const fn action(name: &'static str, group: &'static Group, meaning: &'static str) -> Key {
     key(name, Table(group), Else("-"), "", meaning)
@@ -87,18 +88,6 @@ const ACTIONS: &[Key] = &[
     key("calm", Boolean, Else("-"), "true", "The `[faults]` end"),
 ];
 
-const SERVICE_OR_FLEET: Rule = Rule::OneOf(&["service", "fleet"]);
-const SERVICE_KEY: Key = key("service", Service, Else("`fleet`"), "\"web/checkout\"", "Which service");
-const FLEET_KEY: Key = key("fleet", Line, Else("`service`"), "\"batch\"", "Every service of a fleet");
-const ONLY_SERVICE: Key = key("service", Service, Required, "\"web/checkout\"", "Which service");
-/// Also the names of fleets, each of which stands for its accounts.
-pub(super) const ACCOUNTS: Key = key(
-    "accounts",
-    List(&Line),
-    Else("all accounts"),
-    "[\"111111111111\"]",
-    "Whose: accounts, or names of fleets for theirs",
-);
 const TASKS: Key = key("tasks", IntegerOr(1_000_000, "all"), Or("\"all\""), "2", "How many");
 
 const fn of_service(what: &'static str, about: &'static str) -> Group {
@@ -159,7 +148,7 @@ pub(in super::super) static UPDATE_SERVICE: Group = Group {
     keys: &[&[
         SERVICE_KEY,
         FLEET_KEY,
-        key("strategy", STRATEGY, Else("as it is"), super::service::STRATEGY_EXAMPLE, "The new strategy"),
+        key("strategy", STRATEGY, Else("as it is"), STRATEGY_EXAMPLE, "The new strategy"),
         key("desired", Integer(0, 5000), Else("as it is"), "8", "The new desired count"),
     ]],
     rule: SERVICE_OR_FLEET,
@@ -179,11 +168,7 @@ pub(in super::super) static OPT_OUT: Group = Group {
 pub(in super::super) static CONTROLLER: Group = Group {
     what: "`controller`",
     about: "`UpdateService` by the owner. It deploys nothing; ECS refuses it during a deployment (aws-facts.md §1.5).",
-    keys: &[&[
-        SERVICE_KEY,
-        FLEET_KEY,
-        key("is", super::service::CONTROLLERS, Required, "\"BLUE_GREEN\"", super::service::CONTROLLER_MEANING),
-    ]],
+    keys: &[&[SERVICE_KEY, FLEET_KEY, key("is", CONTROLLERS, Required, "\"BLUE_GREEN\"", CONTROLLER_MEANING)]],
     rule: SERVICE_OR_FLEET,
 };
 

@@ -1,9 +1,9 @@
 //! The keys of actions that break and mend the way of an event: buses, queues, functions.
 
-use super::Kind::{Account, Boolean, List, Or as Either, Word};
-use super::Need::Required;
-use super::event::ACCOUNTS;
-use super::{Group, Kind, Rule, key};
+use super::group::Kind::{Account, Boolean, List, Or as Either, Word};
+use super::group::Need::Required;
+use super::group::{Group, Kind, Rule, key};
+use super::scope::ACCOUNTS;
 
 const QUEUE_NAME: Kind = Word(&["placement-failure", "interruption"]);
 

@@ -1,8 +1,9 @@
 //! The keys of `[expect]` and its tables.
 
-use super::Kind::{Duration, Integer, Line, Or as Either, Service, Share, Tables, Word};
-use super::Need::{Else, Required};
-use super::{Group, Key, Kind, Rule, STRATEGY, key};
+use super::group::Kind::{Duration, Integer, Line, Or as Either, Service, Share, Tables, Word};
+use super::group::Need::{Else, Required};
+use super::group::{Group, Key, Kind, Rule, key};
+use super::service::STRATEGY;
 
 const TIME: Kind = Duration("0s", "the duration");
 const COUNT: Kind = Integer(0, 10_000);

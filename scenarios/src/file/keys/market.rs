@@ -1,9 +1,9 @@
 //! The keys of actions that change what capacity there is.
 
-use super::Kind::{Boolean, Duration, Integer, IntegerOr, Table, Word};
-use super::Need::{Else, Or, Required};
-use super::event::ACCOUNTS;
-use super::{Group, Kind, Rule, key};
+use super::group::Kind::{Boolean, Duration, Integer, IntegerOr, Table, Word};
+use super::group::Need::{Else, Or, Required};
+use super::group::{Group, Kind, Rule, key};
+use super::scope::ACCOUNTS;
 
 const LOSS: Kind = Word(&["interrupt", "silent", "keep"]);
 

@@ -1,8 +1,11 @@
 //! The keys of the scenario itself, and of what concerns all of its services.
 
-use super::Kind::{Account, Duration, Integer, Line, List, Policy, Table, Tables, Text};
-use super::Need::{Else, Or, Required};
-use super::{AT, EXPECT, FLEET, Group, Key, Rule, SERVICE, key};
+use super::event::AT;
+use super::expect::EXPECT;
+use super::group::Kind::{Account, Duration, Integer, Line, List, Policy, Table, Tables, Text};
+use super::group::Need::{Else, Or, Required};
+use super::group::{Group, Key, Rule, key};
+use super::service::{FLEET, SERVICE};
 
 /// A whole file.
 pub static SCENARIO: Group = Group {

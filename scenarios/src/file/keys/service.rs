@@ -1,8 +1,8 @@
 //! The keys of services, one by one and by the thousand.
 
-use super::Kind::{Account, Boolean, Duration, Integer, Line, List, Number, Or as Either, Table, Word};
-use super::Need::{Else, Or, Required};
-use super::{Group, Key, Kind, Rule, key};
+use super::group::Kind::{Account, Boolean, Duration, Integer, Line, List, Number, Or as Either, Table, Word};
+use super::group::Need::{Else, Or, Required};
+use super::group::{Group, Key, Kind, Rule, key};
 
 /// Most tasks of a service (aws-facts.md §4).
 const MAX_DESIRED: u64 = 5000;

@@ -1,6 +1,7 @@
 //! Every table of a file, and what it is called where it needs a name of its own.
 
-use super::{Group, Kind, SCENARIO};
+use super::group::{Group, Kind};
+use super::scenario::SCENARIO;
 
 /// Every table, each once, in the order in which a reader of the keys comes upon them.
 pub fn groups() -> Vec<&'static Group> {
