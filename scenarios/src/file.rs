@@ -3,104 +3,50 @@
 //! A file is refused for anything it says that would not be played: an unknown key, a service that does not exist, an
 //! expectation that can never be checked. A scenario that passes because of a typing error proves nothing.
 
+mod accounts;
 mod cursor;
 mod event;
-mod event_path;
 mod expect;
 mod faults;
 mod fleet;
 pub mod keys;
-mod market;
+mod output;
 mod policy;
 mod quotas;
+mod scenario;
 mod service;
 mod strategy;
 mod suggest;
 mod threat;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use handlers::service::{AccountId, NameError, ServiceId};
-use handlers::strategy::Strategy;
-use simulator::facts::Facts;
+use handlers::service::{AccountId, NameError};
 use simulator::spec::WorldSpec;
 use toml::de::DeTable;
 
 use crate::diagnostic::Fault;
 pub use crate::diagnostic::Problem;
+use accounts::MAX_ACCOUNTS;
 use cursor::{Result as Step, Table, Value};
 use fleet::Fleet;
+pub use scenario::{Check, Expectation, FinalStrategy, Scenario};
+use scenario::{DEFAULT_CENTRAL, DEFAULT_REGION};
 use threat::Threats;
 pub use write::write;
 
 /// Largest file that is read, 1 MiB: some thousand services, each written out; a `[[fleet]]` of any size takes a few lines.
 pub const MAX_BYTES: usize = 1 << 20;
-/// Most accounts of a scenario.
-const MAX_ACCOUNTS: usize = 1000;
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// A world, what happens to it, and what must hold afterwards.
-#[derive(Debug, Clone)]
-pub struct Scenario {
-    /// One line for lists and reports.
-    pub title: String,
-    /// What the scenario shows and why; may be empty.
-    pub about: String,
-    /// How long the world runs.
-    pub duration: Duration,
-    /// The world and its events.
-    pub world: WorldSpec,
-    /// What AWS does of what it does not promise.
-    pub facts: Facts,
-    /// At least one: services in the order of the file, the checks of each in the order of [`Check`].
-    pub expectations: Vec<Expectation>,
-}
-
-/// One check of one service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Expectation {
-    /// Which service.
-    pub service: ServiceId,
-    /// What must hold.
-    pub check: Check,
-}
-
-/// What can be expected of a service.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Check {
-    /// The fallback is live this soon after the capacity went.
-    FailoverWithin(Duration),
-    /// The original strategy is back this soon after the capacity returned.
-    RestoredWithin(Duration),
-    /// At least this share of the desired tasks ran, 0 to 1.
-    MinAvailability(f64),
-    /// The strategy the service ends with.
-    FinalStrategy(FinalStrategy),
-    /// Exactly this many failovers.
-    Failovers(u32),
-    /// At most this many deployments forced by the recovery.
-    MaxDeploymentsForced(u32),
-}
-
-/// The strategy a service must end with.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FinalStrategy {
-    /// The owner's.
-    Original,
-    /// The On-Demand stand-in of the owner's.
-    Fallback,
-    /// This one.
-    Exactly(Strategy),
-}
 
 /// What a list of scenarios shows of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,9 +136,9 @@ fn scenario(text: &str, generated: Option<u32>) -> Step<Scenario> {
             .help("needed are: title, duration, one [[service]] or more, and [expect]"));
     }
     let root = Table::document(&document, &keys::SCENARIO)?;
-    let title = root.need("title", "\"Spot vanishes for 40 minutes\"")?.line()?.trim().to_owned();
+    let title = root.need("title")?.line()?.trim().to_owned();
     let about = root.get("about").map_or(Ok(""), Value::text)?.trim().replace("\r\n", "\n");
-    let end = root.need("duration", "\"3h\"")?;
+    let end = root.need("duration")?;
     let duration = end.duration(SECOND..=LONGEST)?;
     let (world, fleets) = world(&root, end, duration, generated)?;
     let mut facts = faults::read(root.get("faults"))?;
@@ -209,14 +155,14 @@ fn world(
     generated: Option<u32>,
 ) -> Step<(WorldSpec, Vec<Fleet>)> {
     let seed = root.get("seed").map_or(Ok(1), |seed| seed.integer(0..=i64::MAX as u64))?;
-    let region = name_or(root.get("region"), "eu-west-1")?;
-    let central = name_or(root.get("central"), "999999999999")?;
-    let synthetic_from = root.get("synthetic_from").map_or(Ok(Vec::new()), accounts)?;
+    let region = name_or(root.get("region"), DEFAULT_REGION)?;
+    let central = name_or(root.get("central"), DEFAULT_CENTRAL)?;
+    let synthetic_from = root.get("synthetic_from").map_or(Ok(Vec::new()), accounts::read)?;
     let restore_schedule = root.get("restore_schedule").map_or(Ok(MINUTE), |value| value.duration(SECOND..=HOUR))?;
     let policy = policy::read(root.get("policy"))?;
 
     let list = root.get("accounts");
-    let mut listed = list.map_or(Ok(Vec::new()), accounts)?;
+    let mut listed = list.map_or(Ok(Vec::new()), accounts::read)?;
     let mut places = service::Places::new();
     let mut services = service::read_all(root, &region, list, &listed, &mut places)?;
     let ground = fleet::Ground { region: &region, seed, accounts: list, listed: &listed, generated };
@@ -235,8 +181,8 @@ fn world(
         let message = format!("the services are of {} accounts; at most {MAX_ACCOUNTS} are allowed", listed.len());
         return Err(root.fault(message, ""));
     }
-    let stage = event::Stage { accounts: &listed, services: &services, fleets: &fleets, each: None, duration, end };
-    let events = event::read_all(root, &stage)?;
+    let scope = event::Scope { accounts: &listed, services: &services, fleets: &fleets, each: None, duration, end };
+    let events = event::read_all(root, &scope)?;
     let world = WorldSpec {
         seed,
         region,
@@ -253,30 +199,6 @@ fn world(
 
 fn name_or<T: FromStr<Err = NameError>>(value: Option<Value<'_>>, default: &str) -> Step<T> {
     value.map_or_else(|| Ok(default.parse().expect("a default is valid")), Value::name)
-}
-
-/// A list of accounts, none of them twice.
-fn accounts(list: Value<'_>) -> Step<Vec<AccountId>> {
-    accounts_by(list, |item| Ok(vec![item.name()?]))
-}
-
-/// The accounts that the items of a list mean by `meaning`, none of them twice.
-fn accounts_by<'d>(list: Value<'d>, meaning: impl Fn(Value<'d>) -> Step<Vec<AccountId>>) -> Step<Vec<AccountId>> {
-    let items = list.list()?;
-    if items.len() > MAX_ACCOUNTS {
-        return Err(list.fault("is too long", format!("at most {MAX_ACCOUNTS} accounts are allowed")));
-    }
-    let mut all = Vec::new();
-    let mut seen = BTreeMap::new();
-    for item in items {
-        for account in meaning(item)? {
-            if let Some(first) = seen.insert(account.clone(), item) {
-                return Err(item.fault("is listed twice", "the second one").also(first.span(), "the first one"));
-            }
-            all.push(account);
-        }
-    }
-    Ok(all)
 }
 
 /// The TOML parser's complaint in our words, where we have some.

@@ -21,6 +21,8 @@ pub(super) type Result<T> = std::result::Result<T, Fault>;
 #[derive(Clone)]
 pub(super) struct Table<'d> {
     what: &'static str,
+    /// What is known of its keys; of the tunables of `[policy]`, the handlers know more.
+    group: Option<&'static Group>,
     span: Range<usize>,
     entries: &'d DeTable<'d>,
 }
@@ -35,13 +37,19 @@ pub(super) struct Value<'d> {
 impl<'d> Table<'d> {
     /// The whole document. A missing key is shown at its start.
     pub(super) fn document(document: &'d Spanned<DeTable<'d>>, group: &'static Group) -> Result<Self> {
-        Self::new(group.what, 0..0, document.get_ref(), &group.names())
+        Self::new(group.what, Some(group), 0..0, document.get_ref(), &group.names())
     }
 
-    fn new(what: &'static str, span: Range<usize>, entries: &'d DeTable<'d>, keys: &[&str]) -> Result<Self> {
+    fn new(
+        what: &'static str,
+        group: Option<&'static Group>,
+        span: Range<usize>,
+        entries: &'d DeTable<'d>,
+        keys: &[&str],
+    ) -> Result<Self> {
         let unknown = entries.keys().filter(|key| !keys.contains(&&**key.get_ref()));
         let Some(first) = unknown.min_by_key(|key| key.span().start) else {
-            return Ok(Self { what, span, entries });
+            return Ok(Self { what, group, span, entries });
         };
         let key = first.get_ref();
         let label = match suggest::closest(key, keys.iter().copied()) {
@@ -57,12 +65,20 @@ impl<'d> Table<'d> {
         self.entries.get_key_value(key).map(|(key, value)| Value { key, value })
     }
 
-    /// The value of `key`, which must be there; `example` shows what to write.
-    pub(super) fn need(&self, key: &str, example: &str) -> Result<Value<'d>> {
-        self.get(key).ok_or_else(|| {
-            self.fault(format!("{} has no `{key}`", self.what), format!("`{key}` is missing"))
-                .help(format!("write for example: {key} = {example}"))
-        })
+    /// The value of `key`, which must be there. Without it the table of keys shows what to write.
+    pub(super) fn need(&self, key: &str) -> Result<Value<'d>> {
+        let example = || self.group.and_then(|group| group.key(key)).map_or("...", |key| key.example);
+        self.get(key).ok_or_else(|| self.missing(key, example()))
+    }
+
+    /// The value of `key`, which must be there; `example` shows what to write, where that of the table of keys does not fit.
+    pub(super) fn need_like(&self, key: &str, example: &str) -> Result<Value<'d>> {
+        self.get(key).ok_or_else(|| self.missing(key, example))
+    }
+
+    fn missing(&self, key: &str, example: &str) -> Fault {
+        self.fault(format!("{} has no `{key}`", self.what), format!("`{key}` is missing"))
+            .help(format!("write for example: {key} = {example}"))
     }
 
     /// Every value, in the order of the file.
@@ -254,18 +270,22 @@ impl<'d> Value<'d> {
 
     /// A table with no other keys than those of `group`.
     pub(super) fn table(self, group: &'static Group) -> Result<Table<'d>> {
-        self.table_of(group.what, &group.names())
+        self.table_with(group.what, Some(group), &group.names())
     }
 
-    /// A table named `what` with no other keys than `keys`.
+    /// A table named `what` with no other keys than `keys`, which are in no group.
     pub(super) fn table_of(self, what: &'static str, keys: &[&str]) -> Result<Table<'d>> {
+        self.table_with(what, None, keys)
+    }
+
+    fn table_with(self, what: &'static str, group: Option<&'static Group>, keys: &[&str]) -> Result<Table<'d>> {
         let DeValue::Table(entries) = self.raw() else {
             return Err(self.fault(
                 "is not a table",
                 format!("write its keys in braces: {{ {} = ... }}", keys.first().unwrap_or(&"")),
             ));
         };
-        Table::new(what, self.span(), entries, keys)
+        Table::new(what, group, self.span(), entries, keys)
     }
 }
 

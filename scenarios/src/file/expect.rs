@@ -12,8 +12,10 @@ use simulator::spec::ServiceSpec;
 
 use super::cursor::{Result, Table, Value};
 use super::fleet::{self, Fleet};
+use super::output::{Entries, time};
+use super::scenario::{Check, Expectation, FinalStrategy};
 use super::threat::Threats;
-use super::{Check, Expectation, FinalStrategy, keys, service, strategy, suggest};
+use super::{keys, service, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// No scenario is long enough for more failovers or deployments than this.
@@ -46,9 +48,9 @@ pub(super) fn read_all(
     let table = expect.table(&keys::EXPECT)?;
     let general = Keys::read(&table, duration)?;
     let tables = table.get("service").map(|tables| tables.tables(&keys::EXPECT_SERVICE));
-    let own = keys_of(tables, "service", "\"web/checkout\"", duration, |name| Ok(&service::find(name, services)?.id))?;
+    let own = keys_of(tables, "service", duration, |name| Ok(&service::find(name, services)?.id))?;
     let tables = table.get("fleet").map(|tables| tables.tables(&keys::EXPECT_FLEET));
-    let of_fleets = keys_of(tables, "fleet", "\"batch\"", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
+    let of_fleets = keys_of(tables, "fleet", duration, |name| Ok(&fleet::find(name, fleets)?.name))?;
 
     let mut expectations = Vec::new();
     for (n, ServiceSpec { id, strategy, .. }) in services.iter().enumerate() {
@@ -79,7 +81,6 @@ pub(super) fn read_all(
 fn keys_of<'d, 'n, N: Ord>(
     tables: Option<Result<Vec<Table<'d>>>>,
     key: &str,
-    example: &str,
     duration: Duration,
     find: impl Fn(Value<'d>) -> Result<&'n N>,
 ) -> Result<BTreeMap<&'n N, Keys<'d>>> {
@@ -87,7 +88,7 @@ fn keys_of<'d, 'n, N: Ord>(
     let mut all = BTreeMap::new();
     let mut silent = None;
     for table in tables.transpose()?.unwrap_or_default() {
-        let name = table.need(key, example)?;
+        let name = table.need(key)?;
         let named = find(name)?;
         if let Some(first) = places.insert(named, name) {
             return Err(name
@@ -185,4 +186,27 @@ fn final_strategy(value: Value<'_>) -> Result<FinalStrategy> {
         .choice(&[("original", false), ("fallback", true)])
         .map_err(|fault| fault.help("or a list of items, like the `strategy` of a service"))?;
     Ok(if fallback { FinalStrategy::Fallback } else { FinalStrategy::Original })
+}
+
+/// The tables `[[expect.service]]` from which `expectations` are read.
+pub(super) fn write(expectations: &[Expectation]) -> impl Iterator<Item = Entries> {
+    expectations.chunk_by(|one, next| one.service == next.service).map(|of_one| {
+        let service = Entries::default().with_some("service", of_one.first().map(|first| first.service.to_string()));
+        of_one.iter().fold(service, |entries, expectation| write_check(entries, &expectation.check))
+    })
+}
+
+fn write_check(entries: Entries, check: &Check) -> Entries {
+    match check {
+        Check::FailoverWithin(limit) => entries.with("failover_within", time(*limit)),
+        Check::RestoredWithin(limit) => entries.with("restored_within", time(*limit)),
+        Check::MinAvailability(least) => entries.with("min_availability", least),
+        Check::FinalStrategy(FinalStrategy::Original) => entries.with("final_strategy", "original"),
+        Check::FinalStrategy(FinalStrategy::Fallback) => entries.with("final_strategy", "fallback"),
+        Check::FinalStrategy(FinalStrategy::Exactly(strategy)) => {
+            entries.with_toml("final_strategy", strategy::write(strategy))
+        }
+        Check::Failovers(count) => entries.with("failovers", count),
+        Check::MaxDeploymentsForced(most) => entries.with("max_deployments_forced", most),
+    }
 }

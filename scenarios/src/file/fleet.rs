@@ -20,9 +20,10 @@ use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use simulator::dice::Dice;
 use simulator::spec::ServiceSpec;
 
+use super::accounts::{self, MAX_ACCOUNTS};
 use super::cursor::{Result, Table, Value};
 use super::service::{self, MAX_DESIRED, Places};
-use super::{MAX_ACCOUNTS, keys, suggest};
+use super::{keys, suggest};
 use crate::diagnostic::Fault;
 
 /// Most services that the fleets of a scenario generate.
@@ -120,18 +121,18 @@ pub(super) fn find<'f>(value: Value<'_>, fleets: &'f [Fleet]) -> Result<&'f Flee
 }
 
 fn plan<'d>(table: Table<'d>, ground: &Ground<'_>) -> Result<Plan<'d>> {
-    let name = table.need("name", "\"shop\"")?;
+    let name = table.need_like("name", "\"shop\"")?;
     name.name::<ServiceName>()?;
     if name.name::<AccountId>().is_ok() {
         return Err(name.fault("is an account", "a fleet's name has a letter in it"));
     }
-    let value = table.need("accounts", "20")?;
+    let value = table.need_like("accounts", "20")?;
     let accounts = if value.raw().is_array() {
-        let listed = super::accounts(value)?;
+        let listed = accounts::read(value)?;
         if let Some(list) = ground.accounts {
             let unknown = listed.iter().zip(value.list()?).find(|(account, _)| !ground.listed.contains(account));
             if let Some((_, item)) = unknown {
-                return Err(service::unlisted(item, ground.listed).also(list.span(), "the accounts of this scenario"));
+                return Err(accounts::unlisted(item, ground.listed).also(list.span(), "the accounts of this scenario"));
             }
         }
         if listed.is_empty() {
@@ -141,9 +142,9 @@ fn plan<'d>(table: Table<'d>, ground: &Ground<'_>) -> Result<Plan<'d>> {
     } else {
         Accounts::Own(value.integer(1..=MAX_ACCOUNTS as u32)?)
     };
-    table.need("cluster", "\"web\"")?.name::<ClusterName>()?;
+    table.need_like("cluster", "\"web\"")?.name::<ClusterName>()?;
     let clusters = table.get("clusters").map_or(Ok(1), |clusters| clusters.integer(1..=10_000))?;
-    let services = table.need("services", "10_000")?.integer(1..=MAX_SERVICES)?;
+    let services = table.need_like("services", "10_000")?.integer(1..=MAX_SERVICES)?;
     Ok(Plan { name, accounts, clusters, services, table })
 }
 
@@ -191,11 +192,11 @@ fn generate<'d>(
         let allowed = format!("ECS allows {SERVICES_PER_CLUSTER}");
         return Err(plan
             .table
-            .need("services", "10_000")?
+            .need("services")?
             .fault(format_args!("puts {in_each} into one cluster"), allowed)
             .help("give the fleet more `accounts` or `clusters`"));
     }
-    let cluster = plan.table.need("cluster", "\"web\"")?;
+    let cluster = plan.table.need("cluster")?;
     let clusters: Vec<ClusterName> = match plan.clusters {
         1 => vec![cluster.name()?],
         many => numbered(cluster, many)?,
@@ -236,7 +237,7 @@ fn numbered<T: std::str::FromStr<Err = handlers::service::NameError>>(prefix: Va
 
 /// `desired = 4`, or `[1, 8]` for a number drawn for each service.
 fn desired(table: &Table<'_>) -> Result<RangeInclusive<u32>> {
-    let value = table.need("desired", "4")?;
+    let value = table.need_like("desired", "4")?;
     if !value.raw().is_array() {
         return value.integer(0..=MAX_DESIRED).map(|desired| desired..=desired);
     }

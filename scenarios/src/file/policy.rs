@@ -6,6 +6,7 @@ use handlers::policy::{Policy, PolicyError, TUNABLES};
 use toml::de::DeValue;
 
 use super::cursor::{Result, Table, Value};
+use super::output::Entries;
 use crate::diagnostic::Fault;
 
 /// Reads the table; what it does not mention keeps its default.
@@ -51,4 +52,18 @@ fn contradiction(table: &Table<'_>, error: &PolicyError) -> Fault {
         }
         None => Fault::new(first.span(), &message, "contradicts the default of the other"),
     }
+}
+
+/// The tunables of `policy` that do not have their default.
+pub(super) fn write(policy: &Policy) -> Entries {
+    let defaults = Policy::default();
+    let changed = TUNABLES.iter().filter(|tunable| tunable.of(policy) != tunable.of(&defaults));
+    changed.fold(Entries::default(), |entries, tunable| {
+        let value = tunable.of(policy);
+        match (value.parse::<u32>(), value.parse::<bool>()) {
+            (Ok(number), _) => entries.with(tunable.name, number),
+            (_, Ok(yes)) => entries.with(tunable.name, yes),
+            _ => entries.with(tunable.name, value),
+        }
+    })
 }

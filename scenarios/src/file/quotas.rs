@@ -4,6 +4,7 @@ use simulator::facts::Facts;
 
 use super::cursor::{Result, Value};
 use super::keys;
+use super::output::Entries;
 
 /// More vCPU than any account is known to have.
 const MAX_VCPU: u32 = 1_000_000;
@@ -17,8 +18,17 @@ pub(super) fn read(value: Option<Value<'_>>, facts: &mut Facts) -> Result<()> {
     facts.on_demand_vcpu_quota = vcpu("on_demand_vcpu")?;
     facts.spot_vcpu_quota = vcpu("spot_vcpu")?;
     if table.get("launch_burst").is_some() || table.get("launches_per_second").is_some() {
-        let launches = |key, example| table.need(key, example)?.integer(1..=MAX_LAUNCHES);
-        facts.launch_bucket = Some((launches("launch_burst", "100")?, launches("launches_per_second", "20")?));
+        let launches = |key| table.need(key)?.integer(1..=MAX_LAUNCHES);
+        facts.launch_bucket = Some((launches("launch_burst")?, launches("launches_per_second")?));
     }
     Ok(())
+}
+
+/// The keys from which the quotas of `facts` are read.
+pub(super) fn write(facts: &Facts) -> Entries {
+    Entries::default()
+        .with_some("on_demand_vcpu", facts.on_demand_vcpu_quota)
+        .with_some("spot_vcpu", facts.spot_vcpu_quota)
+        .with_some("launch_burst", facts.launch_bucket.map(|(burst, _)| burst))
+        .with_some("launches_per_second", facts.launch_bucket.map(|(_, per_second)| per_second))
 }

@@ -9,7 +9,8 @@ use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
 use super::cursor::{Result, Table, Value};
-use super::{keys, strategy, suggest};
+use super::output::{Entries, time};
+use super::{accounts, keys, strategy, suggest};
 use crate::diagnostic::Fault;
 
 /// Most tasks of a service (aws-facts.md §4).
@@ -20,6 +21,11 @@ const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_DEREGISTRATION_DELAY: Duration = Duration::from_secs(3600);
 const BOTH: [CapacityProvider; 2] = [CapacityProvider::Fargate, CapacityProvider::FargateSpot];
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+const ROLLING: &str = "ECS";
+/// Deployment controllers as a scenario names them and as AWS does.
+const CONTROLLERS: &[(&str, &str)] =
+    &[(ROLLING, ROLLING), ("BLUE_GREEN", BLUE_GREEN), ("CODE_DEPLOY", "CODE_DEPLOY"), ("EXTERNAL", "EXTERNAL")];
 
 /// Where each service is named, so that no two have one name.
 pub(super) type Places<'d> = BTreeMap<ServiceId, Value<'d>>;
@@ -35,19 +41,19 @@ pub(super) fn read_all<'d>(
     let Some(tables) = root.get("service") else { return Ok(Vec::new()) };
     let mut services = Vec::new();
     for table in tables.tables(&keys::SERVICE)? {
-        let account = table.need("account", "\"111111111111\"")?;
-        let name = table.need("name", "\"checkout\"")?;
+        let account = table.need("account")?;
+        let name = table.need("name")?;
         let id = ServiceId {
             account: account.name()?,
             region: region.clone(),
-            cluster: table.need("cluster", "\"web\"")?.name()?,
+            cluster: table.need("cluster")?.name()?,
             service: name.name()?,
         };
         if let Some(accounts) = accounts.filter(|_| !listed.contains(&id.account)) {
-            return Err(unlisted(account, listed).also(accounts.span(), "the accounts of this scenario"));
+            return Err(accounts::unlisted(account, listed).also(accounts.span(), "the accounts of this scenario"));
         }
         take_place(places, &id, name)?;
-        let desired = table.need("desired", "4")?.integer(0..=MAX_DESIRED)?;
+        let desired = table.need_like("desired", "4")?.integer(0..=MAX_DESIRED)?;
         services.push(read(&table, id, desired)?);
     }
     if services.is_empty() {
@@ -74,7 +80,7 @@ pub(super) fn read(table: &Table<'_>, id: ServiceId, desired: u32) -> Result<Ser
     let launch_type = table.get("launch_type");
     let strategy = match launch_type {
         Some(launch_type) => on_launch_type(launch_type, table.get("strategy"))?,
-        None => strategy::read(table.need("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
+        None => strategy::read(table.need_like("strategy", "[{ provider = \"FARGATE_SPOT\", weight = 1 }]")?)?,
     };
     Ok(ServiceSpec {
         minimum_healthy_percent: table
@@ -99,6 +105,47 @@ pub(super) fn read(table: &Table<'_>, id: ServiceId, desired: u32) -> Result<Ser
     })
 }
 
+/// The `[[service]]` from which `service` is read.
+pub(super) fn write(service: &ServiceSpec) -> Entries {
+    let ServiceSpec { id, desired, strategy, .. } = service;
+    let plain = ServiceSpec::new(id.clone(), *desired, strategy.clone());
+    let entries = Entries::default()
+        .with("account", &id.account)
+        .with("cluster", &id.cluster)
+        .with("name", &id.service)
+        .with("desired", desired);
+    let entries = match service.launch_type {
+        true => entries.with("launch_type", "FARGATE"),
+        false => entries.with_toml("strategy", strategy::write(strategy)),
+    };
+    let entries = entries
+        .with_changed("minimum_healthy_percent", service.minimum_healthy_percent, plain.minimum_healthy_percent)
+        .with_changed("maximum_percent", service.maximum_percent, plain.maximum_percent)
+        .with_changed("stop_timeout", time(service.stop_timeout), time(plain.stop_timeout))
+        .with_changed("deregistration_delay", time(service.deregistration_delay), time(plain.deregistration_delay))
+        .with_changed("zones", service.zones, plain.zones)
+        .with_changed("zone_rebalancing", service.zone_rebalancing, plain.zone_rebalancing)
+        .with_changed("circuit_breaker", service.circuit_breaker, plain.circuit_breaker)
+        .with_changed("alarms", service.alarms, plain.alarms)
+        .with_changed("cpu", service.cpu, plain.cpu);
+    let entries = match service.autoscaling {
+        Some(Autoscaling { min, max }) => {
+            entries.with_table("autoscaling", &Entries::default().with("min", min).with("max", max))
+        }
+        None => entries,
+    };
+    let entries = match service.terraform {
+        Some(Terraform { every, force }) => {
+            entries.with_table("terraform", &Entries::default().with("every", time(every)).with("force", force))
+        }
+        None => entries,
+    };
+    let providers = |providers: &[CapacityProvider]| providers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    entries
+        .with_changed("controller", controller_name(&service.controller), controller_name(&plain.controller))
+        .with_changed("cluster_providers", providers(&service.associated), providers(&plain.associated))
+}
+
 /// A launch type stands in the place of a strategy (aws-facts.md §1.4).
 fn on_launch_type(launch_type: Value<'_>, strategy: Option<Value<'_>>) -> Result<Strategy> {
     if let Some(strategy) = strategy {
@@ -121,8 +168,8 @@ fn replica(value: Value<'_>) -> Result<()> {
 /// Bounds within which an auto scaler moves the desired count.
 fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
     let table = value.table(&keys::AUTOSCALING)?;
-    let min = table.need("min", "2")?.integer(0..=MAX_DESIRED)?;
-    let max = table.need("max", "10")?.integer(min..=MAX_DESIRED)?;
+    let min = table.need_like("min", "2")?.integer(0..=MAX_DESIRED)?;
+    let max = table.need("max")?.integer(min..=MAX_DESIRED)?;
     if !(min..=max).contains(&desired) {
         return Err(value.fault("does not hold the desired count", format!("`desired` is {desired}")));
     }
@@ -131,8 +178,9 @@ fn autoscaling(value: Value<'_>, desired: u32) -> Result<Autoscaling> {
 
 fn terraform(value: Value<'_>) -> Result<Terraform> {
     let table = value.table(&keys::TERRAFORM)?;
-    let every = table.need("every", "\"1h\"")?.duration(Duration::from_secs(60)..=Duration::from_secs(31 * 86_400))?;
-    Ok(Terraform { every, force: table.need("force", "true")?.boolean()? })
+    let every =
+        table.need_like("every", "\"1h\"")?.duration(Duration::from_secs(60)..=Duration::from_secs(31 * 86_400))?;
+    Ok(Terraform { every, force: table.need("force")?.boolean()? })
 }
 
 /// A task's size in CPU units; Fargate has these (aws-facts.md §4 counts them in vCPU of 1024).
@@ -148,25 +196,23 @@ fn cpu(value: Value<'_>) -> Result<u32> {
 
 /// `deploymentController.type`; `BLUE_GREEN` is ECS's own.
 pub(super) fn controller(value: Value<'_>) -> Result<Controller> {
-    let names = [("ECS", "ECS"), ("BLUE_GREEN", BLUE_GREEN), ("CODE_DEPLOY", "CODE_DEPLOY"), ("EXTERNAL", "EXTERNAL")];
-    let name = value.choice(&names)?;
-    Ok(if name == "ECS" { Controller::Rolling } else { Controller::Other(name.into()) })
+    let name = value.choice(CONTROLLERS)?;
+    Ok(if name == ROLLING { Controller::Rolling } else { Controller::Other(name.into()) })
+}
+
+/// The word from which `controller` is read.
+pub(super) fn controller_name(controller: &Controller) -> &str {
+    match controller {
+        Controller::Rolling => ROLLING,
+        Controller::Other(name) => {
+            CONTROLLERS.iter().find(|(_, meaning)| meaning == name).map_or(name, |(word, _)| word)
+        }
+    }
 }
 
 /// The capacity providers associated with the service's cluster.
 fn providers(value: Value<'_>) -> Result<Vec<CapacityProvider>> {
     value.list()?.into_iter().map(strategy::provider).collect()
-}
-
-/// `account` is not one of `known`.
-pub(super) fn unlisted(account: Value<'_>, known: &[AccountId]) -> Fault {
-    let typed = account.text().unwrap_or_default();
-    let label = match suggest::closest(typed, known.iter().map(AccountId::as_str)) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => "not an account of this scenario".into(),
-    };
-    Fault::new(account.span(), format!("account {typed} is not known"), label)
-        .help(format!("known are: {}", suggest::list(known.iter().map(AccountId::as_str))))
 }
 
 /// The service that a text such as `web/checkout` or `111111111111/web/checkout` names.

@@ -4,6 +4,7 @@ use handlers::strategy::{CapacityProvider, MAX_BASE, MAX_WEIGHT, Strategy, Strat
 
 use super::cursor::{Result, Value};
 use super::keys;
+use super::output::{Entries, list};
 
 /// Reads a strategy; ECS's own rules are the handlers' [`Strategy::new`], this adds the place.
 pub(super) fn read(value: Value<'_>) -> Result<Strategy> {
@@ -20,7 +21,7 @@ pub(super) fn read(value: Value<'_>) -> Result<Strategy> {
             None => 0,
         };
         items.push(StrategyItem {
-            capacity_provider: provider(table.need("provider", "\"FARGATE_SPOT\"")?)?,
+            capacity_provider: provider(table.need("provider")?)?,
             weight: table.get("weight").map_or(Ok(0), |weight| weight.integer(0..=MAX_WEIGHT))?,
             base,
         });
@@ -42,4 +43,12 @@ pub(super) fn provider(value: Value<'_>) -> Result<CapacityProvider> {
         }
         known => Ok(known),
     }
+}
+
+/// The strategy as TOML.
+pub(super) fn write(strategy: &Strategy) -> String {
+    list(strategy.items().iter().map(|item| {
+        let entries = Entries::default().with("provider", item.capacity_provider.to_string());
+        entries.with("base", item.base).with("weight", item.weight)
+    }))
 }
