@@ -17,22 +17,18 @@ use crate::file::{Check, Expectation, FinalStrategy, Scenario};
 pub mod good;
 mod mend;
 
+pub use good::Free;
 use good::Near;
-use mend::mended;
+use mend::{HALF_HOUR, mended};
 
 /// Longer than any backoff, daily cap and probation together: whoever has not come to rest by then never will.
 const CALM: Duration = Duration::from_secs(36 * 3600);
 /// No rest is believed before this: what was redriven, or waited in EventBridge, has come by then.
 const SHORTEST_CALM: Duration = Duration::from_secs(3600);
-/// How often it is asked whether everything has come to rest, and when all DLQs are redriven.
-const HALF_HOUR: Duration = Duration::from_secs(1800);
 /// A message is handled within this, in the calm.
 const A_MINUTE: Duration = Duration::from_secs(60);
 /// How often records are looked at while things go wrong.
 const SAMPLE: Duration = Duration::from_secs(600);
-
-/// Services whose end nobody can foretell.
-pub type Free = BTreeSet<ServiceId>;
 
 /// A random world after its run.
 #[derive(Debug)]

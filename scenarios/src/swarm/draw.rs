@@ -12,19 +12,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handlers::policy::{InterruptionPolicy, Policy};
-use handlers::service::{AccountId, ServiceId};
+use handlers::service::AccountId;
 use simulator::dice::{Dice, Span};
 use simulator::facts::Facts;
-use simulator::spec::{ServiceSpec, TimedEvent, WorldSpec};
+use simulator::spec::{TimedEvent, WorldSpec};
 
 pub mod faults;
 pub mod patterns;
 pub mod services;
+mod source;
 pub mod troubles;
 
 pub use faults::{FAULTS, LIMITS};
 pub use patterns::PATTERNS;
 pub use services::TRAITS;
+use source::{CENTRAL, Draw};
 pub use troubles::TROUBLES;
 
 /// How long things go wrong, a long quiet time not counted.
@@ -58,7 +60,6 @@ pub const LONG_QUIET_PERCENT: u32 = 8;
 /// The simulator's own streams have low numbers.
 const STREAM: u64 = 100;
 const ACCOUNTS: [&str; 3] = ["111111111111", "222222222222", "333333333333"];
-const CENTRAL: &str = "999999999999";
 const HOUR: u64 = 3600;
 const A_DAY: Duration = Duration::from_secs(24 * HOUR);
 
@@ -121,44 +122,7 @@ pub fn plan_without(seed: u64, without: &[String]) -> Plan {
     Plan { world, facts, chaos, on }
 }
 
-/// The dice, and what events may be about.
-struct Draw {
-    dice: Dice,
-    /// What is off, by name.
-    without: Vec<String>,
-    policy: Policy,
-    accounts: Vec<AccountId>,
-    services: Vec<ServiceSpec>,
-}
-
 impl Draw {
-    /// A whole number, both ends included.
-    fn from(&mut self, least: u32, most: u32) -> u32 {
-        least + self.dice.below(u64::from(most - least) + 1) as u32
-    }
-
-    fn is_on(&mut self, name: &str, percent: u32) -> bool {
-        self.dice.chance(percent) && !self.without.iter().any(|off| off == name)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.dice.below(2) == 1
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.dice.below(of.len() as u64) as usize]
-    }
-
-    fn account(&mut self) -> Vec<AccountId> {
-        let n = self.dice.below(self.accounts.len() as u64) as usize;
-        vec![self.accounts[n].clone()]
-    }
-
-    fn service(&mut self) -> ServiceId {
-        let n = self.dice.below(self.services.len() as u64) as usize;
-        self.services[n].id.clone()
-    }
-
     /// What goes wrong by chance, and what limits an account. Adds to `on` which of it.
     fn facts(&mut self, sound: bool, on: &mut BTreeSet<&'static str>) -> Facts {
         let mut facts = Facts::default();

@@ -1,13 +1,17 @@
 //! The end of all trouble.
 
+use std::time::Duration;
+
 use handlers::service::ServiceId;
 use simulator::spec::{
     BusPolicy, Capacity, Forwarding, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role, TimedEvent,
     WorldEvent, WorldSpec,
 };
 
-use super::HALF_HOUR;
 use crate::swarm::draw::Plan;
+
+/// How often it is asked whether everything has come to rest, and when all DLQs are redriven.
+pub(super) const HALF_HOUR: Duration = Duration::from_secs(1800);
 
 /// The world with the end of all its trouble: what was broken is mended, and nothing else is touched.
 pub(super) fn mended(plan: &Plan) -> WorldSpec {

@@ -7,7 +7,7 @@ use handlers::strategy::{Strategy, StrategyItem};
 use simulator::dice::Span;
 use simulator::spec::{Capacity, Loss, Role, ServiceSpec, TimedEvent, WorldEvent};
 
-use super::Draw;
+use super::source::Draw;
 
 const MINUTE: u64 = 60;
 

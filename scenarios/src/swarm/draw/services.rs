@@ -9,7 +9,7 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use simulator::fargate_alone;
 use simulator::spec::{Autoscaling, BLUE_GREEN, ServiceSpec, Terraform};
 
-use super::Draw;
+use super::source::Draw;
 
 /// Something that a service is or has.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use simulator::spec::{
     TimedEvent, WorldEvent,
 };
 
-use super::{CENTRAL, Draw};
+use super::source::{CENTRAL, Draw};
 
 const QUEUES: [QueueName; 2] = [QueueName::PlacementFailure, QueueName::Interruption];
 const FUNCTIONS: [FunctionName; 3] =

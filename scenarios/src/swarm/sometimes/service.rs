@@ -9,7 +9,7 @@ use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::spec::{ServiceSpec, SpotShape, WorldEvent};
 use simulator::trace::{Caller, Happening, RollbackCause};
 
-use super::{add, of_phase};
+use super::condition::{add, of_phase};
 use crate::swarm::check::good::cannot_move;
 use crate::swarm::draw::Plan;
 

@@ -12,7 +12,7 @@ use simulator::trace::{Entry, Happening};
 
 use super::super::super::draw::Plan;
 use super::super::super::draw::faults::FAULTS;
-use super::Court;
+use super::court::Court;
 use super::history::{History, Span};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

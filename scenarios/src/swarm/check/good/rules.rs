@@ -8,9 +8,9 @@ use handlers::strategy::CapacityProvider;
 use simulator::spec::ServiceSpec;
 use simulator::trace::Clock;
 
+use super::court::{Court, FAILOVER_BY_EVENT, FAILOVER_UNTOLD, FALLBACK_SHORT, Near, RESTORE, TRANSIENT, VAIN, limit};
 use super::excuses::{Excuses, longest};
 use super::history::{History, Span, Stay};
-use super::{Court, FAILOVER_BY_EVENT, FAILOVER_UNTOLD, FALLBACK_SHORT, Near, RESTORE, TRANSIENT, VAIN, limit};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A record that was just written may be from a look a moment before the event.
