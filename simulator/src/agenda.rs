@@ -1,108 +1,82 @@
 //! What will happen, in order: by time, then by the order in which it was planned.
 
+use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 use std::time::Duration;
 
-use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
 
-use crate::ecs::{ServiceKey, TaskKey};
-use crate::eventbridge::{Delivery, Envelope, Reforward};
-use crate::spec::WorldEvent;
+/// Numbers what is planned, over all agendas of a world: of two things due in the same millisecond, the one planned first comes first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sequence(Rc<Cell<u64>>);
 
-/// A planned happening.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// From the script.
-    World(Box<WorldEvent>),
-    /// A task takes its next step.
-    Task(ServiceKey, TaskKey),
-    /// Spot takes a task back.
-    Reclaim(ServiceKey, TaskKey, Reclaim),
-    /// A Spot market takes the next step of its shape, if it still has that one.
-    Market(u64),
-    /// An auto scaler looks at its service.
-    Autoscale(ServiceKey),
-    /// An owner's pipeline applies Terraform.
-    Terraform(ServiceKey),
-    /// A task's application fails.
-    Fail(ServiceKey, TaskKey),
-    /// The scheduler looks at a service.
-    Schedule(ServiceKey),
-    /// The forwarding rule of an account hands an event to the central bus.
-    Forward(AccountId, Box<Envelope>),
-    /// It tries again.
-    Reforward(Box<Reforward>),
-    /// An event reaches the central bus.
-    CentralBus(Box<Envelope>),
-    /// A rule of the central bus hands an event to a queue.
-    Deliver(Box<Delivery>),
-    /// The event-source mapping asks a queue for messages.
-    Poll(usize),
-    /// A received message's visibility timeout is over.
-    Reappear(usize, u64),
-    /// A queue's oldest message may have been kept for as long as it is kept.
-    Expire(usize),
-    /// The next part of a DLQ goes back to its queue.
-    Redrive(usize),
-    /// The schedule rule fires.
-    RestoreTick,
+impl Sequence {
+    fn next(&self) -> u64 {
+        self.0.set(self.0.get() + 1);
+        self.0.get()
+    }
 }
 
-/// How a task goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reclaim {
-    Warned,
-    Silently,
-}
+/// When something is due, and its number.
+pub(crate) type Due = (Timestamp, u64);
+
+/// After everything that is planned.
+pub(crate) const NEVER: Due = (Timestamp::from_millis(u64::MAX), u64::MAX);
 
 /// How long a span is, in milliseconds: short enough that the entries of one fit into a processor's cache.
 const SPAN: u64 = 64;
 
 /// Only what is near is in order; what is further away waits unsorted with the rest of its span. One heap of all of it would be larger
 /// than a processor's cache, and each step through it a miss.
-#[derive(Debug, Default)]
-pub(crate) struct Agenda {
+#[derive(Debug)]
+pub(crate) struct Agenda<A> {
     /// All that is due before `near_until`. Not empty unless all is.
-    near: BinaryHeap<Entry>,
+    near: BinaryHeap<Entry<A>>,
     near_until: u64,
     /// The rest, by the number of its span.
-    later: BTreeMap<u64, Vec<Entry>>,
-    planned: u64,
+    later: BTreeMap<u64, Vec<Entry<A>>>,
+    sequence: Sequence,
+    /// What is first in `near`.
+    head: Due,
 }
 
 /// An action, when it is due, and how many were planned before it.
 #[derive(Debug)]
-struct Entry {
-    due: Reverse<(Timestamp, u64)>,
-    action: Action,
+struct Entry<A> {
+    due: Reverse<Due>,
+    action: A,
 }
 
-impl PartialEq for Entry {
+impl<A> PartialEq for Entry<A> {
     fn eq(&self, other: &Self) -> bool {
         self.due == other.due
     }
 }
 
-impl Eq for Entry {}
+impl<A> Eq for Entry<A> {}
 
-impl PartialOrd for Entry {
+impl<A> PartialOrd for Entry<A> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<A> Ord for Entry<A> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.due.cmp(&other.due)
     }
 }
 
-impl Agenda {
-    pub(crate) fn plan(&mut self, at: Timestamp, action: Action) {
-        self.planned += 1;
-        let entry = Entry { due: Reverse((at, self.planned)), action };
+impl<A> Agenda<A> {
+    pub(crate) fn new(sequence: &Sequence) -> Self {
+        let (near, later, sequence) = (BinaryHeap::new(), BTreeMap::new(), sequence.clone());
+        Self { near, near_until: 0, later, sequence, head: NEVER }
+    }
+
+    pub(crate) fn plan(&mut self, at: Timestamp, action: A) {
+        let entry = Entry { due: Reverse((at, self.sequence.next())), action };
         if at.as_millis() < self.near_until {
             self.near.push(entry);
         } else {
@@ -111,13 +85,14 @@ impl Agenda {
         self.come_nearer();
     }
 
-    pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        self.near.peek().map(|entry| entry.due.0.0)
+    /// What comes first: when it is due, and its number; [`NEVER`] when nothing is planned.
+    #[inline]
+    pub(crate) fn next(&self) -> Due {
+        self.head
     }
 
-    /// The first action due at `now`.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Action> {
-        self.next_at().filter(|at| *at <= now)?;
+    /// Takes what comes first.
+    pub(crate) fn take(&mut self) -> Option<A> {
         let entry = self.near.pop();
         self.come_nearer();
         entry.map(|entry| entry.action)
@@ -131,6 +106,7 @@ impl Agenda {
             self.near = entries.into();
             self.near_until = (span + 1).saturating_mul(SPAN);
         }
+        self.head = self.near.peek().map_or(NEVER, |entry| entry.due.0);
     }
 }
 
@@ -140,44 +116,4 @@ pub(crate) const GENESIS: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 /// Time since the world began.
 pub(crate) fn elapsed(at: Timestamp) -> Duration {
     at.since(GENESIS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// All that is due at `now`, by the numbers of its polls.
-    fn taken(agenda: &mut Agenda, now: u64) -> Vec<usize> {
-        let due = std::iter::from_fn(|| agenda.take_due(Timestamp::from_millis(now)));
-        due.map(|action| if let Action::Poll(n) = action { n } else { unreachable!("only polls are planned") })
-            .collect()
-    }
-
-    #[test]
-    fn what_is_due_comes_by_time_and_then_in_the_order_it_was_planned() {
-        let mut agenda = Agenda::default();
-        let times = [5000, 10, 5000, 9, 1023, 1024, 0, 4_000_000, 5000];
-        for (n, at) in times.into_iter().enumerate() {
-            agenda.plan(Timestamp::from_millis(at), Action::Poll(n));
-        }
-        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(0)));
-        assert_eq!(taken(&mut agenda, 1023), [6, 3, 1, 4]);
-        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(1024)));
-        assert_eq!(taken(&mut agenda, 4999), [5]);
-        assert_eq!(taken(&mut agenda, u64::MAX), [0, 2, 8, 7]);
-        assert_eq!(agenda.next_at(), None);
-    }
-
-    #[test]
-    fn what_is_planned_late_has_its_turn_before_what_was_near() {
-        let mut agenda = Agenda::default();
-        agenda.plan(Timestamp::from_millis(900_000), Action::Poll(0));
-        agenda.plan(Timestamp::from_millis(900_000), Action::Poll(1));
-        assert_eq!(agenda.next_at(), Some(Timestamp::from_millis(900_000)));
-        // Long before the span that is in order already, within it, and after it.
-        agenda.plan(Timestamp::from_millis(901_999), Action::Poll(4));
-        agenda.plan(Timestamp::from_millis(900_001), Action::Poll(3));
-        agenda.plan(Timestamp::from_millis(7), Action::Poll(2));
-        assert_eq!(taken(&mut agenda, u64::MAX), [2, 0, 1, 3, 4]);
-    }
 }

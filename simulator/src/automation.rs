@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::agenda::{Action, elapsed};
+use crate::agenda::elapsed;
 use crate::ecs::{ServiceKey, UpdateService};
 use crate::spec::{Autoscaling, ServiceSpec};
 use crate::trace::Caller;
+use crate::workload_action::Action;
 use crate::world::World;
 
 /// How often an auto scaler looks.
@@ -17,10 +18,10 @@ impl World {
         if spec.autoscaling.is_some() {
             // Not every scaler of a fleet in the same moment.
             let first = Duration::from_millis(self.dice.owners.below(AUTOSCALE_EVERY.as_millis() as u64));
-            self.agenda.plan(self.now + first, Action::Autoscale(key));
+            self.workload_agenda.plan(self.now + first, Action::Autoscale(key));
         }
         if let Some(terraform) = spec.terraform {
-            self.agenda.plan(self.now + terraform.every, Action::Terraform(key));
+            self.workload_agenda.plan(self.now + terraform.every, Action::Terraform(key));
         }
     }
 
@@ -28,7 +29,7 @@ impl World {
     /// is short, and it takes nothing away while a deployment runs (aws-facts.md §1.6).
     pub(crate) fn autoscale(&mut self, key: ServiceKey) {
         let Some(bounds) = self.spec.services[key.0].autoscaling else { return };
-        self.agenda.plan(self.now + AUTOSCALE_EVERY, Action::Autoscale(key));
+        self.workload_agenda.plan(self.now + AUTOSCALE_EVERY, Action::Autoscale(key));
         let noise = self.dice.owners.below(3) as i64 - 1;
         let wanted = bounds.load(elapsed(self.now)) + noise;
         let wanted = wanted.clamp(i64::from(bounds.min), i64::from(bounds.max));
@@ -54,10 +55,10 @@ impl World {
     /// Wants the strategy back that the owner declared last.
     pub(crate) fn apply_terraform(&mut self, key: ServiceKey) {
         let Some(terraform) = self.spec.services[key.0].terraform else { return };
-        self.agenda.plan(self.now + terraform.every, Action::Terraform(key));
+        self.workload_agenda.plan(self.now + terraform.every, Action::Terraform(key));
         let service = self.ecs.service(key);
         let id = service.id.clone();
-        let Some(declared) = self.oracle.owners_strategy(service.name).cloned() else { return };
+        let Some(declared) = self.seen.oracle.owners_strategy(service.name).cloned() else { return };
         // A plan without a difference calls nobody.
         if !service.active || service.strategy == declared {
             return;

@@ -9,13 +9,13 @@ use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 
-use crate::agenda::Action;
-use crate::ecs::{Service, ServiceKey};
+use crate::ecs::{Ecs, Service, ServiceKey};
+use crate::ecs_action::Action;
+use crate::env::Env;
 use crate::spec::BLUE_GREEN;
 use crate::task::{Status, Task};
 use crate::throttle::Starts;
 use crate::trace::{Happening, RollbackCause};
-use crate::world::World;
 
 /// `ecs-svc/` and 19 digits. Each is made once and passed on from there, so two are told apart by where they lie, and not read.
 #[derive(Debug, Clone)]
@@ -153,15 +153,15 @@ impl Service {
     }
 }
 
-impl World {
+impl Ecs {
     /// A new primary deployment on the service's strategy; returns its id.
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> DeploymentId {
-        let service = self.ecs.service(key);
+    pub(crate) fn begin_deployment(&mut self, env: &mut Env<'_>, key: ServiceKey) -> DeploymentId {
+        let service = self.service(key);
         let (strategy, launch_type) = (service.strategy.clone(), service.launch_type);
-        let deployment = Deployment { launch_type, ..self.new_deployment(&strategy) };
+        let deployment = Deployment { launch_type, ..self.new_deployment(env, &strategy) };
         let id = deployment.id.clone();
-        self.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
-        let service = self.ecs.service_mut(key);
+        env.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
+        let service = self.service_mut(key);
         // What a complete deployment lacks now it had lost before.
         let wanted = service.tasks.values().filter(|task| task.is_wanted()).count() as u32;
         let replaced = &mut service.deployments[0];
@@ -178,10 +178,10 @@ impl World {
     }
 
     /// The service deployment of an accepted update: a running one is asked to stop (aws-facts.md §1.6).
-    pub(crate) fn begin_service_deployment(&mut self, key: ServiceKey, deployment: &DeploymentId) {
+    pub(crate) fn begin_service_deployment(&mut self, env: &mut Env<'_>, key: ServiceKey, deployment: &DeploymentId) {
         use ServiceDeploymentState::{InProgress, RollbackInProgress, StopRequested};
-        let created_at = self.now;
-        let all = &mut self.ecs.service_mut(key).service_deployments;
+        let created_at = env.now;
+        let all = &mut self.service_mut(key).service_deployments;
         if let Some(running) = all.last_mut().filter(|d| matches!(d.state, InProgress | RollbackInProgress)) {
             running.state = StopRequested;
         }
@@ -190,9 +190,9 @@ impl World {
     }
 
     /// The scheduler has seen the request.
-    pub(crate) fn stop_superseded(&mut self, key: ServiceKey) {
-        let now = self.now;
-        for superseded in self.ecs.service_mut(key).service_deployments.iter_mut().rev().skip(1) {
+    pub(crate) fn stop_superseded(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let now = env.now;
+        for superseded in self.service_mut(key).service_deployments.iter_mut().rev().skip(1) {
             match superseded.state {
                 ServiceDeploymentState::StopRequested => {
                     superseded.state = ServiceDeploymentState::Stopped;
@@ -203,14 +203,14 @@ impl World {
         }
     }
 
-    pub(crate) fn new_deployment(&mut self, strategy: &Strategy) -> Deployment {
-        let digits = 1_000_000_000_000_000_000 + self.dice.ecs.below(8_999_999_999_999_999_999);
+    pub(crate) fn new_deployment(&mut self, env: &mut Env<'_>, strategy: &Strategy) -> Deployment {
+        let digits = 1_000_000_000_000_000_000 + env.dice.ecs.below(8_999_999_999_999_999_999);
         Deployment {
             id: DeploymentId(format!("ecs-svc/{digits}").into()),
             strategy: strategy.clone(),
             launch_type: false,
-            created_at: self.now,
-            earliest_completion: self.now + self.dice.ecs.within(self.facts.empty_deployment),
+            created_at: env.now,
+            earliest_completion: env.now + env.dice.ecs.within(env.facts.empty_deployment),
             completed: false,
             failed_tasks: 0,
             failed: false,
@@ -222,10 +222,10 @@ impl World {
     }
 
     /// Whether the old tasks may go: at once in a rolling deployment, after the bake time in a blue/green one.
-    pub(crate) fn has_baked(&mut self, key: ServiceKey) -> bool {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let baked_at = now + self.facts.bake_time;
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn has_baked(&mut self, env: &mut Env<'_>, key: ServiceKey) -> bool {
+        let (now, healthy_after) = (env.now, env.facts.healthy_after);
+        let baked_at = now + env.facts.bake_time;
+        let service = self.service_mut(key);
         if !service.is_blue_green() {
             return true;
         }
@@ -235,23 +235,23 @@ impl World {
             Some(at) => now >= at,
             None if all_healthy => {
                 service.deployments[0].baked_at = Some(baked_at);
-                self.agenda.plan(baked_at, Action::Schedule(key));
+                env.agenda.plan(baked_at, Action::Schedule(key));
                 false
             }
             None => false,
         }
     }
 
-    pub(crate) fn complete_deployment(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn complete_deployment(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let (now, healthy_after) = (env.now, env.facts.healthy_after);
+        let service = self.service_mut(key);
         let healthy = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
         let primary = &mut service.deployments[0];
         if healthy > primary.healthy {
             primary.failed_tasks = 0;
         }
         primary.healthy = healthy;
-        let unlisted = service.primary().created_at + self.facts.replaced_listed;
+        let unlisted = service.primary().created_at + env.facts.replaced_listed;
         if service.primary().completed && service.deployments.len() > 1 && now >= unlisted {
             service.deployments.truncate(1);
         }
@@ -264,9 +264,9 @@ impl World {
             return;
         }
         if service.alarms && !service.is_blue_green() {
-            let until = *service.deployments[0].baked_at.get_or_insert(now + self.facts.alarm_bake_time);
+            let until = *service.deployments[0].baked_at.get_or_insert(now + env.facts.alarm_bake_time);
             if now < until {
-                self.agenda.plan(until, Action::Schedule(key));
+                env.agenda.plan(until, Action::Schedule(key));
                 return;
             }
         }
@@ -275,7 +275,7 @@ impl World {
             service.deployments.truncate(1);
         } else {
             service.deployments.iter_mut().skip(1).for_each(|replaced| replaced.lost = 0);
-            self.agenda.plan(unlisted, Action::Schedule(key));
+            env.agenda.plan(unlisted, Action::Schedule(key));
         }
         service.deployments[0].completed = true;
         service.deployments[0].failed_tasks = 0;
@@ -290,27 +290,27 @@ impl World {
         }
         let deployment = service.deployments[0].clone();
         service.say(now, &format!("(deployment {}) deployment completed.", deployment.id));
-        self.record_of(key, Happening::DeploymentCompleted { strategy: deployment.strategy });
+        env.record(Some(self.service(key).name), Happening::DeploymentCompleted { strategy: deployment.strategy });
         let reason = format!("ECS deployment {} completed.", deployment.id);
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
     }
 
     /// A deployment alarm of the service goes off. Only a deployment under way is judged by it.
-    pub(crate) fn alarm(&mut self, id: &ServiceId) {
-        let Some(key) = self.names.service(id) else { return };
-        self.record(Some(id), Happening::Alarm);
-        let service = self.ecs.service(key);
+    pub(crate) fn alarm(&mut self, env: &mut Env<'_>, id: &ServiceId) {
+        let Some(key) = env.names.service(id) else { return };
+        env.record_named(id, Happening::Alarm);
+        let service = self.service(key);
         let under_way = !service.primary().completed && !service.primary().failed;
         if service.alarms && service.active && under_way {
-            self.roll_back(key, RollbackCause::Alarm);
+            self.roll_back(env, key, RollbackCause::Alarm);
         }
     }
 
     /// A rollback: a new deployment on the strategy of the last completed one, which a revision stores. `strategy` on the
     /// service goes back too (aws-facts.md §12h: not known, the worse case is assumed).
-    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: RollbackCause) {
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn roll_back(&mut self, env: &mut Env<'_>, key: ServiceKey, cause: RollbackCause) {
+        let now = env.now;
+        let service = self.service_mut(key);
         service.deployments[0].failed = true;
         let (failed, name) = (service.deployments[0].id.clone(), service.name);
         let (verdict, message) = match cause {
@@ -321,8 +321,8 @@ impl World {
             RollbackCause::Owner => ("ECS deployment stopped by request.", "stopped by request"),
         };
         service.say(now, &format!("(deployment {failed}) deployment failed: {message}."));
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_FAILED", &failed, verdict);
-        let service = self.ecs.service_mut(key);
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_FAILED", &failed, verdict);
+        let service = self.service_mut(key);
         let target = service.last_completed.take();
         if let Some(current) = service.service_deployments.last_mut() {
             current.state = match (current.state, &target) {
@@ -336,18 +336,18 @@ impl World {
         }
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some((strategy, launch_type)) = target else { return };
-        self.record_of(key, Happening::RolledBack { strategy: strategy.clone(), cause });
-        self.oracle.rolled_back(name);
-        let service = self.ecs.service_mut(key);
+        env.record(Some(self.service(key).name), Happening::RolledBack { strategy: strategy.clone(), cause });
+        env.seen.oracle.rolled_back(name);
+        let service = self.service_mut(key);
         service.strategy = strategy;
         service.launch_type = launch_type;
-        let deployment = self.begin_deployment(key);
-        let service = self.ecs.service_mut(key);
+        let deployment = self.begin_deployment(env, key);
+        let service = self.service_mut(key);
         service.deployments[0].rolls_back = Some(cause);
         service.say(now, &format!("rolling back to deployment {deployment}."));
         let reason = rollback_reason(cause, &deployment);
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
-        self.agenda.plan(self.now, Action::Schedule(key));
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+        env.agenda.plan(env.now, Action::Schedule(key));
     }
 }
 

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::observation::{Controller, Message, Observation};
-use handlers::record::Phase;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 use handlers::timestamp::Timestamp;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::agenda::Action;
 use crate::deployment::{Deployment, ServiceDeployment};
+use crate::ecs_action::Action;
+use crate::env::Env;
 use crate::market::Markets;
 use crate::names::NameKey;
 use crate::ports::observe;
@@ -23,7 +23,6 @@ use crate::spec::ServiceSpec;
 use crate::task::Task;
 use crate::throttle::{Application, Starts};
 use crate::trace::{Caller, Happening};
-use crate::world::World;
 use crate::zones::{MAX_ZONES, Rebalancing};
 
 /// A service's place in [`Ecs::services`].
@@ -172,7 +171,7 @@ impl Ecs {
         Arc::clone(self.shown[key.0].get_or_init(|| Arc::new(observe(self.service(key)))))
     }
 
-    fn create(&mut self, service: Service) -> ServiceKey {
+    fn insert(&mut self, service: Service) -> ServiceKey {
         let key = ServiceKey(self.services.len());
         if let Some(markets) = self.markets.get_mut(&service.id.account) {
             markets.services.push(key);
@@ -202,41 +201,47 @@ impl Service {
     }
 }
 
-impl World {
+impl Ecs {
     /// Creates a service at its desired count, as if it had been running for a while.
-    pub(crate) fn create_settled(&mut self, spec: &ServiceSpec) {
-        let key = self.create(spec);
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn create_settled(&mut self, env: &mut Env<'_>, spec: &ServiceSpec) {
+        let key = self.create(env, spec);
+        let service = self.service_mut(key);
         service.deployments[0].completed = true;
         service.last_completed = Some((spec.strategy.clone(), spec.launch_type));
         service.steady = true;
-        self.start_settled_tasks(key);
+        self.start_settled_tasks(env, key);
     }
 
     /// Creates a service in a world that runs: it has a first deployment and no task yet.
     #[cfg(feature = "wire")]
-    pub(crate) fn create_new(&mut self, spec: ServiceSpec) -> ServiceKey {
-        self.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy, None);
-        self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
-        let key = self.create(&spec);
-        self.spec.services.push(spec);
-        let first = self.ecs.service(key).primary();
+    pub(crate) fn create_new(&mut self, env: &mut Env<'_>, spec: ServiceSpec) -> ServiceKey {
+        env.seen.oracle.owner_chose(env.now, env.names.number(&spec.id), &spec.strategy, None);
+        env.record_named(&spec.id, Happening::Owner { what: "creates the service" });
+        let key = self.create(env, &spec);
+        env.spec.services.push(spec);
+        let first = self.service(key).primary();
         let (id, earliest_completion) = (first.id.clone(), first.earliest_completion);
-        self.agenda.plan(earliest_completion, Action::Schedule(key));
-        self.begin_service_deployment(key, &id);
-        self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &id, &format!("ECS deployment {id} in progress."));
-        self.agenda.plan(self.now, Action::Schedule(key));
+        env.agenda.plan(earliest_completion, Action::Schedule(key));
+        self.begin_service_deployment(env, key, &id);
+        self.emit_deployment(
+            env,
+            key,
+            "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            &id,
+            &format!("ECS deployment {id} in progress."),
+        );
+        env.agenda.plan(env.now, Action::Schedule(key));
         key
     }
 
-    fn create(&mut self, spec: &ServiceSpec) -> ServiceKey {
+    fn create(&mut self, env: &mut Env<'_>, spec: &ServiceSpec) -> ServiceKey {
         let launch_type = spec.launch_type;
-        let deployment = Deployment { launch_type, ..self.new_deployment(&spec.strategy) };
-        let name = self.names.number(&spec.id);
-        let key = self.ecs.create(Service {
+        let deployment = Deployment { launch_type, ..self.new_deployment(env, &spec.strategy) };
+        let name = env.names.number(&spec.id);
+        let key = self.insert(Service {
             id: spec.id.clone(),
             name,
-            created_at: self.now,
+            created_at: env.now,
             desired: spec.desired,
             strategy: spec.strategy.clone(),
             launch_type,
@@ -265,16 +270,16 @@ impl World {
             messages: Arc::default(),
             placement: BTreeMap::new(),
             steady: false,
-            steady_told_at: self.now,
+            steady_told_at: env.now,
             stuck_told_at: None,
             throttled_until: None,
             throttled_told_at: None,
-            launched: (self.now, 0),
+            launched: (env.now, 0),
             cpu: spec.cpu,
         });
-        self.names.created(name, key);
-        self.agenda.plan(self.now + self.facts.steady_repeat, Action::Schedule(key));
-        self.ledgers.push(crate::ledger::Ledger::new(self.now, spec).keeping_series(self.facts.series));
+        env.names.created(name, key);
+        env.agenda.plan(env.now + env.facts.steady_repeat, Action::Schedule(key));
+        env.seen.ledgers.push(crate::ledger::Ledger::new(env.now, spec).keeping_series(env.facts.series));
         key
     }
 
@@ -284,33 +289,30 @@ impl World {
     /// What AWS answers, with its own message where users have quoted it (aws-facts.md §1.1, §1.4).
     pub(crate) fn update_service(
         &mut self,
+        env: &mut Env<'_>,
         caller: Caller,
         id: &ServiceId,
         update: &UpdateService,
-    ) -> Result<(), ApiError> {
-        let Some(key) = self.names.service(id) else {
+    ) -> Result<Updated, ApiError> {
+        let Some(key) = env.names.service(id) else {
             return Err(ApiError { code: "ServiceNotFoundException", message: "Service not found.".into() });
         };
-        let result = self.check_update(key, update);
-        match result {
+        match self.check_update(env, key, update) {
             Err(error) => {
-                self.record(Some(id), Happening::UpdateRefused { caller, message: error.message.clone() });
+                env.record_named(id, Happening::UpdateRefused { caller, message: error.message.clone() });
                 Err(error)
             }
-            Ok(change) => {
-                self.apply_update(caller, key, change, update);
-                Ok(())
-            }
+            Ok(change) => Ok(self.apply_update(env, caller, key, change, update)),
         }
     }
 
     /// The new strategy if it changes, or the refusal; a refused call changes nothing (aws-facts.md §1.1).
-    fn check_update(&self, key: ServiceKey, update: &UpdateService) -> Result<Change, ApiError> {
-        let service = self.ecs.service(key);
+    fn check_update(&self, env: &Env<'_>, key: ServiceKey, update: &UpdateService) -> Result<Change, ApiError> {
+        let service = self.service(key);
         if !service.active {
             return Err(ApiError { code: "ServiceNotActiveException", message: "Service was not ACTIVE.".into() });
         }
-        if update.desired.is_some_and(|desired| desired > self.facts.tasks_per_service) {
+        if update.desired.is_some_and(|desired| desired > env.facts.tasks_per_service) {
             return Err(invalid(TOO_MANY_TASKS));
         }
         if let Controller::Other(name) = &service.controller
@@ -345,36 +347,43 @@ impl World {
         Ok(Change::Strategy(strategy))
     }
 
-    fn apply_update(&mut self, caller: Caller, key: ServiceKey, change: Change, update: &UpdateService) {
+    fn apply_update(
+        &mut self,
+        env: &mut Env<'_>,
+        caller: Caller,
+        key: ServiceKey,
+        change: Change,
+        update: &UpdateService,
+    ) -> Updated {
         let launch_type = matches!(change, Change::LaunchType);
         let changed = match change {
             Change::None => None,
             Change::Strategy(strategy) => Some(strategy),
             Change::LaunchType => Some(fargate_alone()),
         };
-        if update.force_new_deployment && self.facts.stale_read_percent > 0 {
-            let before = self.ecs.shown(key);
-            self.ecs.service_mut(key).before_update = Some((self.now, before));
+        if update.force_new_deployment && env.facts.stale_read_percent > 0 {
+            let before = self.shown(key);
+            self.service_mut(key).before_update = Some((env.now, before));
         }
         // The desired count first, under the old strategy (aws-facts.md §1.2); omitted parameters keep their values.
         if let Some(desired) = update.desired {
-            let service = self.ecs.service_mut(key);
+            let service = self.service_mut(key);
             service.desired = desired;
             service.starts = Starts::default();
-            self.ledgers[key.0].set_desired(self.now, desired);
+            env.seen.ledgers[key.0].set_desired(env.now, desired);
             if update.force_new_deployment {
-                self.schedule(key);
+                self.schedule(env, key);
             }
         }
-        let like_a_rollback = changed.as_ref().is_some_and(|strategy| self.ecs.service(key).may_roll_back_to(strategy));
+        let like_a_rollback = changed.as_ref().is_some_and(|strategy| self.service(key).may_roll_back_to(strategy));
         if let Some(strategy) = changed.clone() {
-            let service = self.ecs.service_mut(key);
+            let service = self.service_mut(key);
             service.strategy = strategy;
             service.launch_type = launch_type;
         }
-        let deployment = update.force_new_deployment.then(|| self.begin_deployment(key));
-        self.record_of(
-            key,
+        let deployment = update.force_new_deployment.then(|| self.begin_deployment(env, key));
+        env.record(
+            Some(self.service(key).name),
             Happening::Updated {
                 caller,
                 strategy: changed.clone(),
@@ -382,27 +391,28 @@ impl World {
                 deployment: deployment.as_deref().map(str::to_owned),
             },
         );
-        if let (Some(strategy), Caller::Owner) = (&changed, caller) {
-            let name = self.ecs.service(key).name;
-            let moving = |phase| matches!(phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
-            let record = self.table.get(name).filter(|record| moving(record.phase));
-            let ours = record.and_then(|record| record.change.as_ref()).map(|change| &change.to);
-            self.oracle.owner_chose(self.now, name, strategy, ours);
-            if like_a_rollback {
-                self.oracle.rolled_back(name);
-            }
+        if deployment.is_some() && caller == Caller::Recovery {
+            env.seen.ledgers[key.0].forced += 1;
         }
-        if let (Some(deployment), Caller::Recovery) = (&deployment, caller) {
-            self.ledgers[key.0].forced += 1;
-            self.judge_forced_deployment(key, changed.as_ref(), deployment);
-        }
-        if let Some(deployment) = deployment {
-            self.begin_service_deployment(key, &deployment);
+        if let Some(deployment) = &deployment {
+            self.begin_service_deployment(env, key, deployment);
             let reason = format!("ECS deployment {deployment} in progress.");
-            self.emit_deployment(key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+            self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment, &reason);
         }
-        self.agenda.plan(self.now, Action::Schedule(key));
+        env.agenda.plan(env.now, Action::Schedule(key));
+        Updated { key, changed, deployment, like_a_rollback }
     }
+}
+
+/// What an `UpdateService` did.
+pub(crate) struct Updated {
+    pub(crate) key: ServiceKey,
+    /// The new strategy, if it is another one.
+    pub(crate) changed: Option<Strategy>,
+    /// The deployment that was forced.
+    pub(crate) deployment: Option<crate::deployment::DeploymentId>,
+    /// Whether ECS itself could have gone back to the new strategy, by a rollback.
+    pub(crate) like_a_rollback: bool,
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

@@ -7,7 +7,8 @@ use handlers::strategy::CapacityProvider;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agenda::Action;
+use crate::agenda::{Agenda, Sequence};
+use crate::bus_action::Action;
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
 use crate::pattern::{Node, Pattern, PatternError};
 use crate::spec::WorldSpec;
@@ -22,6 +23,7 @@ mod tree;
 
 pub(crate) use delivery::Delivery;
 use delivery::Targets;
+pub(crate) use ecs_events::Stamp;
 use hop::Hop;
 pub(crate) use hop::Reforward;
 
@@ -38,6 +40,7 @@ mod patterns {
 
 #[derive(Debug)]
 pub(crate) struct EventBridge {
+    pub(crate) agenda: Agenda<Action>,
     /// From every onboarded account to the central bus.
     hop: Hop,
     /// Rules on the central bus.
@@ -80,7 +83,7 @@ struct Failure {
 
 impl EventBridge {
     /// The rules of a cell; the one for synthetic events exists only where they are enabled.
-    pub(crate) fn new(spec: &WorldSpec) -> Result<Self, PatternError> {
+    pub(crate) fn new(spec: &WorldSpec, sequence: &Sequence) -> Result<Self, PatternError> {
         let rule = |name, text, queue| Ok(Rule { name, pattern: Pattern::parse(text)?, queue });
         let mut central = vec![
             rule("placement-failure", patterns::PLACEMENT_FAILURE, PLACEMENT_FAILURE_QUEUE)?,
@@ -91,6 +94,7 @@ impl EventBridge {
         }
         let hop = Hop::new(Pattern::parse(patterns::WORKLOAD_FORWARDING)?, spec);
         Ok(Self {
+            agenda: Agenda::new(sequence),
             hop,
             central,
             targets: Targets::default(),
@@ -148,10 +152,10 @@ impl World {
         for n in (0..self.bus.central.len()).filter(|n| event.taken_by >> n & 1 == 1) {
             let Rule { name, queue, .. } = self.bus.central[n];
             let at = self.now + self.dice.bus.within(self.facts.event_latency);
-            self.agenda.plan(at, Delivery::first(name, queue, event.text.clone(), at));
+            self.bus.agenda.plan(at, Delivery::first(name, queue, event.text.clone(), at));
             if self.dice.faults.chance(self.facts.duplicate_percent) {
                 let again = at + self.dice.faults.within(self.facts.duplicate_delay);
-                self.agenda.plan(again, Delivery::first(name, queue, event.text.clone(), again));
+                self.bus.agenda.plan(again, Delivery::first(name, queue, event.text.clone(), again));
             }
         }
     }
@@ -192,7 +196,7 @@ impl World {
         );
         if source == SYNTHETIC_SOURCE {
             let now = self.now;
-            for (service, ledger) in self.ecs.services.iter().zip(&mut self.ledgers) {
+            for (service, ledger) in self.ecs.services.iter().zip(&mut self.seen.ledgers) {
                 if resources.contains(&service.id.arn()) {
                     ledger.loss(now);
                 }
@@ -200,7 +204,7 @@ impl World {
         }
         let at = self.now + self.dice.bus.within(self.facts.event_latency);
         let event = Box::new(self.bus.seal(&event));
-        self.agenda.plan(at, Action::CentralBus(event));
+        self.bus.agenda.plan(at, Action::CentralBus(event));
     }
 
     /// An event ends in the DLQ of the rule that could not deliver it. That DLQ is no SQS source queue's, so there is

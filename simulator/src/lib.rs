@@ -21,14 +21,18 @@
 
 mod agenda;
 mod automation;
+mod bus_action;
 mod deployment;
 mod dial;
 pub mod dice;
 mod ecs;
+mod ecs_action;
+mod env;
 mod eventbridge;
 pub mod facts;
 pub mod figures;
 mod lambda;
+mod lambda_action;
 pub mod ledger;
 mod limits;
 mod market;
@@ -58,6 +62,7 @@ mod timers;
 pub mod trace;
 #[cfg(feature = "wire")]
 pub mod wire;
+mod workload_action;
 mod world;
 mod zones;
 

@@ -6,11 +6,11 @@ use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
-use crate::agenda::{Action, Reclaim};
-use crate::ecs::{ServiceKey, TaskKey};
+use crate::ecs::{Ecs, ServiceKey, TaskKey};
+use crate::ecs_action::{Action, Reclaim};
+use crate::env::Env;
 use crate::spec::{Capacity, Loss};
 use crate::trace::Happening;
-use crate::world::World;
 
 /// The two markets of one account.
 #[derive(Debug)]
@@ -107,82 +107,76 @@ impl Markets {
     }
 }
 
-impl World {
-    /// A change of the Spot market, which ends the shape it had.
-    pub(crate) fn set_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
-        self.end_shapes(accounts);
-        self.move_spot(accounts, capacity, loss);
-    }
-
-    pub(crate) fn move_spot(&mut self, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
-        self.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
+impl Ecs {
+    pub(crate) fn move_spot(&mut self, env: &mut Env<'_>, accounts: &[AccountId], capacity: Capacity, loss: Loss) {
+        env.record(None, Happening::SpotCapacity { accounts: accounts.to_vec(), capacity, loss });
         for account in accounts {
-            let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
+            let Some(markets) = self.markets.get_mut(account) else { continue };
             match capacity.cmp(&markets.spot.capacity) {
-                Ordering::Greater => _ = markets.spot_back_at.get_or_insert(self.now),
+                Ordering::Greater => _ = markets.spot_back_at.get_or_insert(env.now),
                 Ordering::Less => markets.spot_back_at = None,
                 Ordering::Equal => {}
             }
             markets.spot.capacity = capacity;
             markets.spot_is_silent = loss == Loss::Silent;
             match (capacity, loss) {
-                (Capacity::Tasks(most), Loss::Interrupt) => self.reclaim(account, most, Reclaim::Warned),
-                (Capacity::Tasks(most), Loss::Silent) => self.reclaim(account, most, Reclaim::Silently),
+                (Capacity::Tasks(most), Loss::Interrupt) => self.reclaim(env, account, most, Reclaim::Warned),
+                (Capacity::Tasks(most), Loss::Silent) => self.reclaim(env, account, most, Reclaim::Silently),
                 _ => {}
             }
         }
     }
 
-    pub(crate) fn set_on_demand(&mut self, accounts: &[AccountId], capacity: Capacity) {
-        self.record(None, Happening::OnDemandCapacity { accounts: accounts.to_vec(), capacity });
+    pub(crate) fn set_on_demand(&mut self, env: &mut Env<'_>, accounts: &[AccountId], capacity: Capacity) {
+        env.record(None, Happening::OnDemandCapacity { accounts: accounts.to_vec(), capacity });
         for account in accounts {
-            if let Some(markets) = self.ecs.markets.get_mut(account) {
+            if let Some(markets) = self.markets.get_mut(account) {
                 markets.on_demand.capacity = capacity;
             }
         }
     }
 
     /// Takes Spot tasks of an account back until `most` are left, each at its own moment.
-    fn reclaim(&mut self, account: &AccountId, most: u32, how: Reclaim) {
+    fn reclaim(&mut self, env: &mut Env<'_>, account: &AccountId, most: u32, how: Reclaim) {
         let mut tasks = self.spot_tasks(account);
         while tasks.len() > most as usize {
-            let pick = self.dice.ecs.below(tasks.len() as u64) as usize;
+            let pick = env.dice.ecs.below(tasks.len() as u64) as usize;
             let (service, task) = tasks.swap_remove(pick);
-            let at = self.now + self.dice.ecs.within(self.facts.reclaim_spread);
-            self.agenda.plan(at, Action::Reclaim(service, task, how));
+            let at = env.now + env.dice.ecs.within(env.facts.reclaim_spread);
+            env.agenda.plan(at, Action::Reclaim(service, task, how));
         }
     }
 
     pub(crate) fn spot_tasks(&self, account: &AccountId) -> Vec<(ServiceKey, TaskKey)> {
         let mut tasks = Vec::new();
-        for key in self.ecs.markets.get(account).into_iter().flat_map(|markets| &markets.services) {
-            let spot = self.ecs.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+        for key in self.markets.get(account).into_iter().flat_map(|markets| &markets.services) {
+            let spot = self.service(*key).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
             tasks.extend(spot.map(|(task, _)| (*key, *task)));
         }
         tasks
     }
 
     /// Takes running Spot tasks away without a warning, each at its own moment; the market has room for new ones.
-    pub(crate) fn rebalance_spot(&mut self, accounts: &[AccountId], most: u32) {
-        self.record(None, Happening::SpotRebalance { accounts: accounts.to_vec(), tasks: most });
+    pub(crate) fn rebalance_spot(&mut self, env: &mut Env<'_>, accounts: &[AccountId], most: u32) {
+        env.record(None, Happening::SpotRebalance { accounts: accounts.to_vec(), tasks: most });
         for account in accounts {
             let mut tasks = self.spot_tasks(account);
-            tasks.retain(|(key, task)| self.ecs.service(*key).tasks.get(task).is_some_and(|t| t.is_running()));
+            tasks.retain(|(key, task)| self.service(*key).tasks.get(task).is_some_and(|t| t.is_running()));
             for _ in 0..(most as usize).min(tasks.len()) {
-                let pick = self.dice.market.below(tasks.len() as u64) as usize;
+                let pick = env.dice.market.below(tasks.len() as u64) as usize;
                 let (service, task) = tasks.swap_remove(pick);
-                let at = self.now + self.dice.market.within(self.facts.reclaim_spread);
-                self.agenda.plan(at, Action::Reclaim(service, task, Reclaim::Silently));
+                let at = env.now + env.dice.market.within(env.facts.reclaim_spread);
+                env.agenda.plan(at, Action::Reclaim(service, task, Reclaim::Silently));
             }
         }
     }
 
     /// Warns some Spot tasks of one service, at once.
-    pub(crate) fn interrupt(&mut self, service: ServiceKey, tasks: u32) {
-        let spot = self.ecs.service(service).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
+    pub(crate) fn interrupt(&mut self, env: &mut Env<'_>, service: ServiceKey, tasks: u32) {
+        let spot = self.service(service).tasks.iter().filter(|(_, t)| t.is_wanted() && t.on_spot());
         let picked: Vec<TaskKey> = spot.map(|(task, _)| *task).take(tasks as usize).collect();
         for task in picked {
-            self.agenda.plan(self.now, Action::Reclaim(service, task, Reclaim::Warned));
+            env.agenda.plan(env.now, Action::Reclaim(service, task, Reclaim::Warned));
         }
     }
 }

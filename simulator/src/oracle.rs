@@ -170,7 +170,7 @@ impl World {
         let full = |record: &Record| record.unannounced.len() >= MOST_UNANNOUNCED;
         if full(record) && before.is_some_and(full) {
             let name = self.names.number(&record.service);
-            self.oracle.life(name).news_dropped = true;
+            self.seen.oracle.life(name).news_dropped = true;
         }
         let Some(saved) = &record.original else {
             if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) {
@@ -183,9 +183,9 @@ impl World {
             return;
         }
         let name = self.names.number(&record.service);
-        let credible = self.oracle.life(name).credible(self.now).any(|owners| owners == saved);
+        let credible = self.seen.oracle.life(name).credible(self.now).any(|owners| owners == saved);
         if !credible && !before.is_some_and(|before| is_kept(before, record)) {
-            let owners = self.oracle.owners_strategy(name).map_or("none".to_owned(), Strategy::to_string);
+            let owners = self.seen.oracle.owners_strategy(name).map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));
         }
     }
@@ -197,7 +197,7 @@ impl World {
         self.judge_pace(name);
         self.note_overrun(name);
         self.judge_interference(key);
-        let (now, life) = (self.now, self.oracle.life(name));
+        let (now, life) = (self.now, self.seen.oracle.life(name));
         let Some(strategy) = changed else {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
             // cannot be seen in time, and ECS knows no update on a condition.
@@ -223,7 +223,7 @@ impl World {
         let under_way = service.deployments.get(1).filter(|replaced| !replaced.completed && !replaced.failed);
         let age = under_way.map(|replaced| self.now.since(replaced.created_at));
         let young = age.is_some_and(|age| age + FROM_LOOK_TO_WRITE < self.spec.policy.deployment_grace);
-        if restores && young && !self.oracle.life(name).owner_just_acted(self.now) {
+        if restores && young && !self.seen.oracle.life(name).owner_just_acted(self.now) {
             self.violation_of(key, "restore forced into a release".into());
         }
     }
@@ -235,7 +235,7 @@ impl World {
         let Facts { kill_per_myriad, kill_percent, lost_reply_percent, table_throttle_percent, .. } = self.facts;
         let answers_get_lost = kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0;
         let saved = self.table.get(service).and_then(|record| record.original.as_ref());
-        let life = self.oracle.life(service);
+        let life = self.seen.oracle.life(service);
         let last = life.chosen.last();
         let overruns = last.is_some_and(|(at, owners)| self.now.since(*at) < UNKNOWABLE && saved != Some(owners));
         life.unknowable |= answers_get_lost && overruns;
@@ -253,7 +253,7 @@ impl World {
         let name = self.names.number(service);
         let key = self.names.service(service);
         let opted_out = key.is_some_and(|key| self.ecs.service(key).opted_out);
-        if opted_out && !self.oracle.life(name).owner_just_acted(self.now) {
+        if opted_out && !self.seen.oracle.life(name).owner_just_acted(self.now) {
             self.violation(service, "UpdateService for a service that its owner opted out".into());
         }
         let stored = self.table.get(name).cloned();
@@ -264,7 +264,7 @@ impl World {
             return self.violation(service, "UpdateService without a claim in force".into());
         };
         let claim = Some((record.version, lease.owner.clone()));
-        if std::mem::replace(&mut self.oracle.life(name).claim, claim.clone()) == claim {
+        if std::mem::replace(&mut self.seen.oracle.life(name).claim, claim.clone()) == claim {
             self.violation(service, "a second UpdateService under the same claim".into());
         }
     }
@@ -283,10 +283,10 @@ impl World {
         let arrived = |task: &Task| recently(task.running_since, look) || recently(Some(task.created_at), look);
         let was_short = service.tasks.values().any(arrived);
         let told = self.spec.policy.event_max_age + LAST_WORD;
-        let synthetic = recently(self.oracle.synthetic_at, told);
+        let synthetic = recently(self.seen.oracle.synthetic_at, told);
         // A deployment that ECS gave up tries no more; it may have been for want of a place.
         let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
-        let life = self.oracle.life(name);
+        let life = self.seen.oracle.life(name);
         if !(no_place || was_short || synthetic || recently(life.lost_at, told) || life.owner_just_acted(now)) {
             self.violation_of(key, "failover of a service that lost nothing".into());
         }
@@ -296,7 +296,7 @@ impl World {
     pub(crate) fn judge_success(&mut self, key: ServiceKey) {
         let (now, service) = (self.now, self.ecs.service(key));
         let (name, complete) = (service.name, service.deployments.first().is_none_or(|primary| primary.completed));
-        if !complete && !self.oracle.life(name).owner_just_acted(now) {
+        if !complete && !self.seen.oracle.life(name).owner_just_acted(now) {
             self.violation_of(key, "episode closed while the restore is under way".into());
         }
     }
@@ -306,7 +306,7 @@ impl World {
     fn judge_pace(&mut self, service: NameKey) {
         let now = self.now;
         let most = self.spec.policy.restores_per_day as usize * PER_RESTORE + BESIDES_RESTORES;
-        let Life { forced, most_forced, .. } = self.oracle.life(service);
+        let Life { forced, most_forced, .. } = self.seen.oracle.life(service);
         forced.push_back(now);
         while forced.front().is_some_and(|at| now.since(*at) >= DAY) {
             forced.pop_front();
@@ -332,7 +332,7 @@ impl World {
             }
         }
         let mut untold = Vec::new();
-        for Entry { service, what, .. } in &self.trace {
+        for Entry { service, what, .. } in &self.seen.trace {
             let (Some(service), Happening::Phase { from, to: Some(to), .. }) = (service, what) else { continue };
             let told = told.get_mut(service.record_id().as_str());
             let said = told.and_then(|told| {
@@ -345,7 +345,7 @@ impl World {
         }
         // A bus or a sweep that does nothing for days makes a record forget its oldest news, which the log says.
         let is_full = |service: &ServiceId| {
-            let life = self.names.find(service).and_then(|name| self.oracle.lives.get(name.0));
+            let life = self.names.find(service).and_then(|name| self.seen.oracle.lives.get(name.0));
             life.is_some_and(|life| life.news_dropped)
         };
         untold.retain(|(service, _)| !is_full(service));
@@ -360,7 +360,7 @@ impl World {
     }
 
     fn violation(&mut self, service: &ServiceId, invariant: String) {
-        self.oracle.violations.push(format!("{service}: {invariant}"));
+        self.seen.oracle.violations.push(format!("{service}: {invariant}"));
         self.record(Some(service), Happening::Violation { invariant });
     }
 }

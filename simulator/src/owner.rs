@@ -7,10 +7,10 @@ use std::time::Duration;
 use handlers::observation::Controller;
 use handlers::service::ServiceId;
 
-use crate::agenda::Action;
 use crate::deployment::ServiceDeploymentState;
 use crate::dice::Span;
-use crate::ecs::{ServiceKey, TaskKey, UpdateService};
+use crate::ecs::{TaskKey, UpdateService};
+use crate::ecs_action::Action;
 use crate::spec::BLUE_GREEN;
 use crate::task::{SCHEDULER, Stop};
 use crate::throttle::{Application, Starts};
@@ -18,8 +18,6 @@ use crate::trace::{Caller, Happening, RollbackCause};
 use crate::world::World;
 use crate::zones::MAX_ZONES;
 
-/// How long an application that crashes runs: not long enough to count as healthy (aws-facts.md §3).
-const FAILS_AFTER: Span = Span::secs(5, 30);
 /// Over how long the tasks of a suddenly failing application fail.
 const FAILING: Span = Span::secs(0, 60);
 
@@ -81,8 +79,8 @@ impl World {
     pub(crate) fn owner_deletes(&mut self, id: &ServiceId) {
         let Some(key) = self.names.service(id) else { return };
         self.record(Some(id), Happening::Owner { what: "deletes the service" });
-        self.ledgers[key.0].set_desired(self.now, 0);
-        self.ledgers[key.0].steady();
+        self.seen.ledgers[key.0].set_desired(self.now, 0);
+        self.seen.ledgers[key.0].steady();
         let service = self.ecs.service_mut(key);
         service.active = false;
         service.desired = 0;
@@ -99,8 +97,8 @@ impl World {
         }
         self.record(Some(id), Happening::Owner { what: "creates the service anew" });
         let spec = self.spec.services[key.0].clone();
-        self.oracle.owner_chose(self.now, self.names.number(id), &spec.strategy, None);
-        self.ledgers[key.0].set_desired(self.now, spec.desired);
+        self.seen.oracle.owner_chose(self.now, self.names.number(id), &spec.strategy, None);
+        self.seen.ledgers[key.0].set_desired(self.now, spec.desired);
         let now = self.now;
         let service = self.ecs.service_mut(key);
         service.active = true;
@@ -157,30 +155,5 @@ impl World {
         let running = self.ecs.service_mut(key).tasks.values_mut().filter(|t| t.is_running());
         running.take(tasks as usize).for_each(|task| task.protected_until = Some(until));
         self.agenda.plan(until, Action::Schedule(key));
-    }
-
-    /// A task that has just begun to run may be one of a failing application.
-    pub(crate) fn plan_failure(&mut self, key: ServiceKey, task: TaskKey) {
-        if self.ecs.service(key).application == Application::Crashes {
-            let at = self.now + self.dice.ecs.within(FAILS_AFTER);
-            self.agenda.plan(at, Action::Fail(key, task));
-        }
-    }
-
-    /// A task's essential container exits.
-    pub(crate) fn fail_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let service = self.ecs.service_mut(key);
-        if service.application == Application::Sound || !service.tasks.get(&task).is_some_and(|t| t.is_running()) {
-            return;
-        }
-        let stop = Stop { code: Some("EssentialContainerExited"), reason: "Essential container in task exited".into() };
-        service.steady = false;
-        let of = service.tasks.get(&task).map(|t| t.deployment.clone());
-        let deployment = service.deployments.iter().position(|d| Some(&d.id) == of.as_ref());
-        self.stop_task(key, task, stop, Duration::ZERO);
-        if let Some(deployment) = deployment {
-            self.task_failed(key, deployment);
-        }
-        self.schedule(key);
     }
 }

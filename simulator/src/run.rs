@@ -108,7 +108,7 @@ impl Sim {
 
     /// The next moment at which anything happens.
     fn next_at(&self) -> Option<Timestamp> {
-        let planned = self.with(|world| world.agenda.next_at());
+        let planned = self.with(|world| Some(world.next().0.0).filter(|at| *at != crate::agenda::NEVER.0));
         planned.into_iter().chain(self.timers.next_at()).min()
     }
 }
@@ -202,7 +202,7 @@ impl Simulation {
 
     /// Invariants the oracle has found broken so far.
     pub fn violations(&self) -> Vec<String> {
-        self.sim.with(|world| world.oracle.violations.clone())
+        self.sim.with(|world| world.seen.oracle.violations.clone())
     }
 
     /// The record of a service as it stands.
@@ -213,7 +213,7 @@ impl Simulation {
     /// The world's end.
     pub fn finish(self) -> Outcome {
         let Self { invocations, sim } = self;
-        sim.with(|world| world.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
+        sim.with(|world| world.seen.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
         if sim.stand_in.is_none() {
             sim.with(World::judge_announcements);
         }
@@ -252,13 +252,13 @@ pub fn run_via_sdk(
 fn outcome(world: World) -> Outcome {
     let messages_left = world.queues.iter().map(|q| q.left()).sum();
     let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
-    let services = world.ecs.services.into_iter().zip(world.ledgers).map(|(service, ledger)| {
+    let services = world.ecs.services.into_iter().zip(world.seen.ledgers).map(|(service, ledger)| {
         let name = service.name;
         ServiceOutcome {
-            original: world.oracle.owners_strategy(name).unwrap_or(&service.strategy).clone(),
+            original: world.seen.oracle.owners_strategy(name).unwrap_or(&service.strategy).clone(),
             record: world.table.get(name).map(|record| (**record).clone()),
-            owner_unknowable: world.oracle.is_unknowable(name),
-            most_forced_in_a_day: world.oracle.most_forced_in_a_day(name),
+            owner_unknowable: world.seen.oracle.is_unknowable(name),
+            most_forced_in_a_day: world.seen.oracle.most_forced_in_a_day(name),
             active: service.active,
             cpu: service.cpu,
             desired: service.desired,
@@ -270,13 +270,13 @@ fn outcome(world: World) -> Outcome {
     });
     Outcome {
         services: services.collect(),
-        trace: world.trace,
+        trace: world.seen.trace,
         audits: world.audits,
-        violations: world.oracle.violations,
+        violations: world.seen.oracle.violations,
         messages_left,
         messages_dead,
         events_dead: world.bus.dead,
-        happenings: world.happenings,
+        happenings: world.seen.happenings,
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,

@@ -5,43 +5,43 @@ use std::time::Duration;
 
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 
-use crate::agenda::Action;
-use crate::ecs::{ServiceKey, TaskKey};
+use crate::ecs::{Ecs, ServiceKey, TaskKey};
+use crate::ecs_action::Action;
+use crate::env::Env;
 use crate::market::Obstacle;
 use crate::messages::{NO_CAPACITY, OVER_QUOTA};
 use crate::task::{SCHEDULER, Stop, Task};
 use crate::trace::{Happening, RollbackCause};
-use crate::world::World;
 
-impl World {
+impl Ecs {
     /// Looks at one service and does what is to be done now. Called whenever something about the service changes.
-    pub(crate) fn schedule(&mut self, key: ServiceKey) {
-        self.stop_superseded(key);
-        self.start_tasks(key);
-        self.stop_surplus(key);
-        self.stop_replaced(key);
-        self.complete_deployment(key);
-        self.rebalance_zones(key);
-        self.note_steady_state(key);
-        self.note_stuck(key);
+    pub(crate) fn schedule(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        self.stop_superseded(env, key);
+        self.start_tasks(env, key);
+        self.stop_surplus(env, key);
+        self.stop_replaced(env, key);
+        self.complete_deployment(env, key);
+        self.rebalance_zones(env, key);
+        self.note_steady_state(env, key);
+        self.note_stuck(env, key);
     }
 
-    fn start_tasks(&mut self, key: ServiceKey) {
-        let service = self.ecs.service(key);
+    fn start_tasks(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let service = self.service(key);
         if !service.active {
             return;
         }
         let all = service.tasks.values().filter(|t| t.is_wanted()).count();
         let room = service.most_tasks().saturating_sub(all);
-        let room = self.replace_lost(key, room);
-        self.fill_primary(key, room);
+        let room = self.replace_lost(env, key, room);
+        self.fill_primary(env, key, room);
     }
 
     /// A revision that is being replaced gets its lost tasks back, by its own strategy, while the lower bound needs them: the
     /// guide says that a task is replaced with its own revision (aws-facts.md §3). Returns the room that is left.
-    fn replace_lost(&mut self, key: ServiceKey, mut room: usize) -> usize {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
+    fn replace_lost(&mut self, env: &mut Env<'_>, key: ServiceKey, mut room: usize) -> usize {
+        let (now, healthy_after) = (env.now, env.facts.healthy_after);
+        let service = self.service(key);
         let older = 1..service.deployments.len();
         if older.is_empty() {
             return room;
@@ -49,7 +49,7 @@ impl World {
         // A FAILED deployment launches no more tasks (aws-facts.md §1.6).
         let owed = |n: usize| if service.deployments[n].failed { 0 } else { service.deployments[n].lost };
         let owed: Vec<u32> = older.clone().map(owed).collect();
-        if !self.facts.old_revision_replaces || owed.iter().all(|tasks| *tasks == 0) {
+        if !env.facts.old_revision_replaces || owed.iter().all(|tasks| *tasks == 0) {
             return room;
         }
         let serving = service.tasks_of(0).filter(|t| t.is_healthy(now, healthy_after)).count();
@@ -61,8 +61,8 @@ impl World {
                 if room == 0 || needed == 0 {
                     return room;
                 }
-                if self.start_task(key, n, &mut unplaced) {
-                    self.ecs.service_mut(key).deployments[n].lost -= 1;
+                if self.start_task(env, key, n, &mut unplaced) {
+                    self.service_mut(key).deployments[n].lost -= 1;
                     room -= 1;
                     needed -= 1;
                 }
@@ -71,8 +71,8 @@ impl World {
         room
     }
 
-    fn fill_primary(&mut self, key: ServiceKey, mut room: usize) {
-        let service = self.ecs.service(key);
+    fn fill_primary(&mut self, env: &mut Env<'_>, key: ServiceKey, mut room: usize) {
+        let service = self.service(key);
         if service.primary().failed {
             return;
         }
@@ -83,7 +83,7 @@ impl World {
             if room == 0 {
                 break;
             }
-            if self.start_task(key, 0, &mut unplaced) {
+            if self.start_task(env, key, 0, &mut unplaced) {
                 room -= 1;
             }
         }
@@ -91,11 +91,17 @@ impl World {
 
     /// Starts the next task of a deployment. Tasks that found no room keep their place in the ratio: the FARGATE share does not
     /// grow when Spot is short.
-    fn start_task(&mut self, key: ServiceKey, deployment: usize, unplaced: &mut Vec<CapacityProvider>) -> bool {
+    fn start_task(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        deployment: usize,
+        unplaced: &mut Vec<CapacityProvider>,
+    ) -> bool {
         let provider = self.next_provider(key, deployment, unplaced);
-        let placed = !unplaced.contains(&provider) && self.try_place(key, deployment, &provider);
+        let placed = !unplaced.contains(&provider) && self.try_place(env, key, deployment, &provider);
         if placed {
-            self.add_task(key, deployment, &provider);
+            self.add_task(env, key, deployment, &provider);
         } else {
             unplaced.push(provider);
         }
@@ -111,7 +117,7 @@ impl World {
         deployment: usize,
         unplaced: &[CapacityProvider],
     ) -> CapacityProvider {
-        let service = self.ecs.service(key);
+        let service = self.service(key);
         let strategy: &Strategy = &service.deployments[deployment].strategy;
         let count = |provider: &CapacityProvider| {
             service.tasks_of(deployment).filter(|t| t.provider == *provider).count()
@@ -133,9 +139,15 @@ impl World {
     }
 
     /// Whether a task fits. After a failure the provider is left alone until its retry is due.
-    fn try_place(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> bool {
-        let now = self.now;
-        let service = self.ecs.service(key);
+    fn try_place(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        deployment: usize,
+        provider: &CapacityProvider,
+    ) -> bool {
+        let now = env.now;
+        let service = self.service(key);
         let placement = service.placement.get(provider).copied().unwrap_or_default();
         if placement.retry_at.is_some_and(|at| now < at) {
             return false;
@@ -143,40 +155,45 @@ impl World {
         if service.throttled_until.max(service.starts.throttled_until).is_some_and(|until| now < until) {
             return false;
         }
-        if self.launches_too_fast(key) {
+        if self.launches_too_fast(env, key) {
             return false;
         }
-        let launched = self.launch(key, provider);
+        let launched = self.launch(env, key, provider);
         match launched {
             Ok(()) => {
-                self.ecs.service_mut(key).placement.remove(provider);
+                self.service_mut(key).placement.remove(provider);
             }
-            Err(Obstacle::LaunchRate) => self.launch_throttled(key),
-            Err(obstacle) => self.placement_failed(key, deployment, provider, obstacle),
+            Err(Obstacle::LaunchRate) => self.launch_throttled(env, key),
+            Err(obstacle) => self.placement_failed(env, key, deployment, provider, obstacle),
         }
         launched.is_ok()
     }
 
     /// Books the launch of a task of this service with its market, if nothing speaks against it.
-    pub(crate) fn launch(&mut self, key: ServiceKey, provider: &CapacityProvider) -> Result<(), Obstacle> {
-        let now = self.now;
-        let service = self.ecs.service(key);
+    pub(crate) fn launch(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        provider: &CapacityProvider,
+    ) -> Result<(), Obstacle> {
+        let now = env.now;
+        let service = self.service(key);
         let (account, cpu) = (service.id.account.clone(), service.cpu);
         let quota = match provider {
-            CapacityProvider::FargateSpot => self.facts.spot_vcpu_quota,
-            _ => self.facts.on_demand_vcpu_quota,
+            CapacityProvider::FargateSpot => env.facts.spot_vcpu_quota,
+            _ => env.facts.on_demand_vcpu_quota,
         };
-        let (rate, zones) = (self.facts.launch_bucket, service.zones);
-        let markets = self.ecs.markets.get_mut(&account).filter(|m| m.has_a_zone(provider, zones));
+        let (rate, zones) = (env.facts.launch_bucket, service.zones);
+        let markets = self.markets.get_mut(&account).filter(|m| m.has_a_zone(provider, zones));
         markets.map_or(Err(Obstacle::Capacity), |m| m.of(provider).launch(now, cpu, quota, rate))?;
-        self.ecs.service_mut(key).launched.1 += 1;
+        self.service_mut(key).launched.1 += 1;
         Ok(())
     }
 
     /// A task of a deployment did not become healthy. The circuit breaker judges the primary deployment, its threshold is half the
     /// desired count, at least 3 and at most 200 (aws-facts.md §1.6).
-    pub(crate) fn task_failed(&mut self, key: ServiceKey, deployment: usize) {
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn task_failed(&mut self, env: &mut Env<'_>, key: ServiceKey, deployment: usize) {
+        let service = self.service_mut(key);
         let threshold = service.desired.div_ceil(2).clamp(3, 200);
         let judged = service.circuit_breaker && deployment == 0;
         let deployment = &mut service.deployments[deployment];
@@ -184,44 +201,45 @@ impl World {
         let failed_tasks = deployment.failed_tasks;
         let trips = judged && !deployment.completed && !deployment.failed && failed_tasks >= threshold;
         if trips {
-            self.roll_back(key, RollbackCause::Breaker);
+            self.roll_back(env, key, RollbackCause::Breaker);
         }
     }
 
     fn placement_failed(
         &mut self,
+        env: &mut Env<'_>,
         key: ServiceKey,
         deployment: usize,
         provider: &CapacityProvider,
         obstacle: Obstacle,
     ) {
-        if self.facts.breaker_counts_placement {
-            self.task_failed(key, deployment);
+        if env.facts.breaker_counts_placement {
+            self.task_failed(env, key, deployment);
         }
-        let now = self.now;
-        let pause = self.facts.placement_retry;
-        let service = self.ecs.service_mut(key);
+        let now = env.now;
+        let pause = env.facts.placement_retry;
+        let service = self.service_mut(key);
         let placement = service.placement.entry(provider.clone()).or_default();
-        let pause = pause.saturating_mul(1 << placement.failures.min(10)).min(self.facts.placement_retry_cap);
+        let pause = pause.saturating_mul(1 << placement.failures.min(10)).min(env.facts.placement_retry_cap);
         // Up to a tenth more, so that a fleet does not retry in step.
         let spread = pause.as_millis() as u64 / 10;
-        let retry_at = now + pause + Duration::from_millis(self.dice.ecs.below(spread + 1));
+        let retry_at = now + pause + Duration::from_millis(env.dice.ecs.below(spread + 1));
         placement.failures += 1;
         let first = placement.failures == 1;
         placement.retry_at = Some(retry_at);
-        let fresh = placement.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
+        let fresh = placement.told_at.is_none_or(|at| now.since(at) >= env.facts.suppress_repeats);
         let on_spot = *provider == CapacityProvider::FargateSpot;
         let silent = on_spot
             && obstacle == Obstacle::Capacity
-            && self.ecs.markets.get(&self.ecs.service(key).id.account).is_some_and(|m| m.spot_is_silent);
-        self.agenda.plan(retry_at, Action::Schedule(key));
+            && self.markets.get(&self.service(key).id.account).is_some_and(|m| m.spot_is_silent);
+        env.agenda.plan(retry_at, Action::Schedule(key));
         if on_spot {
-            self.ledgers[key.0].loss(now);
+            env.seen.ledgers[key.0].loss(now);
         }
         if !fresh {
             return;
         }
-        let service = self.ecs.service_mut(key);
+        let service = self.service_mut(key);
         if let (Some(placement), false) = (service.placement.get_mut(provider), silent) {
             placement.told_at = Some(now);
         }
@@ -230,17 +248,20 @@ impl World {
         }
         let over_quota = obstacle == Obstacle::Quota;
         let announced = !silent;
-        self.record_of(key, Happening::PlacementFailure { provider: provider.clone(), announced, over_quota });
+        env.record(
+            Some(self.service(key).name),
+            Happening::PlacementFailure { provider: provider.clone(), announced, over_quota },
+        );
         if !silent {
-            self.ecs.service_mut(key).say(now, if over_quota { OVER_QUOTA } else { NO_CAPACITY });
-            self.emit_placement_failure(key, provider);
+            self.service_mut(key).say(now, if over_quota { OVER_QUOTA } else { NO_CAPACITY });
+            self.emit_placement_failure(env, key, provider);
         }
     }
 
     /// Scale-in. Which tasks go first is not known (aws-facts.md §12d); here the newest that are not protected.
-    fn stop_surplus(&mut self, key: ServiceKey) {
-        let now = self.now;
-        let service = self.ecs.service(key);
+    fn stop_surplus(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let now = env.now;
+        let service = self.service(key);
         let (most, primary) = (service.desired as usize + service.being_moved(), &service.primary().id);
         let of_primary = || service.tasks.iter().filter(|(_, t)| t.is_wanted() && t.deployment == *primary);
         let surplus = of_primary().count().saturating_sub(most);
@@ -250,23 +271,23 @@ impl World {
         let tasks: Vec<TaskKey> = of_primary().filter(|(_, t)| !t.is_protected(now)).map(|(task, _)| *task).collect();
         let stay = tasks.len().saturating_sub(surplus);
         for task in tasks.into_iter().skip(stay) {
-            self.stop_by_scheduler(key, task, "Scaling activity initiated by");
+            self.stop_by_scheduler(env, key, task, "Scaling activity initiated by");
         }
     }
 
     /// Stops tasks of replaced deployments, never below the lower bound of healthy tasks. One that is not healthy goes at once
     /// unless that bound waits for it.
-    fn stop_replaced(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        if self.ecs.service(key).deployments.len() == 1 || !self.has_baked(key) {
+    fn stop_replaced(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let (now, healthy_after) = (env.now, env.facts.healthy_after);
+        if self.service(key).deployments.len() == 1 || !self.has_baked(env, key) {
             return;
         }
-        let service = self.ecs.service(key);
+        let service = self.service(key);
         let least = service.least_healthy();
         let primary = &service.deployments[0].id;
         let healthy = service.tasks.values().filter(|t| t.is_healthy(now, healthy_after)).count();
         let mut spare = healthy.saturating_sub(least);
-        let mut awaited = if self.facts.old_revision_replaces { least.saturating_sub(healthy) } else { 0 };
+        let mut awaited = if env.facts.old_revision_replaces { least.saturating_sub(healthy) } else { 0 };
         let mut going = Vec::new();
         let replaced = |t: &Task| t.is_wanted() && t.deployment != *primary && !t.is_protected(now);
         for (task, state) in service.tasks.iter().filter(|(_, t)| replaced(t)) {
@@ -281,17 +302,17 @@ impl World {
             return;
         }
         for task in going {
-            self.stop_by_scheduler(key, task, "Scaling activity initiated by");
+            self.stop_by_scheduler(env, key, task, "Scaling activity initiated by");
         }
-        self.start_tasks(key);
+        self.start_tasks(env, key);
     }
 
-    pub(crate) fn stop_by_scheduler(&mut self, key: ServiceKey, task: TaskKey, why: &str) {
-        let drain = self.dice.ecs.within(self.facts.scheduler_stop);
-        let service = self.ecs.service(key);
+    pub(crate) fn stop_by_scheduler(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, why: &str) {
+        let drain = env.dice.ecs.within(env.facts.scheduler_stop);
+        let service = self.service(key);
         let drain = service.deregistration_delay + drain.min(service.stop_timeout);
         let reason = format!("{why} (deployment {})", service.primary().id);
-        self.stop_task(key, task, Stop { code: Some(SCHEDULER), reason }, drain);
+        self.stop_task(env, key, task, Stop { code: Some(SCHEDULER), reason }, drain);
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
 
-use crate::agenda::Action;
 use crate::spec::{Capacity, Loss, SpotShape};
 use crate::trace::Happening;
+use crate::workload_action::Action;
 use crate::world::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ impl World {
     }
 
     fn plan_shape(&mut self, at: Timestamp, number: u64) {
-        self.agenda.plan(at, Action::Market(number));
+        self.workload_agenda.plan(at, Action::Market(number));
     }
 }
 

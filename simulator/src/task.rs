@@ -11,12 +11,12 @@ use handlers::service::ServiceId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
-use crate::agenda::{Action, Reclaim};
 use crate::deployment::DeploymentId;
-use crate::ecs::{ServiceKey, TaskKey};
+use crate::ecs::{Ecs, ServiceKey, TaskKey};
+use crate::ecs_action::{Action, Reclaim};
+use crate::env::Env;
 use crate::throttle::{Application, Starts};
 use crate::trace::Happening;
-use crate::world::World;
 
 /// `stopCode` of a task that the scheduler itself stops.
 pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
@@ -134,33 +134,40 @@ impl Task {
     }
 }
 
-impl World {
+impl Ecs {
     /// Tasks of a new world, running and healthy since before it began.
-    pub(crate) fn start_settled_tasks(&mut self, key: ServiceKey) {
-        for _ in 0..self.ecs.service(key).desired {
+    pub(crate) fn start_settled_tasks(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        for _ in 0..self.service(key).desired {
             let provider = self.next_provider(key, 0, &[]);
-            let task = self.add_task(key, 0, &provider);
-            self.set_running(key, task, self.now - self.facts.healthy_after);
+            let task = self.add_task(env, key, 0, &provider);
+            self.set_running(env, key, task, env.now - env.facts.healthy_after);
         }
     }
 
     /// A task in PROVISIONING; the caller has made sure that its market has room.
-    pub(crate) fn add_task(&mut self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> TaskKey {
+    pub(crate) fn add_task(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        deployment: usize,
+        provider: &CapacityProvider,
+    ) -> TaskKey {
         let zone = self.next_zone(key, deployment, provider);
-        self.add_task_in(zone, key, deployment, provider)
+        self.add_task_in(env, zone, key, deployment, provider)
     }
 
     pub(crate) fn add_task_in(
         &mut self,
+        env: &mut Env<'_>,
         zone: u8,
         key: ServiceKey,
         deployment: usize,
         provider: &CapacityProvider,
     ) -> TaskKey {
-        let step_at = self.now + self.dice.ecs.within(self.facts.provisioning);
-        let id = self.dice.ecs.hex(32);
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
+        let step_at = env.now + env.dice.ecs.within(env.facts.provisioning);
+        let id = env.dice.ecs.hex(32);
+        let now = env.now;
+        let service = self.service_mut(key);
         service.tasks_created += 1;
         let task = TaskKey(service.tasks_created);
         service.tasks.insert(
@@ -181,19 +188,19 @@ impl World {
             },
         );
         let (account, cpu) = (service.id.account.clone(), service.cpu);
-        if let Some(markets) = self.ecs.markets.get_mut(&account) {
+        if let Some(markets) = self.markets.get_mut(&account) {
             markets.of(provider).take(cpu);
         }
-        self.ledgers[key.0].task_taken(now, provider);
-        self.agenda.plan(step_at, Action::Task(key, task));
-        self.emit_task(key, task);
+        env.seen.ledgers[key.0].task_taken(now, provider);
+        env.agenda.plan(step_at, Action::Task(key, task));
+        self.emit_task(env, key, task);
         task
     }
 
     /// The step a task planned for now.
-    pub(crate) fn step_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn step_task(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
+        let now = env.now;
+        let service = self.service_mut(key);
         let Some(state) = service.tasks.get_mut(&task) else { return };
         if state.step_at != Some(now) {
             return;
@@ -202,57 +209,57 @@ impl World {
         match state.status {
             Status::Provisioning => {
                 state.status = Status::Pending;
-                self.plan_steps(key, task, self.facts.pending);
-                self.emit_task(key, task);
+                self.plan_steps(env, key, task, env.facts.pending);
+                self.emit_task(env, key, task);
             }
-            Status::Pending => self.pass(key, task, Status::Activating),
-            Status::Activating if service.application == Application::FailsToStart => self.start_failed(key, task),
+            Status::Pending => self.pass(env, key, task, Status::Activating),
+            Status::Activating if service.application == Application::FailsToStart => self.start_failed(env, key, task),
             Status::Activating => {
                 service.starts = Starts::default();
-                self.set_running(key, task, now);
-                self.plan_failure(key, task);
-                self.schedule(key);
+                self.set_running(env, key, task, now);
+                self.plan_failure(env, key, task);
+                self.schedule(env, key);
             }
-            Status::Running => self.end_containers(key, task),
-            Status::Deactivating => self.pass(key, task, Status::Stopping),
-            Status::Stopping => self.pass(key, task, Status::Deprovisioning),
+            Status::Running => self.end_containers(env, key, task),
+            Status::Deactivating => self.pass(env, key, task, Status::Stopping),
+            Status::Stopping => self.pass(env, key, task, Status::Deprovisioning),
             Status::Deprovisioning => {
                 state.status = Status::Stopped;
-                self.emit_task(key, task);
-                self.ecs.service_mut(key).tasks.remove(&task);
-                self.schedule(key);
+                self.emit_task(env, key, task);
+                self.service_mut(key).tasks.remove(&task);
+                self.schedule(env, key);
             }
             Status::Stopped => {}
         }
     }
 
     /// A step on the way; if it takes no time of its own, the next one follows at once.
-    fn pass(&mut self, key: ServiceKey, task: TaskKey, status: Status) {
-        let now = self.now;
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+    fn pass(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, status: Status) {
+        let now = env.now;
+        let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
         state.status = status;
         let arrives_at = state.arrives_at;
-        self.emit_task(key, task);
-        self.plan_step(key, task);
+        self.emit_task(env, key, task);
+        self.plan_step(env, key, task);
         if arrives_at <= now {
-            self.step_task(key, task);
+            self.step_task(env, key, task);
         }
     }
 
-    fn set_running(&mut self, key: ServiceKey, task: TaskKey, since: Timestamp) {
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+    fn set_running(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, since: Timestamp) {
+        let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
         state.status = Status::Running;
         state.running_since = Some(since);
         state.step_at = None;
-        self.ledgers[key.0].task_serves(self.now, &state.provider);
-        self.agenda.plan(since + self.facts.healthy_after, Action::Schedule(key));
-        self.emit_task(key, task);
+        env.seen.ledgers[key.0].task_serves(env.now, &state.provider);
+        env.agenda.plan(since + env.facts.healthy_after, Action::Schedule(key));
+        self.emit_task(env, key, task);
     }
 
     /// Sets `desiredStatus` to STOPPED; the containers get SIGTERM and end after `drain`.
-    pub(crate) fn stop_task(&mut self, key: ServiceKey, task: TaskKey, stop: Stop, drain: Duration) {
-        let at = self.now + drain;
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+    pub(crate) fn stop_task(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, stop: Stop, drain: Duration) {
+        let at = env.now + drain;
+        let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
         if state.stop.is_some() {
             return;
         }
@@ -260,48 +267,48 @@ impl World {
         state.stop = Some(stop);
         let (deployment, running) = (state.deployment.clone(), state.status == Status::Running);
         if lost {
-            let replaced = self.ecs.service_mut(key).deployments.iter_mut().skip(1);
+            let replaced = self.service_mut(key).deployments.iter_mut().skip(1);
             replaced.filter(|d| d.id == deployment).for_each(|d| d.lost += 1);
         }
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+        let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
         if running && !drain.is_zero() {
             state.step_at = Some(at);
-            self.agenda.plan(at, Action::Task(key, task));
-            self.emit_task(key, task);
+            env.agenda.plan(at, Action::Task(key, task));
+            self.emit_task(env, key, task);
         } else {
-            self.end_containers(key, task);
+            self.end_containers(env, key, task);
         }
     }
 
     /// The containers are gone: the task serves nobody and gives its capacity back.
-    fn end_containers(&mut self, key: ServiceKey, task: TaskKey) {
-        let service = self.ecs.service_mut(key);
+    fn end_containers(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
+        let service = self.service_mut(key);
         let (account, cpu) = (service.id.account.clone(), service.cpu);
         let Some(state) = service.tasks.get_mut(&task) else { return };
         let served = state.status == Status::Running;
         let provider = state.provider.clone();
         state.status = Status::Deactivating;
-        if let Some(markets) = self.ecs.markets.get_mut(&account) {
+        if let Some(markets) = self.markets.get_mut(&account) {
             markets.of(&provider).give_back(cpu);
         }
-        self.ledgers[key.0].task_gone(self.now, &provider, served);
-        self.plan_steps(key, task, self.facts.deprovisioning);
-        self.emit_task(key, task);
+        env.seen.ledgers[key.0].task_gone(env.now, &provider, served);
+        self.plan_steps(env, key, task, env.facts.deprovisioning);
+        self.emit_task(env, key, task);
     }
 
     /// Draws how long the steps from here to RUNNING or STOPPED take together, and plans the first.
-    fn plan_steps(&mut self, key: ServiceKey, task: TaskKey, span: crate::dice::Span) {
-        let arrives_at = self.now + self.dice.ecs.within(span);
-        if let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) {
+    fn plan_steps(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, span: crate::dice::Span) {
+        let arrives_at = env.now + env.dice.ecs.within(span);
+        if let Some(state) = self.service_mut(key).tasks.get_mut(&task) {
             state.arrives_at = arrives_at;
-            self.plan_step(key, task);
+            self.plan_step(env, key, task);
         }
     }
 
     /// Steps that somebody could hear of share what is left of the time; the others take none.
-    fn plan_step(&mut self, key: ServiceKey, task: TaskKey) {
-        let now = self.now;
-        let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+    fn plan_step(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
+        let now = env.now;
+        let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
         let (arrives_at, provider, status) = (state.arrives_at, state.provider.clone(), state.status);
         let ahead: &[Status] = match status {
             Status::Pending => &[Status::Activating],
@@ -309,38 +316,38 @@ impl World {
             Status::Stopping => &[Status::Deprovisioning],
             _ => &[],
         };
-        let heard = ahead.iter().filter(|status| self.bus.hears_of(**status, &provider)).count() as u64;
+        let heard = ahead.iter().filter(|status| env.bus.hears_of(**status, &provider)).count() as u64;
         let left = arrives_at.since(now).as_millis() as u64;
         let at = now + Duration::from_millis(left / (heard + 1));
-        if let Some(state) = self.ecs.service_mut(key).tasks.get_mut(&task) {
+        if let Some(state) = self.service_mut(key).tasks.get_mut(&task) {
             state.step_at = Some(at);
         }
         let follows_at_once = arrives_at <= now && status.is_passing();
         if !follows_at_once {
-            self.agenda.plan(at, Action::Task(key, task));
+            env.agenda.plan(at, Action::Task(key, task));
         }
     }
 
     /// Spot takes one task back. The scheduler hears of it at once and tries to replace it (aws-facts.md §3).
-    pub(crate) fn reclaim_task(&mut self, key: ServiceKey, task: TaskKey, how: Reclaim) {
-        let service = self.ecs.service(key);
-        let deregistration = if self.facts.spot_deregisters { service.deregistration_delay } else { Duration::ZERO };
-        let drain = (deregistration + service.stop_timeout).min(self.facts.spot_warning);
+    pub(crate) fn reclaim_task(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey, how: Reclaim) {
+        let service = self.service(key);
+        let deregistration = if env.facts.spot_deregisters { service.deregistration_delay } else { Duration::ZERO };
+        let drain = (deregistration + service.stop_timeout).min(env.facts.spot_warning);
         let Some(state) = service.tasks.get(&task).filter(|t| t.is_wanted()) else { return };
         let name = state.id.clone();
-        self.ledgers[key.0].loss(self.now);
+        env.seen.ledgers[key.0].loss(env.now);
         match how {
             Reclaim::Warned => {
-                self.record_of(key, Happening::Interrupted { task: name });
+                env.record(Some(self.service(key).name), Happening::Interrupted { task: name });
                 let reason = "Your Spot Task was interrupted.".to_owned();
-                self.stop_task(key, task, Stop { code: Some("SpotInterruption"), reason }, drain);
+                self.stop_task(env, key, task, Stop { code: Some("SpotInterruption"), reason }, drain);
             }
             Reclaim::Silently => {
-                self.record_of(key, Happening::Vanished { task: name });
-                self.stop_task(key, task, Stop { code: None, reason: String::new() }, Duration::ZERO);
+                env.record(Some(self.service(key).name), Happening::Vanished { task: name });
+                self.stop_task(env, key, task, Stop { code: None, reason: String::new() }, Duration::ZERO);
             }
         }
-        self.ecs.service_mut(key).steady = false;
-        self.schedule(key);
+        self.service_mut(key).steady = false;
+        self.schedule(env, key);
     }
 }

@@ -8,29 +8,30 @@ use std::time::{Duration, SystemTime};
 use handlers::decide::Reason;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
-use handlers::strategy::CapacityProvider;
+use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 
-use crate::agenda::{Action, Agenda, GENESIS, elapsed};
+use crate::agenda::{Agenda, Due, GENESIS, Sequence};
 use crate::dial::Dial;
 use crate::dice::Dice;
-use crate::ecs::{Ecs, ServiceKey, UpdateService};
+use crate::ecs::{ApiError, Ecs, ServiceKey, TaskKey, UpdateService, Updated};
+use crate::ecs_action::Reclaim;
+use crate::env::{Env, Observers};
 use crate::eventbridge::EventBridge;
 use crate::facts::Facts;
 use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
-use crate::ledger::Ledger;
 use crate::limits::Buckets;
 use crate::market::Markets;
-use crate::names::{NameKey, Names};
-use crate::oracle::Oracle;
+use crate::names::Names;
 use crate::pattern::PatternError;
 use crate::shape::Shape;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
 use crate::table::Table;
 use crate::throttle::Application;
-use crate::trace::{Caller, Entry, Happening};
+use crate::trace::{Caller, Happening};
+use crate::{bus_action, ecs_action, lambda_action, workload_action};
 
 /// One stream of chance per part.
 #[derive(Debug)]
@@ -47,6 +48,16 @@ pub(crate) struct AllDice {
     pub(crate) owners: Dice,
 }
 
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    Script,
+    Ecs,
+    EventBridge,
+    Lambda,
+    Workload,
+}
+
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now: Timestamp,
@@ -55,7 +66,10 @@ pub(crate) struct World {
     pub(crate) spec: WorldSpec,
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
-    pub(crate) agenda: Agenda,
+    pub(crate) agenda: Agenda<ecs_action::Action>,
+    pub(crate) lambda_agenda: Agenda<lambda_action::Action>,
+    pub(crate) workload_agenda: Agenda<workload_action::Action>,
+    script: Agenda<Box<WorldEvent>>,
     pub(crate) names: Names,
     pub(crate) ecs: Ecs,
     /// Shapes of Spot markets, by number.
@@ -77,12 +91,7 @@ pub(crate) struct World {
     pub(crate) throttled: u64,
     pub(crate) buckets: Buckets,
     pub(crate) roles: BTreeMap<AccountId, Role>,
-    pub(crate) oracle: Oracle,
-    /// One per service, by [`crate::ecs::ServiceKey`].
-    pub(crate) ledgers: Vec<Ledger>,
-    pub(crate) trace: Vec<Entry>,
-    /// Everything that happened, whether the trace kept it or not.
-    pub(crate) happenings: u64,
+    pub(crate) seen: Observers,
     #[cfg(feature = "wire")]
     pub(crate) wire: crate::wire::State,
 }
@@ -95,6 +104,7 @@ impl World {
     /// The world without its services.
     pub(crate) fn empty(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let seed = spec.seed;
+        let sequence = Sequence::default();
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         Ok(Self {
             now: GENESIS,
@@ -109,11 +119,14 @@ impl World {
                 market: Dice::new(seed, 6),
                 owners: Dice::new(seed, 7),
             },
-            agenda: Agenda::default(),
+            agenda: Agenda::new(&sequence),
+            lambda_agenda: Agenda::new(&sequence),
+            workload_agenda: Agenda::new(&sequence),
+            script: Agenda::new(&sequence),
             names: Names::default(),
             ecs: Ecs::new(markets),
             shapes: BTreeMap::new(),
-            bus: EventBridge::new(&spec)?,
+            bus: EventBridge::new(&spec, &sequence)?,
             queues: QUEUES.map(|_| Queue::default()),
             mappings: QUEUES.map(|_| Mapping::default()),
             functions: Functions::default(),
@@ -125,10 +138,7 @@ impl World {
             throttled: 0,
             buckets: Buckets::default(),
             roles: BTreeMap::new(),
-            oracle: Oracle::default(),
-            ledgers: Vec::new(),
-            trace: Vec::new(),
-            happenings: 0,
+            seen: Observers::default(),
             #[cfg(feature = "wire")]
             wire: crate::wire::State::default(),
             facts,
@@ -139,43 +149,80 @@ impl World {
     /// The world with its services, and all that is going to happen to them.
     pub(crate) fn populated(mut self) -> Self {
         for service in self.spec.services.clone() {
-            self.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy, None);
+            self.seen.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy, None);
             self.create_settled(&service);
             self.start_automation(&service);
         }
         for event in std::mem::take(&mut self.spec.events) {
-            self.agenda.plan(GENESIS + event.at, Action::World(Box::new(event.event)));
+            self.script.plan(GENESIS + event.at, Box::new(event.event));
         }
-        self.agenda.plan(GENESIS + self.spec.restore_schedule, Action::RestoreTick);
+        self.lambda_agenda.plan(GENESIS + self.spec.restore_schedule, lambda_action::Action::RestoreTick);
         self
+    }
+
+    /// Whose turn is next, and when.
+    #[inline]
+    pub(crate) fn next(&self) -> (Due, Turn) {
+        let mut next = (self.agenda.next(), Turn::Ecs);
+        for (due, turn) in [
+            (self.bus.agenda.next(), Turn::EventBridge),
+            (self.lambda_agenda.next(), Turn::Lambda),
+            (self.workload_agenda.next(), Turn::Workload),
+            (self.script.next(), Turn::Script),
+        ] {
+            if due < next.0 {
+                next = (due, turn);
+            }
+        }
+        next
     }
 
     /// Does everything that is due now.
     pub(crate) fn advance(&mut self) {
-        while let Some(action) = self.agenda.take_due(self.now) {
-            self.act(action);
+        loop {
+            let ((at, _), turn) = self.next();
+            if at > self.now {
+                break;
+            }
+            self.take_turn(turn);
         }
     }
 
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::World(event) => self.happen(*event),
-            Action::Task(service, task) => self.step_task(service, task),
-            Action::Reclaim(service, task, how) => self.reclaim_task(service, task, how),
-            Action::Market(shape) => self.step_shape(shape),
-            Action::Autoscale(service) => self.autoscale(service),
-            Action::Terraform(service) => self.apply_terraform(service),
-            Action::Fail(service, task) => self.fail_task(service, task),
-            Action::Schedule(service) => self.schedule(service),
-            Action::CentralBus(event) => self.on_central_bus(&event),
-            Action::Forward(account, event) => self.forward(&account, &event),
-            Action::Reforward(forward) => self.reforward(*forward),
-            Action::Deliver(delivery) => self.deliver(*delivery),
-            Action::Poll(queue) => self.poll(queue),
-            Action::Reappear(queue, receipt) => self.reappear(queue, receipt),
-            Action::Expire(queue) => self.expire(queue),
-            Action::Redrive(queue) => self.redrive_on(queue),
-            Action::RestoreTick => self.restore_tick(),
+    pub(crate) fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Script => {
+                if let Some(event) = self.script.take() {
+                    self.happen(*event);
+                }
+            }
+            Turn::Ecs => match self.agenda.take() {
+                Some(ecs_action::Action::Task(service, task)) => self.step_task(service, task),
+                Some(ecs_action::Action::Reclaim(service, task, how)) => self.reclaim_task(service, task, how),
+                Some(ecs_action::Action::Fail(service, task)) => self.fail_task(service, task),
+                Some(ecs_action::Action::Schedule(service)) => self.schedule(service),
+                None => {}
+            },
+            Turn::EventBridge => match self.bus.agenda.take() {
+                Some(bus_action::Action::CentralBus(event)) => self.on_central_bus(&event),
+                Some(bus_action::Action::Forward(account, event)) => self.forward(&account, &event),
+                Some(bus_action::Action::Reforward(forward)) => self.reforward(*forward),
+                Some(bus_action::Action::Deliver(delivery)) => self.deliver(*delivery),
+                None => {}
+            },
+            Turn::Lambda => match self.lambda_agenda.take() {
+                Some(lambda_action::Action::Poll(queue)) => self.poll(queue),
+                Some(lambda_action::Action::Reappear(queue, receipt)) => self.reappear(queue, receipt),
+                Some(lambda_action::Action::Expire(queue)) => self.expire(queue),
+                Some(lambda_action::Action::Redrive(queue)) => self.redrive_on(queue),
+                Some(lambda_action::Action::RestoreTick) => self.restore_tick(),
+                None => {}
+            },
+            Turn::Workload => match self.workload_agenda.take() {
+                Some(workload_action::Action::Market(shape)) => self.step_shape(shape),
+                Some(workload_action::Action::Autoscale(service)) => self.autoscale(service),
+                Some(workload_action::Action::Terraform(service)) => self.apply_terraform(service),
+                None => {}
+            },
         }
     }
 
@@ -244,24 +291,145 @@ impl World {
         }
     }
 
+    /// ECS, and what a step of it may use.
+    pub(crate) fn ecs(&mut self) -> (&mut Ecs, Env<'_>) {
+        let Self { now, dial, facts, spec, dice, agenda, names, bus, seen, ecs, .. } = self;
+        (ecs, Env { now: *now, dial: *dial, facts, spec, dice, agenda, names, bus, seen })
+    }
+
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
-        let name = service.map(|id| self.names.number(id));
-        self.record_by_name(name, what);
-    }
-
-    /// The same of a service of ECS, whose name need not be looked up for it.
-    pub(crate) fn record_of(&mut self, key: ServiceKey, what: Happening) {
-        self.record_by_name(Some(self.ecs.service(key).name), what);
-    }
-
-    fn record_by_name(&mut self, service: Option<NameKey>, what: Happening) {
-        self.oracle.saw(self.now, service, &what, &self.spec.synthetic_from);
-        self.happenings += 1;
-        if what.is_detail() && !self.facts.trace_details {
-            return;
+        let (_, mut env) = self.ecs();
+        match service {
+            Some(id) => env.record_named(id, what),
+            None => env.record(None, what),
         }
-        let service = service.map(|name| self.names.shared(name));
-        self.trace.push(Entry { at: elapsed(self.now), service, what });
+    }
+
+    pub(crate) fn schedule(&mut self, key: ServiceKey) {
+        let (ecs, mut env) = self.ecs();
+        ecs.schedule(&mut env, key);
+    }
+
+    pub(crate) fn update_service(
+        &mut self,
+        caller: Caller,
+        id: &ServiceId,
+        update: &UpdateService,
+    ) -> Result<(), ApiError> {
+        let (ecs, mut env) = self.ecs();
+        let Updated { key, changed, deployment, like_a_rollback } = ecs.update_service(&mut env, caller, id, update)?;
+        match (caller, changed, deployment) {
+            (Caller::Owner, Some(strategy), _) => self.owner_chose(key, &strategy, like_a_rollback),
+            (Caller::Recovery, changed, Some(deployment)) => {
+                self.judge_forced_deployment(key, changed.as_ref(), &deployment);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The oracle is told, with what the recovery says of the service at that moment.
+    fn owner_chose(&mut self, key: ServiceKey, strategy: &Strategy, like_a_rollback: bool) {
+        let name = self.ecs.service(key).name;
+        let moving = |phase| matches!(phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
+        let record = self.table.get(name).filter(|record| moving(record.phase));
+        let ours = record.and_then(|record| record.change.as_ref()).map(|change| &change.to);
+        self.seen.oracle.owner_chose(self.now, name, strategy, ours);
+        if like_a_rollback {
+            self.seen.oracle.rolled_back(name);
+        }
+    }
+
+    pub(crate) fn step_task(&mut self, service: ServiceKey, task: TaskKey) {
+        let (ecs, mut env) = self.ecs();
+        ecs.step_task(&mut env, service, task);
+    }
+
+    pub(crate) fn reclaim_task(&mut self, service: ServiceKey, task: TaskKey, how: Reclaim) {
+        let (ecs, mut env) = self.ecs();
+        ecs.reclaim_task(&mut env, service, task, how);
+    }
+
+    pub(crate) fn fail_task(&mut self, service: ServiceKey, task: TaskKey) {
+        let (ecs, mut env) = self.ecs();
+        ecs.fail_task(&mut env, service, task);
+    }
+
+    pub(crate) fn create_settled(&mut self, spec: &crate::spec::ServiceSpec) {
+        let (ecs, mut env) = self.ecs();
+        ecs.create_settled(&mut env, spec);
+    }
+
+    pub(crate) fn move_spot(
+        &mut self,
+        accounts: &[AccountId],
+        capacity: crate::spec::Capacity,
+        loss: crate::spec::Loss,
+    ) {
+        let (ecs, mut env) = self.ecs();
+        ecs.move_spot(&mut env, accounts, capacity, loss);
+    }
+
+    pub(crate) fn set_on_demand(&mut self, accounts: &[AccountId], capacity: crate::spec::Capacity) {
+        let (ecs, mut env) = self.ecs();
+        ecs.set_on_demand(&mut env, accounts, capacity);
+    }
+
+    pub(crate) fn rebalance_spot(&mut self, accounts: &[AccountId], tasks: u32) {
+        let (ecs, mut env) = self.ecs();
+        ecs.rebalance_spot(&mut env, accounts, tasks);
+    }
+
+    pub(crate) fn interrupt(&mut self, service: ServiceKey, tasks: u32) {
+        let (ecs, mut env) = self.ecs();
+        ecs.interrupt(&mut env, service, tasks);
+    }
+
+    pub(crate) fn set_spot_zone(&mut self, accounts: Vec<AccountId>, zone: u8, short: bool, loss: crate::spec::Loss) {
+        let (ecs, mut env) = self.ecs();
+        ecs.set_spot_zone(&mut env, accounts, zone, short, loss);
+    }
+
+    pub(crate) fn rebalancing_failed(&mut self, service: ServiceKey, provider: &CapacityProvider) {
+        let (ecs, mut env) = self.ecs();
+        ecs.rebalancing_failed(&mut env, service, provider);
+    }
+
+    pub(crate) fn alarm(&mut self, id: &ServiceId) {
+        let (ecs, mut env) = self.ecs();
+        ecs.alarm(&mut env, id);
+    }
+
+    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: crate::trace::RollbackCause) {
+        let (ecs, mut env) = self.ecs();
+        ecs.roll_back(&mut env, key, cause);
+    }
+
+    pub(crate) fn stop_task(&mut self, key: ServiceKey, task: TaskKey, stop: crate::task::Stop, drain: Duration) {
+        let (ecs, mut env) = self.ecs();
+        ecs.stop_task(&mut env, key, task, stop, drain);
+    }
+
+    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> crate::deployment::DeploymentId {
+        let (ecs, mut env) = self.ecs();
+        ecs.begin_deployment(&mut env, key)
+    }
+
+    #[cfg(feature = "wire")]
+    pub(crate) fn create_new(&mut self, spec: crate::spec::ServiceSpec) -> ServiceKey {
+        let (ecs, mut env) = self.ecs();
+        ecs.create_new(&mut env, spec)
+    }
+
+    /// A change of the Spot market, which ends the shape it had.
+    pub(crate) fn set_spot(
+        &mut self,
+        accounts: &[AccountId],
+        capacity: crate::spec::Capacity,
+        loss: crate::spec::Loss,
+    ) {
+        self.end_shapes(accounts);
+        self.move_spot(accounts, capacity, loss);
     }
 
     /// Now, as it is shown, for what formats system times.
@@ -316,7 +484,7 @@ impl World {
         self.record(Some(service), Happening::Phase { from, to, reason });
         let Some(key) = self.names.service(service) else { return };
         let spot_back_at = self.ecs.markets.get(&service.account).and_then(|m| m.spot_back_at);
-        let ledger = &mut self.ledgers[key.0];
+        let ledger = &mut self.seen.ledgers[key.0];
         match (from, to) {
             // From On-Demand: the owner ended the episode, and the same look began the next.
             (None | Some(Phase::Watching | Phase::OnDemand), Some(Phase::FailingOver)) => {

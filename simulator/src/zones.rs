@@ -9,13 +9,13 @@ use handlers::service::{AccountId, Region};
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
-use crate::agenda::{Action, Reclaim};
-use crate::ecs::{Service, ServiceKey, TaskKey};
+use crate::ecs::{Ecs, Service, ServiceKey, TaskKey};
+use crate::ecs_action::{Action, Reclaim};
+use crate::env::Env;
 use crate::market::{Markets, Obstacle};
 use crate::spec::Loss;
 use crate::task::Task;
 use crate::trace::Happening;
-use crate::world::World;
 
 /// No Region has more.
 pub(crate) const MAX_ZONES: usize = 6;
@@ -90,15 +90,22 @@ impl Service {
     }
 }
 
-impl World {
+impl Ecs {
     /// One zone of some accounts runs out of Spot capacity, or has it again.
-    pub(crate) fn set_spot_zone(&mut self, accounts: Vec<AccountId>, zone: u8, short: bool, loss: Loss) {
+    pub(crate) fn set_spot_zone(
+        &mut self,
+        env: &mut Env<'_>,
+        accounts: Vec<AccountId>,
+        zone: u8,
+        short: bool,
+        loss: Loss,
+    ) {
         if usize::from(zone) >= MAX_ZONES {
             return;
         }
-        let (now, spread) = (self.now, self.facts.reclaim_spread);
+        let (now, spread) = (env.now, env.facts.reclaim_spread);
         for account in &accounts {
-            let Some(markets) = self.ecs.markets.get_mut(account) else { continue };
+            let Some(markets) = self.markets.get_mut(account) else { continue };
             if !short {
                 markets.short_zones &= !(1 << zone);
                 markets.spot_back_at = Some(now);
@@ -112,22 +119,22 @@ impl World {
                 Loss::Keep => continue,
             };
             for (key, task) in self.spot_tasks(account) {
-                if self.ecs.service(key).tasks.get(&task).is_some_and(|t| t.zone == zone) {
-                    self.agenda.plan(now + self.dice.market.within(spread), Action::Reclaim(key, task, how));
+                if self.service(key).tasks.get(&task).is_some_and(|t| t.zone == zone) {
+                    env.agenda.plan(now + env.dice.market.within(spread), Action::Reclaim(key, task, how));
                 }
             }
         }
-        self.record(None, Happening::SpotZone { accounts, zone, short, loss });
+        env.record(None, Happening::SpotZone { accounts, zone, short, loss });
     }
 
     /// The zone of the next task of a deployment: that with the fewest of its tasks, among those with capacity. Where two have as few,
     /// services differ in which they take, or all services with one task would be in the same zone.
     pub(crate) fn next_zone(&self, key: ServiceKey, deployment: usize, provider: &CapacityProvider) -> u8 {
-        let service = self.ecs.service(key);
+        let service = self.service(key);
         if service.zones == 1 {
             return 0;
         }
-        let markets = self.ecs.markets.get(&service.id.account);
+        let markets = self.markets.get(&service.id.account);
         let counts = service.by_zone(deployment, provider);
         let first = (key.0 % usize::from(service.zones)) as u8;
         let zones = (0..service.zones).map(|n| (first + n) % service.zones);
@@ -136,105 +143,113 @@ impl World {
     }
 
     /// A service has reached a steady state: from then on ECS looks at its zones.
-    pub(crate) fn watch_zones(&mut self, key: ServiceKey) {
-        let next_at = self.now + self.facts.rebalancing_delay;
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn watch_zones(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let next_at = env.now + env.facts.rebalancing_delay;
+        let service = self.service_mut(key);
         let applies = service.zone_rebalancing && service.maximum_percent > 100;
         match service.rebalancing {
             // It waited because the service was short.
-            Some(state) => self.agenda.plan(self.now.max(state.next_at), Action::Schedule(key)),
+            Some(state) => env.agenda.plan(env.now.max(state.next_at), Action::Schedule(key)),
             None if applies && service.uneven().is_some() => {
                 service.rebalancing =
                     Some(Rebalancing { next_at, begun: false, extra: None, failures: 0, told_at: None });
-                self.agenda.plan(next_at, Action::Schedule(key));
+                env.agenda.plan(next_at, Action::Schedule(key));
             }
             None => {}
         }
     }
 
     /// Takes AZ rebalancing a step further, where there is any. A deployment stops it; a service that is short waits.
-    pub(crate) fn rebalance_zones(&mut self, key: ServiceKey) {
-        let (now, healthy_after) = (self.now, self.facts.healthy_after);
-        let service = self.ecs.service(key);
+    pub(crate) fn rebalance_zones(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        let (now, healthy_after) = (env.now, env.facts.healthy_after);
+        let service = self.service(key);
         let Some(mut state) = service.rebalancing else { return };
         if !service.active || !service.primary().completed {
-            self.end_rebalancing(key, STOPPED);
+            self.end_rebalancing(env, key, STOPPED);
             return;
         }
         if let Some(extra) = state.extra {
             match service.tasks.get(&extra).filter(|t| t.is_wanted()) {
                 Some(task) if !task.is_healthy(now, healthy_after) => return,
-                Some(_) => self.finish_move(key, extra),
+                Some(_) => self.finish_move(env, key, extra),
                 // Lost before it could take over.
                 None => {}
             }
-            let Some(goes_on) = &mut self.ecs.service_mut(key).rebalancing else { return };
+            let Some(goes_on) = &mut self.service_mut(key).rebalancing else { return };
             goes_on.extra = None;
             state = *goes_on;
         }
-        let service = self.ecs.service(key);
+        let service = self.service(key);
         if now < state.next_at || !service.steady {
             return;
         }
         match service.uneven() {
-            None => self.end_rebalancing(key, COMPLETED),
-            Some(_) if service.tasks_of(0).count() >= service.most_tasks() => self.end_rebalancing(key, STOPPED),
-            Some((provider, _, emptiest)) => self.start_move(key, state, &provider, emptiest),
+            None => self.end_rebalancing(env, key, COMPLETED),
+            Some(_) if service.tasks_of(0).count() >= service.most_tasks() => self.end_rebalancing(env, key, STOPPED),
+            Some((provider, _, emptiest)) => self.start_move(env, key, state, &provider, emptiest),
         }
     }
 
     /// One task more, in the emptiest zone. Without capacity there it is the event of a shortage, though every task runs
     /// (aws-facts.md §2.2).
-    fn start_move(&mut self, key: ServiceKey, mut state: Rebalancing, provider: &CapacityProvider, zone: u8) {
-        let now = self.now;
+    fn start_move(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        mut state: Rebalancing,
+        provider: &CapacityProvider,
+        zone: u8,
+    ) {
+        let now = env.now;
         if !std::mem::replace(&mut state.begun, true) {
-            let spread = self.ecs.service(key).spread();
+            let spread = self.service(key).spread();
             self.tell_rebalancing(
+                env,
                 key,
                 STARTED,
                 &format!("is not AZ balanced with {spread}. AZ Rebalancing in progress."),
             );
         }
-        let service = self.ecs.service(key);
-        let markets = self.ecs.markets.get(&service.id.account);
+        let service = self.service(key);
+        let markets = self.markets.get(&service.id.account);
         let short = markets.is_none_or(|m| m.is_short_in(provider, zone));
         let silent = markets.is_some_and(|m| m.spot_is_silent);
-        let launched = if short { Err(Obstacle::Capacity) } else { self.launch(key, provider) };
+        let launched = if short { Err(Obstacle::Capacity) } else { self.launch(env, key, provider) };
         if launched.is_ok() {
             state.failures = 0;
-            state.extra = Some(self.add_task_in(zone, key, 0, provider));
-            self.ecs.service_mut(key).rebalancing = Some(state);
+            state.extra = Some(self.add_task_in(env, zone, key, 0, provider));
+            self.service_mut(key).rebalancing = Some(state);
             return;
         }
-        let pause = self.facts.placement_retry.saturating_mul(1 << state.failures.min(10));
-        let pause = pause.min(self.facts.placement_retry_cap);
+        let pause = env.facts.placement_retry.saturating_mul(1 << state.failures.min(10));
+        let pause = pause.min(env.facts.placement_retry_cap);
         state.failures += 1;
         state.next_at = now + pause;
-        let fresh = state.told_at.is_none_or(|at| now.since(at) >= self.facts.suppress_repeats);
+        let fresh = state.told_at.is_none_or(|at| now.since(at) >= env.facts.suppress_repeats);
         if fresh && !silent {
             state.told_at = Some(now);
         }
-        self.ecs.service_mut(key).rebalancing = Some(state);
-        self.agenda.plan(now + pause.max(Duration::from_millis(1)), Action::Schedule(key));
+        self.service_mut(key).rebalancing = Some(state);
+        env.agenda.plan(now + pause.max(Duration::from_millis(1)), Action::Schedule(key));
         if fresh && !silent {
-            self.rebalancing_failed(key, provider);
+            self.rebalancing_failed(env, key, provider);
         }
     }
 
     /// AZ rebalancing could not start a task.
-    pub(crate) fn rebalancing_failed(&mut self, key: ServiceKey, provider: &CapacityProvider) {
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
+    pub(crate) fn rebalancing_failed(&mut self, env: &mut Env<'_>, key: ServiceKey, provider: &CapacityProvider) {
+        let now = env.now;
+        let service = self.service_mut(key);
         service.say(now, "is unable to place a task in Availability Zone.");
-        self.record_of(key, Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" });
-        self.emit_placement_failure(key, provider);
+        env.record(Some(self.service(key).name), Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" });
+        self.emit_placement_failure(env, key, provider);
     }
 
     /// The extra task is healthy: the newest of the fullest zone goes, unless the extra one has meanwhile made up for a lost task.
     /// Where only protected tasks could go, the extra one does, and that was all.
-    fn finish_move(&mut self, key: ServiceKey, extra: TaskKey) {
-        let now = self.now;
-        let service = self.ecs.service(key);
+    fn finish_move(&mut self, env: &mut Env<'_>, key: ServiceKey, extra: TaskKey) {
+        let now = env.now;
+        let service = self.service(key);
         let Some(moved) = service.tasks.get(&extra) else { return };
         if service.tasks_of(0).count() <= service.desired as usize {
             return;
@@ -250,30 +265,30 @@ impl World {
         };
         // Of several, the last is the newest.
         let goes = service.tasks.iter().filter(|(_, t)| may_go(t)).max_by_key(|(_, t)| count(t)).map(|(task, _)| *task);
-        self.stop_by_scheduler(key, goes.unwrap_or(extra), "Availability-zone rebalancing initiated by");
+        self.stop_by_scheduler(env, key, goes.unwrap_or(extra), "Availability-zone rebalancing initiated by");
         if goes.is_none() {
-            self.end_rebalancing(key, STOPPED);
+            self.end_rebalancing(env, key, STOPPED);
         }
     }
 
-    fn end_rebalancing(&mut self, key: ServiceKey, event_name: &'static str) {
-        let service = self.ecs.service_mut(key);
+    fn end_rebalancing(&mut self, env: &mut Env<'_>, key: ServiceKey, event_name: &'static str) {
+        let service = self.service_mut(key);
         let begun = service.rebalancing.take().is_some_and(|state| state.begun);
         if begun && service.active {
             let text = match event_name {
                 COMPLETED => format!("is AZ balanced with {}.", service.spread()),
                 _ => "has stopped AZ rebalancing.".to_owned(),
             };
-            self.tell_rebalancing(key, event_name, &text);
+            self.tell_rebalancing(env, key, event_name, &text);
         }
     }
 
-    fn tell_rebalancing(&mut self, key: ServiceKey, event_name: &'static str, text: &str) {
-        let now = self.now;
-        let service = self.ecs.service_mut(key);
+    fn tell_rebalancing(&mut self, env: &mut Env<'_>, key: ServiceKey, event_name: &'static str, text: &str) {
+        let now = env.now;
+        let service = self.service_mut(key);
         service.say(now, text);
-        self.record_of(key, Happening::Rebalancing { what: event_name });
-        self.emit_rebalancing(key, event_name);
+        env.record(Some(self.service(key).name), Happening::Rebalancing { what: event_name });
+        self.emit_rebalancing(env, key, event_name);
     }
 }
 

@@ -191,10 +191,10 @@ fn the_breaker_trips_at_half_the_desired_count_at_least_3_and_at_most_200() {
         bench.switch(&on_demand());
         bench.service_mut().desired = desired;
         for _ in 1..threshold {
-            bench.world.task_failed(KEY, 0);
+            bench.task_failed();
         }
         assert_eq!(rollbacks(&bench, RollbackCause::Breaker), 0, "{desired} tasks");
-        bench.world.task_failed(KEY, 0);
+        bench.task_failed();
         assert_eq!(rollbacks(&bench, RollbackCause::Breaker), 1, "{desired} tasks");
     }
 }
@@ -205,8 +205,8 @@ fn a_healthy_task_begins_the_breakers_count_anew() {
     bench.service_mut().circuit_breaker = true;
     bench.switch(&on_demand());
     bench.run(Duration::ZERO);
-    bench.world.task_failed(KEY, 0);
-    bench.world.task_failed(KEY, 0);
+    bench.task_failed();
+    bench.task_failed();
     bench.run(mins(3));
     assert_eq!(bench.service().primary().failed_tasks, 0);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handlers::timestamp::Timestamp;
 
 use super::Failure;
-use crate::agenda::Action;
+use crate::bus_action::Action;
 use crate::dice::{Dice, Span};
 use crate::facts::Facts;
 use crate::lambda::QUEUES;
@@ -89,7 +89,7 @@ impl World {
                 self.rule_gives_up(self.spec.central.clone(), rule, failure);
             }
             QueueAccess::Unreachable => match delivery.tries.again(self.now, &mut self.dice.retries, &self.facts) {
-                Ok(again) => self.agenda.plan(again, Action::Deliver(Box::new(delivery))),
+                Ok(again) => self.bus.agenda.plan(again, Action::Deliver(Box::new(delivery))),
                 Err(limit) => {
                     let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
                     self.rule_gives_up(self.spec.central.clone(), rule, failure);

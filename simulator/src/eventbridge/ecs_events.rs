@@ -6,10 +6,10 @@ use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
 use super::tree::{Fields, Tree};
-use crate::ecs::{Service, ServiceKey, TaskKey};
+use crate::ecs::{Ecs, Service, ServiceKey, TaskKey};
+use crate::env::Env;
 use crate::task::Task;
 use crate::trace::Happening;
-use crate::world::World;
 use crate::zones::zone_name;
 
 pub(super) const TASK_STATE_CHANGE: &str = "ECS Task State Change";
@@ -17,9 +17,9 @@ pub(super) const SERVICE_ACTION: &str = "ECS Service Action";
 const DEPLOYMENT_STATE_CHANGE: &str = "ECS Deployment State Change";
 
 /// What EventBridge stamps an event with.
-struct Stamp {
-    id: String,
-    time: String,
+pub(crate) struct Stamp {
+    pub(crate) id: String,
+    pub(crate) time: String,
 }
 
 impl Stamp {
@@ -45,77 +45,72 @@ impl Stamp {
     }
 }
 
-impl World {
-    fn stamp(&mut self) -> Stamp {
-        let time = humantime::format_rfc3339_seconds(self.wall_clock()).to_string();
-        Stamp { id: self.dice.bus.uuid(), time }
-    }
-
+impl Ecs {
     /// `ECS Task State Change` (aws-facts.md §2.3).
-    pub(crate) fn emit_task(&mut self, key: ServiceKey, task: TaskKey) {
-        let Some(changed) = self.ecs.service_mut(key).tasks.get_mut(&task) else { return };
+    pub(crate) fn emit_task(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
+        let Some(changed) = self.service_mut(key).tasks.get_mut(&task) else { return };
         changed.version += 1;
         let status = changed.status;
-        let heard = self.bus.hears_of(status, &changed.provider);
+        let heard = env.bus.hears_of(status, &changed.provider);
         if !heard && status.is_passing() {
             return;
         }
         let (name, provider) = (changed.id.clone(), changed.provider.clone());
-        self.record_of(key, Happening::Task { task: name, provider, status: status.name() });
+        env.record(Some(self.service(key).name), Happening::Task { task: name, provider, status: status.name() });
         if heard {
-            self.put_task_state_change(key, task);
+            self.put_task_state_change(env, key, task);
         } else {
             // Most changes leave the account nowhere; their events are not even made.
-            self.dice.bus.skip_uuid();
+            env.dice.bus.skip_uuid();
         }
     }
 
-    fn put_task_state_change(&mut self, key: ServiceKey, task: TaskKey) {
-        let stamp = self.stamp();
-        let service = self.ecs.service(key);
+    fn put_task_state_change(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
+        let stamp = env.stamp();
+        let service = self.service(key);
         let Some(task) = service.tasks.get(&task) else { return };
         let (id, arn) = (&service.id, task.arn(&service.id));
-        let detail = task_state_change(service, task, &arn, |at| self.dial.shown(at).to_string(), self.now);
+        let detail = task_state_change(service, task, &arn, |at| env.dial.shown(at).to_string(), env.now);
         let event = stamp.event(id, TASK_STATE_CHANGE, &arn, detail);
-        let passed = self.bus.on_default_bus(&id.account, &event);
-        self.set_out(id.account.clone(), passed);
+        env.put_event(&id.account, &event);
     }
 
     /// `SERVICE_TASK_PLACEMENT_FAILURE` (aws-facts.md §2.2).
-    pub(crate) fn emit_placement_failure(&mut self, key: ServiceKey, provider: &CapacityProvider) {
-        self.emit_service_action(key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(provider));
+    pub(crate) fn emit_placement_failure(&mut self, env: &mut Env<'_>, key: ServiceKey, provider: &CapacityProvider) {
+        self.emit_service_action(env, key, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(provider));
     }
 
     /// `SERVICE_STEADY_STATE` (aws-facts.md §2.2).
-    pub(crate) fn emit_steady_state(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "INFO", "SERVICE_STEADY_STATE", None);
+    pub(crate) fn emit_steady_state(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        self.emit_service_action(env, key, "INFO", "SERVICE_STEADY_STATE", None);
     }
 
     /// `ECS_OPERATION_THROTTLED` (aws-facts.md §2.2).
-    pub(crate) fn emit_throttled(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "ERROR", "ECS_OPERATION_THROTTLED", None);
+    pub(crate) fn emit_throttled(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        self.emit_service_action(env, key, "ERROR", "ECS_OPERATION_THROTTLED", None);
     }
 
     /// `SERVICE_TASK_START_IMPAIRED` (aws-facts.md §2.2).
-    pub(crate) fn emit_start_impaired(&mut self, key: ServiceKey) {
-        self.emit_service_action(key, "WARN", "SERVICE_TASK_START_IMPAIRED", None);
+    pub(crate) fn emit_start_impaired(&mut self, env: &mut Env<'_>, key: ServiceKey) {
+        self.emit_service_action(env, key, "WARN", "SERVICE_TASK_START_IMPAIRED", None);
     }
 
     /// `SERVICE_REBALANCING_STARTED`, `_COMPLETED` or `_STOPPED` (aws-facts.md §2.2).
-    pub(crate) fn emit_rebalancing(&mut self, key: ServiceKey, event_name: &str) {
-        self.emit_service_action(key, "INFO", event_name, None);
+    pub(crate) fn emit_rebalancing(&mut self, env: &mut Env<'_>, key: ServiceKey, event_name: &str) {
+        self.emit_service_action(env, key, "INFO", event_name, None);
     }
 
     /// `out_of_capacity` is the provider that had no room for a task.
     fn emit_service_action(
         &mut self,
+        env: &mut Env<'_>,
         key: ServiceKey,
         event_type: &str,
         event_name: &str,
         out_of_capacity: Option<&CapacityProvider>,
     ) {
-        let stamp = self.stamp();
-        let id = &self.ecs.service(key).id;
+        let stamp = env.stamp();
+        let id = &self.service(key).id;
         let arn = id.arn();
         let mut detail = Fields::new();
         if let Some(provider) = out_of_capacity {
@@ -123,19 +118,25 @@ impl World {
         }
         let detail = detail
             .text("clusterArn", id.cluster_arn())
-            .text("createdAt", self.dial.shown(self.now).to_string())
+            .text("createdAt", env.dial.shown(env.now).to_string())
             .text("eventName", event_name)
             .text("eventType", event_type)
             .text_if("reason", out_of_capacity.map(|_| "RESOURCE:FARGATE"));
         let event = stamp.event(id, SERVICE_ACTION, &arn, detail);
-        let passed = self.bus.on_default_bus(&id.account, &event);
-        self.set_out(id.account.clone(), passed);
+        env.put_event(&id.account, &event);
     }
 
     /// `ECS Deployment State Change` (aws-facts.md §2.4).
-    pub(crate) fn emit_deployment(&mut self, key: ServiceKey, event_name: &str, deployment: &str, reason: &str) {
-        let stamp = self.stamp();
-        let id = &self.ecs.service(key).id;
+    pub(crate) fn emit_deployment(
+        &mut self,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+        event_name: &str,
+        deployment: &str,
+        reason: &str,
+    ) {
+        let stamp = env.stamp();
+        let id = &self.service(key).id;
         let arn = id.arn();
         let detail = Fields::new()
             .text("clusterArn", id.cluster_arn())
@@ -143,10 +144,9 @@ impl World {
             .text("eventName", event_name)
             .text("eventType", if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" })
             .text("reason", reason)
-            .text("updatedAt", self.dial.shown(self.now).to_string());
+            .text("updatedAt", env.dial.shown(env.now).to_string());
         let event = stamp.event(id, DEPLOYMENT_STATE_CHANGE, &arn, detail);
-        let passed = self.bus.on_default_bus(&id.account, &event);
-        self.set_out(id.account.clone(), passed);
+        env.put_event(&id.account, &event);
     }
 }
 

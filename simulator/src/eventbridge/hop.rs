@@ -2,7 +2,6 @@
 //! (aws-facts.md §5).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use handlers::event::ECS_SOURCE;
 use handlers::service::AccountId;
@@ -13,7 +12,7 @@ use serde_json::json;
 use super::delivery::Tries;
 use super::ecs_events::{SERVICE_ACTION, TASK_STATE_CHANGE};
 use super::{Envelope, EventBridge, Failure};
-use crate::agenda::Action;
+use crate::bus_action::Action;
 use crate::pattern::{Node, Pattern};
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
 use crate::task::Status;
@@ -135,18 +134,6 @@ impl EventBridge {
 }
 
 impl World {
-    /// What the forwarding rule of `account` let pass is on its way to the central bus.
-    pub(crate) fn set_out(&mut self, account: AccountId, passed: Option<Envelope>) {
-        let Some(event) = passed else { return };
-        let hops = self.dice.bus.within(self.facts.event_latency) + self.dice.bus.within(self.facts.event_latency);
-        if self.dice.faults.chance(self.facts.lost_percent) {
-            return;
-        }
-        let late = self.dice.faults.chance(self.facts.late_percent);
-        let delay = if late { self.dice.faults.within(self.facts.late_by) } else { Duration::ZERO };
-        self.agenda.plan(self.now + hops + delay, Action::Forward(account, Box::new(event)));
-    }
-
     /// The forwarding rule of `account` hands an event to the central bus.
     pub(crate) fn forward(&mut self, account: &AccountId, event: &Envelope) {
         if self.bus.hop.broken.get(account) == Some(&Forwarding::Unreachable) {
@@ -165,7 +152,7 @@ impl World {
             return;
         }
         match forward.tries.again(self.now, &mut self.dice.retries, &self.facts) {
-            Ok(again) => self.agenda.plan(again, Action::Reforward(Box::new(forward))),
+            Ok(again) => self.bus.agenda.plan(again, Action::Reforward(Box::new(forward))),
             Err(limit) => {
                 let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
                 self.rule_gives_up(forward.account, RULE, failure);

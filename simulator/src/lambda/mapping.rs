@@ -7,8 +7,8 @@ use handlers::handler::{Failure, Message};
 use handlers::timestamp::Timestamp;
 
 use super::{End, FUNCTIONS, Fate, Invocation, QUEUES, Work};
-use crate::agenda::Action;
 use crate::facts::Facts;
+use crate::lambda_action::Action;
 use crate::spec::{FunctionName, FunctionState, QueueName};
 use crate::trace::Happening;
 use crate::world::World;
@@ -70,7 +70,7 @@ impl World {
 
     fn plan_poll(&mut self, queue: usize) {
         let at = self.now + self.dice.lambda.within(self.facts.poll_latency);
-        self.agenda.plan(at, Action::Poll(queue));
+        self.lambda_agenda.plan(at, Action::Poll(queue));
     }
 
     /// The mapping takes a batch, if it may have one more in work. What Lambda then throttles comes back with its
@@ -116,7 +116,7 @@ impl World {
             let step = 60_000_u64.div_ceil(u64::from(self.facts.scaling_per_minute.max(1)));
             let at = now + Duration::from_millis(step);
             mapping.grows_at = Some(at);
-            self.agenda.plan(at, Action::Poll(queue));
+            self.lambda_agenda.plan(at, Action::Poll(queue));
         }
         false
     }
@@ -125,7 +125,7 @@ impl World {
     fn hide(&mut self, queue: usize, receipt: u64, time: Duration) {
         let visible_at = self.now + time;
         self.queues[queue].hide(receipt, visible_at);
-        self.agenda.plan(visible_at, Action::Reappear(queue, receipt));
+        self.lambda_agenda.plan(visible_at, Action::Reappear(queue, receipt));
     }
 
     /// A message's visibility timeout is over, unless it was changed meanwhile.
@@ -137,7 +137,7 @@ impl World {
 
     /// The schedule rule fires.
     pub(crate) fn restore_tick(&mut self) {
-        self.agenda.plan(self.now + self.spec.restore_schedule, Action::RestoreTick);
+        self.lambda_agenda.plan(self.now + self.spec.restore_schedule, Action::RestoreTick);
         let function = FunctionName::Restore as usize;
         if self.functions.throttles(function) {
             self.record(None, Happening::Throttled { function: FUNCTIONS[function], messages: 0 });
@@ -221,7 +221,7 @@ impl World {
         }
         self.queues[queue].redriving = !self.queues[queue].dead.is_empty();
         if self.queues[queue].redriving {
-            self.agenda.plan(self.now + Duration::from_secs(1), Action::Redrive(queue));
+            self.lambda_agenda.plan(self.now + Duration::from_secs(1), Action::Redrive(queue));
         }
     }
 
@@ -234,7 +234,7 @@ impl World {
         }
         if let Some(at) = self.queues[queue].expires_at(retention, dead_retention) {
             mapping.expiry_planned = true;
-            self.agenda.plan(at, Action::Expire(queue));
+            self.lambda_agenda.plan(at, Action::Expire(queue));
         }
     }
 

@@ -133,7 +133,7 @@ impl Dynamodb {
                 self.written(world, &answer, taken, Change::Put(json!({ "TableName": TABLE, "Item": item })));
             }
             Err(problem) => {
-                world.oracle.violations.push(format!("an item that is neither record nor market: {problem}"))
+                world.seen.oracle.violations.push(format!("an item that is neither record nor market: {problem}"))
             }
         }
         answer
@@ -156,12 +156,18 @@ impl Dynamodb {
         let holds = match answer {
             Ok(_) => true,
             Err(DynoxideError::ConditionalCheckFailedException(..)) => false,
-            Err(error) => return world.oracle.violations.push(format!("DynamoDB does not take {change:?}: {error}")),
+            Err(error) => {
+                return world.seen.oracle.violations.push(format!("DynamoDB does not take {change:?}: {error}"));
+            }
         };
         if holds != taken {
             let verb = |yes| if yes { "takes" } else { "refuses" };
             let [theirs, ours] = [holds, taken].map(verb);
-            world.oracle.violations.push(format!("DynamoDB {theirs} what the world's own table {ours}: {change:?}"));
+            world
+                .seen
+                .oracle
+                .violations
+                .push(format!("DynamoDB {theirs} what the world's own table {ours}: {change:?}"));
         }
         if holds {
             self.under_way.borrow_mut().push_back((world.table.shown_at(world.now), change));

@@ -64,7 +64,7 @@ fn a_write_that_holds_is_the_worlds_own_and_one_that_does_not_shows_what_is_stor
     assert_eq!(status, 400);
     assert!(refusal["__type"].as_str().is_some_and(|kind| kind.ends_with("#ConditionalCheckFailedException")));
     assert_eq!(refusal["Item"]["version"], json!({ "N": "1" }));
-    assert_eq!(world.oracle.violations, [""; 0]);
+    assert_eq!(world.seen.oracle.violations, [""; 0]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_table_of_ours_that_is_not_dynamodbs_is_a_violation() {
     world.put_record(&record, 0).expect("nothing is stored");
     let (status, _) = ask(&dynamodb, &mut world, "PutItem", &put(&record));
     assert_eq!(status, 200);
-    let [violation] = world.oracle.violations.as_slice() else { panic!("{:?}", world.oracle.violations) };
+    let [violation] = world.seen.oracle.violations.as_slice() else { panic!("{:?}", world.seen.oracle.violations) };
     assert!(violation.starts_with("DynamoDB takes what the world's own table refuses"), "{violation}");
 }
 
@@ -95,7 +95,7 @@ fn an_item_that_is_nothing_of_ours_is_a_violation() {
     let (mut world, dynamodb) = (world(), Dynamodb::default());
     let item = json!({ "TableName": "ecs_cp_restore_state", "Item": { "id": { "S": "x" }, "odd": { "B": "AAAA" } } });
     assert_eq!(ask(&dynamodb, &mut world, "PutItem", &item).0, 200);
-    assert_eq!(world.oracle.violations.len(), 1);
+    assert_eq!(world.seen.oracle.violations.len(), 1);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn changes(bench: &Bench, from: Duration) -> Vec<(u64, Capacity)> {
         Happening::SpotCapacity { capacity, .. } => Some(((e.at - from).as_secs() / 60, *capacity)),
         _ => None,
     };
-    bench.world.trace.iter().filter_map(change).collect()
+    bench.world.seen.trace.iter().filter_map(change).collect()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_new_shape_takes_the_place_of_the_one_before() {
     let mut bench = Bench::new(2, &spot());
     begin(&mut bench, SpotShape::Flapping { up: mins(1), down: mins(1) });
     begin(&mut bench, SpotShape::SlowReturn { per_minute: 1, until: 1 });
-    bench.world.trace.clear();
+    bench.world.seen.trace.clear();
     bench.run(mins(60));
     assert_eq!(changes(&bench, Duration::ZERO).len(), 1);
 }

@@ -194,15 +194,15 @@ impl World {
             "limits": { "update": self.facts.update_bucket, "describe": self.facts.describe_bucket },
             "accounts": accounts.collect::<Vec<_>>(),
             "services": services.collect::<Vec<_>>(),
-            "trace": self.trace.len(),
+            "trace": self.seen.trace.len(),
             "events": self.bus.feed.as_ref().map(Feed::newest),
         })
     }
 
     /// Lines of the trace after the first `after`.
     fn trace_after(&self, after: u64) -> Value {
-        let begin = usize::try_from(after).unwrap_or(usize::MAX).min(self.trace.len());
-        let lines: Vec<String> = self.trace[begin..].iter().take(PAGE).map(ToString::to_string).collect();
+        let begin = usize::try_from(after).unwrap_or(usize::MAX).min(self.seen.trace.len());
+        let lines: Vec<String> = self.seen.trace[begin..].iter().take(PAGE).map(ToString::to_string).collect();
         json!({ "next": begin + lines.len(), "trace": lines })
     }
 
@@ -259,8 +259,8 @@ impl World {
             "resources": resources,
             "detail": detail,
         });
-        let passed = self.bus.on_default_bus(&account, &event);
-        self.set_out(account, passed);
+        let (_, mut env) = self.ecs();
+        env.put_event(&account, &event);
         event
     }
 }

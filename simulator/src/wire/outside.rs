@@ -27,12 +27,12 @@ impl Simulation {
         let mut world = World::empty(spec, facts)?;
         world.bus.feed = Some(Feed::default());
         let mut world = world.populated();
-        let told = world.trace.len();
+        let told = world.seen.trace.len();
         for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
             world.happen(WorldEvent::Function { function, state: FunctionState::Detached });
         }
         // That is how it is here, not something that happened.
-        world.trace.truncate(told);
+        world.seen.trace.truncate(told);
         Ok(Self::of_world(world, None))
     }
 
@@ -49,7 +49,7 @@ impl Simulation {
 
     /// How many deployments the recovery has forced on a service.
     pub fn forced(&self, service: &ServiceId) -> u32 {
-        self.sim.with(|world| world.names.service(service).map_or(0, |key| world.ledgers[key.0].forced))
+        self.sim.with(|world| world.names.service(service).map_or(0, |key| world.seen.ledgers[key.0].forced))
     }
 
     /// A transition that the handlers have announced, at the time it says, which is one that callers are shown.

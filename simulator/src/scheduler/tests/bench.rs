@@ -8,7 +8,8 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 use serde_json::Value;
 
-use crate::agenda::{Action, GENESIS};
+use crate::agenda::GENESIS;
+use crate::bus_action;
 use crate::ecs::{ApiError, Service, ServiceKey, UpdateService};
 use crate::facts::Facts;
 use crate::market::Markets;
@@ -16,7 +17,7 @@ use crate::pattern::Pattern;
 use crate::spec::{Capacity, Loss, ServiceSpec, WorldSpec};
 use crate::task::Task;
 use crate::trace::{Caller, Happening};
-use crate::world::World;
+use crate::world::{Turn, World};
 
 pub(crate) use CapacityProvider::{Fargate, FargateSpot};
 
@@ -99,7 +100,7 @@ impl Bench {
         // The starts of the settled tasks are of no interest.
         bench.run(Duration::from_secs(30));
         bench.events.clear();
-        bench.world.trace.clear();
+        bench.world.seen.trace.clear();
         bench
     }
 
@@ -111,34 +112,41 @@ impl Bench {
     /// Lets time pass and shows the service after every single step.
     pub(crate) fn run_watched(&mut self, time: Duration, mut watch: impl FnMut(&Self)) {
         let end = self.world.now + time;
-        while let Some(at) = self.world.agenda.next_at().filter(|at| *at <= end) {
-            self.world.now = at;
-            while let Some(action) = self.world.agenda.take_due(at) {
-                match action {
-                    Action::Fail(service, task) => self.world.fail_task(service, task),
-                    Action::Task(service, task) => self.world.step_task(service, task),
-                    Action::Schedule(service) => self.world.schedule(service),
-                    Action::Autoscale(service) => self.world.autoscale(service),
-                    Action::Terraform(service) => self.world.apply_terraform(service),
-                    Action::Market(shape) => self.world.step_shape(shape),
-                    Action::Reclaim(service, task, how) => self.world.reclaim_task(service, task, how),
-                    Action::Forward(_, event) => {
-                        let read: Value = serde_json::from_str(&event.text).expect("events are JSON");
-                        assert_eq!(read.to_string(), event.text, "the fields are in order");
-                        self.events.push(read);
-                    }
-                    // No queues, no handlers, no script here.
-                    _ => {}
-                }
-                watch(self);
+        loop {
+            let ((at, _), turn) = self.world.next();
+            if at > end {
+                break;
             }
+            self.world.now = at;
+            match turn {
+                Turn::Ecs | Turn::Workload => self.world.take_turn(turn),
+                Turn::EventBridge => self.keep_event(),
+                // No queues, no handlers, no script here.
+                Turn::Lambda => drop(self.world.lambda_agenda.take()),
+                Turn::Script => unreachable!("the world has no script"),
+            }
+            watch(self);
         }
         self.world.now = end;
+    }
+
+    fn keep_event(&mut self) {
+        if let Some(bus_action::Action::Forward(_, event)) = self.world.bus.agenda.take() {
+            let read: Value = serde_json::from_str(&event.text).expect("events are JSON");
+            assert_eq!(read.to_string(), event.text, "the fields are in order");
+            self.events.push(read);
+        }
     }
 
     pub(crate) fn update(&mut self, update: &UpdateService) -> Result<(), ApiError> {
         let id = self.service().id.clone();
         self.world.update_service(Caller::Owner, &id, update)
+    }
+
+    /// A task of the primary deployment could not be started.
+    pub(crate) fn task_failed(&mut self) {
+        let (ecs, mut env) = self.world.ecs();
+        ecs.task_failed(&mut env, KEY, 0);
     }
 
     /// Forces a new deployment of what is live.
@@ -224,7 +232,7 @@ impl Bench {
 
     /// When something of a kind happened, since the start of the world.
     pub(crate) fn times(&self, kind: impl Fn(&Happening) -> bool) -> Vec<Timestamp> {
-        self.world.trace.iter().filter(|e| kind(&e.what)).map(|e| GENESIS + e.at).collect()
+        self.world.seen.trace.iter().filter(|e| kind(&e.what)).map(|e| GENESIS + e.at).collect()
     }
 
     /// Deployment events that left the account: type, name, deployment, reason.
