@@ -7,23 +7,22 @@ use handlers::strategy::CapacityProvider;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agenda::{Agenda, Sequence};
-use crate::bus_action::Action;
+use crate::ecs::task::Status;
+use crate::engine::agenda::{Agenda, Sequence};
+use crate::eventbridge::action::Action;
 use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
+use crate::observers::trace::Happening;
 use crate::pattern::{Node, Pattern, PatternError};
 use crate::spec::WorldSpec;
-use crate::task::Status;
-use crate::trace::Happening;
 use crate::world::World;
 
+pub(crate) mod action;
 mod delivery;
-mod ecs_events;
 mod hop;
-mod tree;
+pub(crate) mod tree;
 
 pub(crate) use delivery::Delivery;
 use delivery::Targets;
-pub(crate) use ecs_events::Stamp;
 use hop::Hop;
 pub(crate) use hop::Reforward;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dice::Span;
+use crate::engine::dice::Span;
 
 /// Durations and limits the model runs with. Spans are drawn from uniformly.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ pub struct Facts {
     pub max_concurrency: u32,
     /// Records per page of the due index; DynamoDB cuts at 1 MB (aws-facts.md §7).
     pub page_size: usize,
-    /// Whether the trace keeps what [`is_detail`](crate::trace::Happening::is_detail) too: most of it, which nobody reads of a fleet.
+    /// Whether the trace keeps what [`is_detail`](crate::observers::trace::Happening::is_detail) too: most of it, which nobody reads of a fleet.
     pub trace_details: bool,
     /// Whether the ledgers keep every change of their counts, to be drawn. Some hundred changes a service and day, 24 bytes each.
     pub series: bool,

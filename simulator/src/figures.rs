@@ -6,9 +6,9 @@ use std::time::Duration;
 use handlers::service::AccountId;
 use serde::{Serialize, Serializer};
 
-use crate::ledger::Episode;
+use crate::observers::ledger::Episode;
 use crate::prices::Prices;
-use crate::run::{Outcome, ServiceOutcome};
+use crate::runtime::simulation::{Outcome, ServiceOutcome};
 
 mod floor;
 

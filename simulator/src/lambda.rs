@@ -1,35 +1,27 @@
-//! Lambda: the handlers, which are the production ones, and how an invocation may end. What turns messages and the
-//! schedule into invocations is in `mapping.rs`.
+//! Lambda: the functions, what invokes them, and how an invocation may end. How one runs is in `runtime/invocation.rs`.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
-use handlers::event::Trust;
-use handlers::handler::{Failure, Message, handle_interruptions, handle_placement_failures, handle_restores};
-use handlers::ports::Ports;
-use handlers::reconcile::Reconciler;
+use handlers::handler::Message;
 
-use crate::ports::SimPorts;
-use crate::run::Sim;
 use crate::spec::FunctionName;
-use crate::stand_in::Raised;
-use crate::world::World;
 
+pub(crate) mod action;
 mod mapping;
 
 pub(crate) use mapping::{Functions, Mapping};
 
 /// Position of `fargate-spot-placement-failure-queue` in [`World::queues`].
 pub(crate) const PLACEMENT_FAILURE_QUEUE: usize = 0;
+
 /// Position of `fargate-spot-interruption-queue` in [`World::queues`].
 pub(crate) const INTERRUPTION_QUEUE: usize = 1;
+
 /// The queues' names, by position.
 pub(crate) const QUEUES: [&str; 2] = ["fargate-spot-placement-failure-queue", "fargate-spot-interruption-queue"];
+
 /// The functions' names, by [`FunctionName`]; the first two are those of the queues.
-const FUNCTIONS: [&str; 3] = [
+pub(crate) const FUNCTIONS: [&str; 3] = [
     "fargate-spot-task-placement-failure-handler",
     "fargate-spot-interruption-handler",
     "fargate-spot-restore-handler",
@@ -39,12 +31,12 @@ const FUNCTIONS: [&str; 3] = [
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// Lambda's request id, the token of the claims it makes.
-    request_id: String,
-    work: Work,
+    pub(crate) request_id: String,
+    pub(crate) work: Work,
 }
 
 #[derive(Debug)]
-enum Work {
+pub(crate) enum Work {
     /// Messages of a queue with their receipts.
     Batch { queue: usize, receipts: Vec<u64>, messages: Vec<Message> },
     /// The schedule.
@@ -53,7 +45,7 @@ enum Work {
 
 impl Work {
     /// Its function, as a position in [`FUNCTIONS`].
-    fn function(&self) -> usize {
+    pub(crate) fn function(&self) -> usize {
         match self {
             Self::Batch { queue, .. } => *queue,
             Self::Restore => FunctionName::Restore as usize,
@@ -62,7 +54,7 @@ impl Work {
 }
 
 /// How an invocation ended.
-enum End<T> {
+pub(crate) enum End<T> {
     Finished(T),
     TimedOut,
     Killed,
@@ -73,131 +65,10 @@ enum End<T> {
 }
 
 /// What chance and the state of its function have in store for an invocation.
-struct Fate {
+pub(crate) struct Fate {
     /// Until the handler's first line.
-    start: Duration,
-    fails_to_start: bool,
+    pub(crate) start: Duration,
+    pub(crate) fails_to_start: bool,
     /// Killed at this time after the handler's first line, wherever it waits then.
-    killed_at: Option<Duration>,
-}
-
-/// Runs `work` until it is done, its time is over, or it is killed, by one of its calls or at a time of its own.
-async fn until_the_end<T>(sim: &Sim, is_dead: impl Fn() -> bool, fate: &Fate, work: impl Future<Output = T>) -> End<T> {
-    if fate.fails_to_start {
-        return End::NotStarted;
-    }
-    let timeout = sim.with(|world| world.facts.lambda_timeout);
-    let killed = fate.killed_at.is_some_and(|at| at < timeout);
-    let limit = fate.killed_at.map_or(timeout, |at| at.min(timeout));
-    let mut work = pin!(work);
-    let mut time_is_up = pin!(sim.sleep(limit));
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(done) => Poll::Ready(End::Finished(done)),
-        Poll::Pending if is_dead() => Poll::Ready(End::Killed),
-        Poll::Pending => time_is_up.as_mut().poll(cx).map(|()| if killed { End::Killed } else { End::TimedOut }),
-    })
-    .await
-}
-
-/// Runs one invocation with the production handler, within its timeout.
-pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
-    let Invocation { request_id, work } = invocation;
-    let (fate, policy, trust) = sim.with(|world| {
-        let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
-        (world.fate_of_invocation(work.function()), world.spec.policy.clone(), trust)
-    });
-    sim.sleep(fate.start).await;
-    let ports = SimPorts::new(Rc::clone(&sim));
-    if let Some(stand_in) = &sim.stand_in {
-        let is_dead = || ports.is_dead();
-        return match work {
-            Work::Batch { queue, receipts, messages } => {
-                let end = until_the_end(&sim, is_dead, &fate, stand_in.messages(&ports, &messages)).await;
-                sim.with(|world| world.batch_ended(queue, &receipts, &messages, &end.all_or_nothing()));
-            }
-            Work::Restore => {
-                let end = until_the_end(&sim, is_dead, &fate, stand_in.tick(&ports)).await;
-                sim.with(|world| world.tick_ended(&end));
-            }
-        };
-    }
-    #[cfg(feature = "sdk")]
-    if let Some(services) = &sim.sdk {
-        let ports = crate::sdk::SdkPorts::new(services, ports, FUNCTIONS[work.function()]);
-        let reconciler = Reconciler::new(&ports, &policy, request_id);
-        return handle(&sim, &reconciler, || ports.is_dead(), &fate, &trust, work).await;
-    }
-    #[cfg(feature = "planted")]
-    let (ports, policy, trust) = crate::planted::plant(ports, policy, trust);
-    let reconciler = Reconciler::new(&ports, &policy, request_id);
-    #[cfg(feature = "planted")]
-    let reconciler = ports.plant_in(reconciler);
-    handle(&sim, &reconciler, || ports.is_dead(), &fate, &trust, work).await;
-}
-
-async fn handle<P: Ports>(
-    sim: &Sim,
-    reconciler: &Reconciler<'_, P>,
-    is_dead: impl Fn() -> bool,
-    fate: &Fate,
-    trust: &Trust,
-    work: Work,
-) {
-    match work {
-        Work::Batch { queue, receipts, messages } => {
-            let end = until_the_end(sim, is_dead, fate, async {
-                match queue {
-                    PLACEMENT_FAILURE_QUEUE => handle_placement_failures(reconciler, trust, &messages).await,
-                    _ => handle_interruptions(reconciler, trust, &messages).await,
-                }
-            });
-            let end = end.await;
-            sim.with(|world| world.batch_ended(queue, &receipts, &messages, &end));
-        }
-        Work::Restore => {
-            let swept = async { handle_restores(reconciler).await.map_or(1, |report| report.failed) };
-            let end = until_the_end(sim, is_dead, fate, swept).await;
-            sim.with(|world| world.tick_ended(&end));
-        }
-    }
-}
-
-impl World {
-    fn batch_ended(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
-        self.batch_done(queue, receipts, messages, end);
-        let (outcome, failed) = end.outcome(Vec::len);
-        self.invocation_ended(queue, outcome, failed);
-    }
-
-    /// The end of a tick of the schedule, with the number of records that could not be finished.
-    fn tick_ended(&mut self, end: &End<usize>) {
-        let (outcome, failed) = end.outcome(|failed| *failed);
-        self.invocation_ended(FunctionName::Restore as usize, outcome, failed);
-    }
-}
-
-impl End<Result<(), Raised>> {
-    /// The end of a function that knows no failure of a part of its batch.
-    fn all_or_nothing(self) -> End<Vec<Failure>> {
-        match self {
-            Self::Finished(Ok(())) => End::Finished(Vec::new()),
-            Self::Finished(Err(Raised)) => End::Raised,
-            Self::TimedOut => End::TimedOut,
-            Self::Killed => End::Killed,
-            Self::NotStarted => End::NotStarted,
-            Self::Raised => End::Raised,
-        }
-    }
-}
-
-impl<T> End<T> {
-    fn outcome(&self, failed: impl FnOnce(&T) -> usize) -> (&'static str, usize) {
-        match self {
-            Self::Finished(done) => ("ends", failed(done)),
-            Self::TimedOut => ("is stopped at its timeout", 0),
-            Self::Killed => ("is killed", 0),
-            Self::NotStarted => ("fails to start", 0),
-            Self::Raised => ("raises an error", 0),
-        }
-    }
+    pub(crate) killed_at: Option<Duration>,
 }

@@ -19,56 +19,40 @@
 //! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
 
-mod agenda;
-mod automation;
-mod bus_action;
-mod deployment;
-mod dial;
-pub mod dice;
+mod chance;
+mod dynamodb;
 mod ecs;
-mod ecs_action;
-mod env;
+mod engine;
 mod eventbridge;
 pub mod facts;
 pub mod figures;
+mod ids;
 mod lambda;
-mod lambda_action;
-pub mod ledger;
 mod limits;
-mod market;
-mod messages;
-mod names;
-mod oracle;
-mod owner;
+mod observers;
 pub mod pattern;
 #[cfg(feature = "planted")]
 pub mod planted;
-mod ports;
 pub mod prices;
-mod run;
-mod scheduler;
+mod runtime;
 #[cfg(feature = "sdk")]
 pub mod sdk;
 #[cfg(feature = "serve")]
 pub mod serve;
-mod shape;
 pub mod spec;
 mod sqs;
-mod stand_in;
-mod table;
-mod task;
-mod throttle;
-mod timers;
-pub mod trace;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "wire")]
 pub mod wire;
-mod workload_action;
+mod workload;
 mod world;
-mod zones;
 
-pub use ecs::{ApiError, UpdateService, fargate_alone};
-pub use ports::SimPorts;
+pub use ecs::api::{ApiError, UpdateService, fargate_alone};
+pub use engine::dice;
+pub use observers::{ledger, trace};
+pub use runtime::ports::SimPorts;
 #[cfg(feature = "sdk")]
-pub use run::run_via_sdk;
-pub use run::{Outcome, ServiceOutcome, Simulation, run};
-pub use stand_in::{Raised, StandIn};
+pub use runtime::simulation::run_via_sdk;
+pub use runtime::simulation::{Outcome, ServiceOutcome, Simulation, run};
+pub use runtime::stand_in::{Raised, StandIn};

@@ -11,7 +11,7 @@ use handlers::timestamp::Timestamp;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::ecs::ServiceKey;
+use crate::ids::ServiceKey;
 use crate::spec::Role;
 use crate::world::World;
 

@@ -20,8 +20,8 @@ use handlers::strategy::{Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 
-use crate::ecs::UpdateService;
-use crate::ports::SimPorts;
+use crate::ecs::api::UpdateService;
+use crate::runtime::ports::SimPorts;
 use crate::world::World;
 
 const HALF_HOUR: Duration = Duration::from_secs(1800);

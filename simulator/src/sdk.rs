@@ -38,7 +38,7 @@ use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 use serde_json::Value;
 
-use crate::ports::SimPorts;
+use crate::runtime::ports::SimPorts;
 use crate::spec::WorldSpec;
 use crate::wire::Response;
 use dynamodb::Dynamodb;

@@ -19,10 +19,10 @@ use handlers::timestamp::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::dial::Dial;
-use crate::ecs::ApiError;
+use crate::ecs::api::ApiError;
+use crate::engine::dial::Dial;
 use crate::limits::Bucket;
-use crate::run::Simulation;
+use crate::runtime::simulation::Simulation;
 use crate::world::World;
 
 mod caller;

@@ -1,52 +1,42 @@
 //! The world: all parts of the simulated AWS, and what happens next.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
+use crate::chance::AllDice;
+use crate::dynamodb::Table;
+use crate::ecs::Ecs;
+use crate::ecs::action::Reclaim;
+use crate::ecs::api::{ApiError, UpdateService, Updated};
+use crate::ecs::env::Env;
+use crate::ecs::market::Markets;
+use crate::ecs::service::Application;
+use crate::engine::agenda::{Agenda, Due, Sequence};
+use crate::engine::clock::GENESIS;
+use crate::engine::dial::Dial;
+use crate::engine::dice::Dice;
+use crate::eventbridge::EventBridge;
+use crate::facts::Facts;
+use crate::ids::Names;
+use crate::ids::{ServiceKey, TaskKey};
+use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
+use crate::limits::Buckets;
+use crate::observers::Observers;
+use crate::observers::trace::{Caller, Happening};
+use crate::pattern::PatternError;
+use crate::spec::{Role, WorldEvent, WorldSpec};
+use crate::sqs::Queue;
+use crate::workload::spot_market::Shape;
+use crate::{ecs, eventbridge, lambda, workload};
 use handlers::decide::Reason;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use crate::agenda::{Agenda, Due, GENESIS, Sequence};
-use crate::dial::Dial;
-use crate::dice::Dice;
-use crate::ecs::{ApiError, Ecs, ServiceKey, TaskKey, UpdateService, Updated};
-use crate::ecs_action::Reclaim;
-use crate::env::{Env, Observers};
-use crate::eventbridge::EventBridge;
-use crate::facts::Facts;
-use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
-use crate::limits::Buckets;
-use crate::market::Markets;
-use crate::names::Names;
-use crate::pattern::PatternError;
-use crate::shape::Shape;
-use crate::spec::{Role, WorldEvent, WorldSpec};
-use crate::sqs::Queue;
-use crate::table::Table;
-use crate::throttle::Application;
-use crate::trace::{Caller, Happening};
-use crate::{bus_action, ecs_action, lambda_action, workload_action};
-
-/// One stream of chance per part.
-#[derive(Debug)]
-pub(crate) struct AllDice {
-    pub(crate) ecs: Dice,
-    pub(crate) bus: Dice,
-    pub(crate) lambda: Dice,
-    pub(crate) faults: Dice,
-    /// Pauses of EventBridge.
-    pub(crate) retries: Dice,
-    /// What may go wrong with an invocation as a whole.
-    pub(crate) starts: Dice,
-    pub(crate) market: Dice,
-    pub(crate) owners: Dice,
-}
+mod judge;
 
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +56,9 @@ pub(crate) struct World {
     pub(crate) spec: WorldSpec,
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
-    pub(crate) agenda: Agenda<ecs_action::Action>,
-    pub(crate) lambda_agenda: Agenda<lambda_action::Action>,
-    pub(crate) workload_agenda: Agenda<workload_action::Action>,
+    pub(crate) agenda: Agenda<ecs::action::Action>,
+    pub(crate) lambda_agenda: Agenda<lambda::action::Action>,
+    pub(crate) workload_agenda: Agenda<workload::action::Action>,
     script: Agenda<Box<WorldEvent>>,
     pub(crate) names: Names,
     pub(crate) ecs: Ecs,
@@ -156,7 +146,7 @@ impl World {
         for event in std::mem::take(&mut self.spec.events) {
             self.script.plan(GENESIS + event.at, Box::new(event.event));
         }
-        self.lambda_agenda.plan(GENESIS + self.spec.restore_schedule, lambda_action::Action::RestoreTick);
+        self.lambda_agenda.plan(GENESIS + self.spec.restore_schedule, lambda::action::Action::RestoreTick);
         self
     }
 
@@ -196,31 +186,31 @@ impl World {
                 }
             }
             Turn::Ecs => match self.agenda.take() {
-                Some(ecs_action::Action::Task(service, task)) => self.step_task(service, task),
-                Some(ecs_action::Action::Reclaim(service, task, how)) => self.reclaim_task(service, task, how),
-                Some(ecs_action::Action::Fail(service, task)) => self.fail_task(service, task),
-                Some(ecs_action::Action::Schedule(service)) => self.schedule(service),
+                Some(ecs::action::Action::Task(service, task)) => self.step_task(service, task),
+                Some(ecs::action::Action::Reclaim(service, task, how)) => self.reclaim_task(service, task, how),
+                Some(ecs::action::Action::Fail(service, task)) => self.fail_task(service, task),
+                Some(ecs::action::Action::Schedule(service)) => self.schedule(service),
                 None => {}
             },
             Turn::EventBridge => match self.bus.agenda.take() {
-                Some(bus_action::Action::CentralBus(event)) => self.on_central_bus(&event),
-                Some(bus_action::Action::Forward(account, event)) => self.forward(&account, &event),
-                Some(bus_action::Action::Reforward(forward)) => self.reforward(*forward),
-                Some(bus_action::Action::Deliver(delivery)) => self.deliver(*delivery),
+                Some(eventbridge::action::Action::CentralBus(event)) => self.on_central_bus(&event),
+                Some(eventbridge::action::Action::Forward(account, event)) => self.forward(&account, &event),
+                Some(eventbridge::action::Action::Reforward(forward)) => self.reforward(*forward),
+                Some(eventbridge::action::Action::Deliver(delivery)) => self.deliver(*delivery),
                 None => {}
             },
             Turn::Lambda => match self.lambda_agenda.take() {
-                Some(lambda_action::Action::Poll(queue)) => self.poll(queue),
-                Some(lambda_action::Action::Reappear(queue, receipt)) => self.reappear(queue, receipt),
-                Some(lambda_action::Action::Expire(queue)) => self.expire(queue),
-                Some(lambda_action::Action::Redrive(queue)) => self.redrive_on(queue),
-                Some(lambda_action::Action::RestoreTick) => self.restore_tick(),
+                Some(lambda::action::Action::Poll(queue)) => self.poll(queue),
+                Some(lambda::action::Action::Reappear(queue, receipt)) => self.reappear(queue, receipt),
+                Some(lambda::action::Action::Expire(queue)) => self.expire(queue),
+                Some(lambda::action::Action::Redrive(queue)) => self.redrive_on(queue),
+                Some(lambda::action::Action::RestoreTick) => self.restore_tick(),
                 None => {}
             },
             Turn::Workload => match self.workload_agenda.take() {
-                Some(workload_action::Action::Market(shape)) => self.step_shape(shape),
-                Some(workload_action::Action::Autoscale(service)) => self.autoscale(service),
-                Some(workload_action::Action::Terraform(service)) => self.apply_terraform(service),
+                Some(workload::action::Action::Market(shape)) => self.step_shape(shape),
+                Some(workload::action::Action::Autoscale(service)) => self.autoscale(service),
+                Some(workload::action::Action::Terraform(service)) => self.apply_terraform(service),
                 None => {}
             },
         }
@@ -400,23 +390,25 @@ impl World {
         ecs.alarm(&mut env, id);
     }
 
-    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: crate::trace::RollbackCause) {
+    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: crate::observers::trace::RollbackCause) {
         let (ecs, mut env) = self.ecs();
         ecs.roll_back(&mut env, key, cause);
     }
 
-    pub(crate) fn stop_task(&mut self, key: ServiceKey, task: TaskKey, stop: crate::task::Stop, drain: Duration) {
+    pub(crate) fn stop_task(&mut self, key: ServiceKey, task: TaskKey, stop: crate::ecs::task::Stop, drain: Duration) {
         let (ecs, mut env) = self.ecs();
         ecs.stop_task(&mut env, key, task, stop, drain);
     }
 
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> crate::deployment::DeploymentId {
+    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> crate::ecs::deployment::DeploymentId {
         let (ecs, mut env) = self.ecs();
         ecs.begin_deployment(&mut env, key)
     }
 
     #[cfg(feature = "wire")]
     pub(crate) fn create_new(&mut self, spec: crate::spec::ServiceSpec) -> ServiceKey {
+        self.seen.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy, None);
+        self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
         let (ecs, mut env) = self.ecs();
         ecs.create_new(&mut env, spec)
     }

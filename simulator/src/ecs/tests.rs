@@ -6,12 +6,12 @@ use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, StrategyItem};
 
-use super::{ApiError, UpdateService};
-use crate::ecs::fargate_alone;
-use crate::ports::observe;
-use crate::scheduler::tests::bench::{Bench, Fargate, FargateSpot, items, mixed, on_demand, spot, strategy};
+use crate::ecs::api::fargate_alone;
+use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::describe::observe;
+use crate::observers::trace::{Caller, Happening};
 use crate::spec::{BLUE_GREEN, Capacity, Loss, WorldEvent};
-use crate::trace::{Caller, Happening};
+use crate::testing::{Fargate, FargateSpot, OneService, items, mixed, on_demand, spot, strategy};
 
 const MUST_FORCE: &str = "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.";
@@ -29,7 +29,7 @@ fn asg(name: &str) -> CapacityProvider {
 }
 
 /// Sends the update, expects a refusal and that everything about the service is as before, now and later.
-fn refused(bench: &mut Bench, update: &UpdateService) -> ApiError {
+fn refused(bench: &mut OneService, update: &UpdateService) -> ApiError {
     let before = format!("{:?}", bench.service());
     let error = bench.update(update).expect_err("a refusal");
     assert_eq!(format!("{:?}", bench.service()), before, "a refused call changes nothing");
@@ -45,7 +45,7 @@ fn refused(bench: &mut Bench, update: &UpdateService) -> ApiError {
 #[test]
 fn a_change_of_strategy_without_force_is_refused_and_changes_nothing() {
     for strategy in [on_demand(), spot(), mixed().fallback()] {
-        let mut bench = Bench::new(4, &mixed());
+        let mut bench = OneService::new(4, &mixed());
         // The desired count that came along is not applied either.
         let update = UpdateService { desired: Some(9), ..change(strategy.items().to_vec(), false) };
         let error = refused(&mut bench, &update);
@@ -55,7 +55,7 @@ fn a_change_of_strategy_without_force_is_refused_and_changes_nothing() {
 
 #[test]
 fn the_same_strategy_without_force_is_accepted_and_does_nothing() {
-    let mut bench = Bench::new(4, &mixed());
+    let mut bench = OneService::new(4, &mixed());
     let before = format!("{:?}", bench.service());
     bench.update(&change(mixed().items().to_vec(), false)).expect("accepted");
     // The same items in another order say the same.
@@ -66,7 +66,7 @@ fn the_same_strategy_without_force_is_accepted_and_does_nothing() {
 
 #[test]
 fn the_same_strategy_with_force_begins_a_deployment_that_replaces_every_task() {
-    let mut bench = Bench::new(4, &mixed());
+    let mut bench = OneService::new(4, &mixed());
     let old = bench.service().primary().id.clone();
     bench.switch(&mixed());
     let service = bench.service();
@@ -82,7 +82,7 @@ fn the_same_strategy_with_force_begins_a_deployment_that_replaces_every_task() {
 
 #[test]
 fn force_alone_begins_a_deployment_on_the_live_strategy() {
-    let mut bench = Bench::new(4, &mixed());
+    let mut bench = OneService::new(4, &mixed());
     bench.force();
     assert_eq!(bench.service().deployments.len(), 2);
     assert_eq!(bench.service().primary().strategy, mixed());
@@ -91,7 +91,7 @@ fn force_alone_begins_a_deployment_on_the_live_strategy() {
 #[test]
 fn a_round_trip_gives_the_original_strategy_back_item_by_item() {
     let original = strategy(&[(FargateSpot, 0, 7), (Fargate, 2, 3)]);
-    let mut bench = Bench::new(4, &original);
+    let mut bench = OneService::new(4, &original);
     bench.switch(&original.fallback());
     assert_eq!(bench.service().strategy.items(), original.fallback().items(), "visible right after the answer");
     bench.run(mins(10));
@@ -119,7 +119,7 @@ fn every_rule_that_users_have_quoted_is_refused_in_the_words_of_aws() {
         (items(&[(asg("asg"), 0, 1)]), NOT_ASSOCIATED),
         (Vec::new(), no_launch_type),
     ] {
-        let mut bench = Bench::new(3, &mixed());
+        let mut bench = OneService::new(3, &mixed());
         let error = refused(&mut bench, &change(items, true));
         assert_eq!(error, ApiError { code: "InvalidParameterException", message: message.into() });
     }
@@ -134,22 +134,22 @@ fn every_limit_of_a_strategy_is_refused_with_the_code_of_aws() {
         items(&[(asg(""), 0, 1)]),
         names.iter().map(|name| StrategyItem { capacity_provider: asg(name), weight: 1, base: 0 }).collect(),
     ] {
-        let mut bench = Bench::new(3, &mixed());
+        let mut bench = OneService::new(3, &mixed());
         assert_eq!(refused(&mut bench, &change(items, true)).code, "InvalidParameterException");
     }
-    let mut bench = Bench::new(3, &mixed());
+    let mut bench = OneService::new(3, &mixed());
     bench.switch(&strategy(&[(Fargate, 100_000, 1000), (FargateSpot, 0, 1000)]));
 }
 
 #[test]
 fn an_empty_list_without_force_gets_the_answer_of_any_other_change() {
-    let mut bench = Bench::new(3, &mixed());
+    let mut bench = OneService::new(3, &mixed());
     assert_eq!(refused(&mut bench, &change(Vec::new(), false)).message, MUST_FORCE);
 }
 
 #[test]
 fn a_provider_not_associated_with_the_cluster_is_refused() {
-    let mut bench = Bench::new(3, &spot());
+    let mut bench = OneService::new(3, &spot());
     bench.service_mut().associated = vec![FargateSpot];
     let error = refused(&mut bench, &change(spot().fallback().items().to_vec(), true));
     assert_eq!(error, ApiError { code: "InvalidParameterException", message: NOT_ASSOCIATED.into() });
@@ -157,7 +157,7 @@ fn a_provider_not_associated_with_the_cluster_is_refused() {
 
 #[test]
 fn an_unknown_service_is_not_found() {
-    let mut bench = Bench::new(3, &mixed());
+    let mut bench = OneService::new(3, &mixed());
     let unknown = ServiceId { service: "cart".parse().expect("a name"), ..bench.service().id.clone() };
     let error = bench.world.update_service(Caller::Owner, &unknown, &UpdateService::default()).expect_err("unknown");
     assert_eq!(error.code, "ServiceNotFoundException");
@@ -167,7 +167,7 @@ fn an_unknown_service_is_not_found() {
 
 #[test]
 fn omitted_parameters_keep_their_values() {
-    let mut bench = Bench::with_bounds(4, &mixed(), 50, 150);
+    let mut bench = OneService::with_bounds(4, &mixed(), 50, 150);
     bench.switch(&on_demand());
     assert_eq!(bench.service().desired, 4);
     bench.scale(6);
@@ -180,7 +180,7 @@ fn omitted_parameters_keep_their_values() {
 
 #[test]
 fn a_desired_count_is_applied_without_a_deployment() {
-    let mut bench = Bench::new(4, &mixed());
+    let mut bench = OneService::new(4, &mixed());
     let deployment = bench.service().primary().id.clone();
     bench.scale(6);
     bench.run(mins(3));
@@ -191,7 +191,7 @@ fn a_desired_count_is_applied_without_a_deployment() {
 
 #[test]
 fn a_desired_count_in_the_same_call_is_applied_first_under_the_old_strategy() {
-    let mut bench = Bench::new(2, &spot());
+    let mut bench = OneService::new(2, &spot());
     let update = UpdateService { desired: Some(5), ..change(on_demand().items().to_vec(), true) };
     bench.update(&update).expect("accepted");
     assert_eq!(bench.wanted_on(&FargateSpot), 5, "new tasks start on the old provider too");
@@ -201,7 +201,7 @@ fn a_desired_count_in_the_same_call_is_applied_first_under_the_old_strategy() {
 
 #[test]
 fn an_update_during_a_deployment_is_accepted_and_supersedes_it() {
-    let mut bench = Bench::new(4, &mixed());
+    let mut bench = OneService::new(4, &mixed());
     bench.switch(&on_demand());
     bench.run(Duration::from_secs(45));
     let superseded = bench.service().primary().id.clone();
@@ -220,7 +220,7 @@ fn an_update_during_a_deployment_is_accepted_and_supersedes_it() {
 
 #[test]
 fn a_deployment_stuck_for_want_of_capacity_is_superseded_like_any_other() {
-    let mut bench = Bench::new(4, &on_demand());
+    let mut bench = OneService::new(4, &on_demand());
     bench.set_spot(Capacity::Tasks(0), Loss::Interrupt);
     bench.switch(&spot());
     bench.run(mins(60));
@@ -233,7 +233,7 @@ fn a_deployment_stuck_for_want_of_capacity_is_superseded_like_any_other() {
 
 #[test]
 fn a_deployment_id_has_the_shape_of_ecs_and_is_never_used_twice() {
-    let mut bench = Bench::new(0, &mixed());
+    let mut bench = OneService::new(0, &mixed());
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..20 {
         bench.force();
@@ -246,8 +246,8 @@ fn a_deployment_id_has_the_shape_of_ecs_and_is_never_used_twice() {
 
 // ---- Launch types (aws-facts.md §1.1, §1.3) -------------------------------------------------------------------------
 
-fn on_launch_type() -> Bench {
-    Bench::of(3, &fargate_alone(), |spec| spec.launch_type = true)
+fn on_launch_type() -> OneService {
+    OneService::of(3, &fargate_alone(), |spec| spec.launch_type = true)
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn code_deploy_and_external_services_take_a_desired_count_and_nothing_about_plac
         ),
         ("EXTERNAL", "This operation is not supported for the service's deployment controller."),
     ] {
-        let mut bench = Bench::of(3, &spot(), |spec| spec.controller = Controller::Other(controller.into()));
+        let mut bench = OneService::of(3, &spot(), |spec| spec.controller = Controller::Other(controller.into()));
         let force = UpdateService { force_new_deployment: true, ..UpdateService::default() };
         assert_eq!(refused(&mut bench, &force).message, forced);
         assert_eq!(refused(&mut bench, &change(on_demand().items().to_vec(), true)).message, forced);
@@ -320,7 +320,7 @@ fn code_deploy_and_external_services_take_a_desired_count_and_nothing_about_plac
 
 #[test]
 fn a_change_of_the_controller_deploys_nothing_and_counts_from_the_next_deployment() {
-    let mut bench = Bench::new(3, &spot());
+    let mut bench = OneService::new(3, &spot());
     let (id, deployments) = (bench.service().id.clone(), bench.service().deployments.len());
     bench.world.happen(WorldEvent::Controller { service: id, controller: Controller::Other("EXTERNAL".into()) });
     bench.run(mins(5));
@@ -335,7 +335,7 @@ fn a_change_of_the_controller_deploys_nothing_and_counts_from_the_next_deploymen
 
 #[test]
 fn a_change_of_the_controller_during_a_deployment_is_refused() {
-    let mut bench = Bench::new(3, &spot());
+    let mut bench = OneService::new(3, &spot());
     let service = bench.service().id.clone();
     let event = WorldEvent::Controller { service, controller: Controller::Other(BLUE_GREEN.into()) };
     bench.switch(&on_demand());
@@ -351,7 +351,7 @@ fn a_change_of_the_controller_during_a_deployment_is_refused() {
 
 #[test]
 fn a_blue_green_deployment_doubles_the_tasks_and_keeps_the_old_ones_until_it_has_baked() {
-    let mut bench = Bench::of(4, &spot(), |spec| {
+    let mut bench = OneService::of(4, &spot(), |spec| {
         spec.controller = Controller::Other(BLUE_GREEN.into());
         spec.maximum_percent = 100;
         spec.minimum_healthy_percent = 0;

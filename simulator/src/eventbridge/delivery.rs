@@ -6,12 +6,12 @@ use std::time::Duration;
 use handlers::timestamp::Timestamp;
 
 use super::Failure;
-use crate::bus_action::Action;
-use crate::dice::{Dice, Span};
+use crate::engine::dice::{Dice, Span};
+use crate::eventbridge::action::Action;
 use crate::facts::Facts;
 use crate::lambda::QUEUES;
+use crate::observers::trace::Happening;
 use crate::spec::{QueueAccess, QueueName};
-use crate::trace::Happening;
 use crate::world::World;
 
 /// How the queues are for EventBridge, by position.

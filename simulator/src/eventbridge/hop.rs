@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::delivery::Tries;
-use super::ecs_events::{SERVICE_ACTION, TASK_STATE_CHANGE};
 use super::{Envelope, EventBridge, Failure};
-use crate::bus_action::Action;
+use crate::ecs::events::{SERVICE_ACTION, TASK_STATE_CHANGE};
+use crate::ecs::task::Status;
+use crate::eventbridge::action::Action;
+use crate::observers::trace::Happening;
 use crate::pattern::{Node, Pattern};
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
-use crate::task::Status;
-use crate::trace::Happening;
 use crate::world::World;
 
 /// The rule's name.

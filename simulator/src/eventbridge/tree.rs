@@ -10,7 +10,7 @@ use crate::pattern::{Node, Scalar, View};
 
 /// A JSON value of an event, which borrows what it can.
 #[derive(Debug)]
-pub(super) enum Tree<'a> {
+pub(crate) enum Tree<'a> {
     Text(Cow<'a, str>),
     Number(u64),
     List(Vec<Tree<'a>>),
@@ -19,32 +19,32 @@ pub(super) enum Tree<'a> {
 
 /// The fields of an object, in the order of their names: as `Value` writes them.
 #[derive(Debug)]
-pub(super) struct Fields<'a>(Vec<(&'static str, Tree<'a>)>);
+pub(crate) struct Fields<'a>(Vec<(&'static str, Tree<'a>)>);
 
 impl<'a> Fields<'a> {
     /// With room for all that any event of ECS has.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(14))
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: Tree<'a>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: Tree<'a>) -> Self {
         debug_assert!(self.0.last().is_none_or(|(last, _)| *last < name), "{name} is out of order");
         self.0.push((name, value));
         self
     }
 
-    pub(super) fn text(self, name: &'static str, text: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn text(self, name: &'static str, text: impl Into<Cow<'a, str>>) -> Self {
         self.with(name, Tree::Text(text.into()))
     }
 
-    pub(super) fn text_if(self, name: &'static str, text: Option<&'a str>) -> Self {
+    pub(crate) fn text_if(self, name: &'static str, text: Option<&'a str>) -> Self {
         match text {
             Some(text) => self.text(name, text),
             None => self,
         }
     }
 
-    pub(super) fn texts<const N: usize>(self, name: &'static str, texts: [impl Into<Cow<'a, str>>; N]) -> Self {
+    pub(crate) fn texts<const N: usize>(self, name: &'static str, texts: [impl Into<Cow<'a, str>>; N]) -> Self {
         self.with(name, Tree::List(texts.map(|text| Tree::Text(text.into())).into()))
     }
 }

@@ -4,9 +4,9 @@ use handlers::timestamp::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agenda::GENESIS;
-use crate::ecs::fargate_alone;
-use crate::ledger::Ledger;
+use crate::ecs::api::fargate_alone;
+use crate::engine::clock::GENESIS;
+use crate::observers::ledger::Ledger;
 use crate::prices::Rate;
 use crate::spec::ServiceSpec;
 

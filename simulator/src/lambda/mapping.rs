@@ -8,9 +8,9 @@ use handlers::timestamp::Timestamp;
 
 use super::{End, FUNCTIONS, Fate, Invocation, QUEUES, Work};
 use crate::facts::Facts;
-use crate::lambda_action::Action;
+use crate::lambda::action::Action;
+use crate::observers::trace::Happening;
 use crate::spec::{FunctionName, FunctionState, QueueName};
-use crate::trace::Happening;
 use crate::world::World;
 
 /// The event-source mapping of a queue.
@@ -154,7 +154,7 @@ impl World {
         self.starting.push(Invocation { request_id, work });
     }
 
-    pub(super) fn fate_of_invocation(&mut self, function: usize) -> Fate {
+    pub(crate) fn fate_of_invocation(&mut self, function: usize) -> Fate {
         let Self { dice, facts, functions, .. } = self;
         let mut start = dice.lambda.within(facts.lambda_start);
         if dice.starts.chance(facts.cold_start_percent) {
@@ -168,14 +168,14 @@ impl World {
         }
     }
 
-    pub(super) fn invocation_ended(&mut self, function: usize, outcome: &'static str, failed: usize) {
+    pub(crate) fn invocation_ended(&mut self, function: usize, outcome: &'static str, failed: usize) {
         self.functions.running[function] -= 1;
         self.record(None, Happening::Finished { function: FUNCTIONS[function], outcome, failed });
     }
 
     /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function
     /// that was cut short says nothing, and all of its messages come back with their visibility timeout.
-    pub(super) fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
+    pub(crate) fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
         self.mappings[queue].running -= 1;
         if let End::Finished(failures) = end {
             for (receipt, message) in receipts.iter().zip(messages) {

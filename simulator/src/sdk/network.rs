@@ -20,7 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use send_wrapper::SendWrapper;
 
 use super::{dynamodb, events};
-use crate::ports::{LostReply, NO_REPLY, SimPorts};
+use crate::runtime::ports::{LostReply, NO_REPLY, SimPorts};
 use crate::wire::{Request, Response};
 
 /// The network of one invocation.

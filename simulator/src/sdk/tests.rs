@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::dynamodb::Dynamodb;
 use super::events::put_events;
-use crate::scheduler::tests::bench::{Bench, mixed};
+use crate::testing::{OneService, mixed};
 use crate::wire::Response;
 use crate::world::World;
 
 fn world() -> World {
-    Bench::new(2, &mixed()).world
+    OneService::new(2, &mixed()).world
 }
 
 fn read(response: &Response) -> (u16, Value) {

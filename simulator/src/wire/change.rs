@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::caller::Caller;
 use super::name::{required, service_not_found};
 use super::{Answer, Refusal};
-use crate::ecs::{ServiceKey, TOO_MANY_TASKS, UpdateService};
+use crate::ecs::api::{TOO_MANY_TASKS, UpdateService};
+use crate::ids::ServiceKey;
 use crate::trace;
 use crate::world::World;
 

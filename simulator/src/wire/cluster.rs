@@ -9,7 +9,8 @@ use super::name::{DEFAULT_CLUSTER, Page, required};
 use super::state::{Cluster, ClusterKey};
 use super::tag::{self, Tag};
 use super::{Answer, Refusal};
-use crate::ecs::{Service, strategy_message};
+use crate::ecs::api::strategy_message;
+use crate::ecs::service::Service;
 use crate::world::World;
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +91,7 @@ impl World {
             Strategy::new(strategy.clone()).map_err(|error| Refusal::invalid(strategy_message(&error)))?;
         }
         if strategy.iter().any(|item| !providers.contains(&item.capacity_provider)) {
-            return Err(Refusal::invalid(crate::ecs::NOT_ASSOCIATED));
+            return Err(Refusal::invalid(crate::ecs::api::NOT_ASSOCIATED));
         }
         Ok(Cluster { providers, default_strategy: strategy })
     }

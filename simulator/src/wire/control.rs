@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::Response;
 use super::feed::{Feed, PAGE};
-use crate::ecs::{Ecs, ServiceKey};
-use crate::run::Simulation;
+use crate::ecs::Ecs;
+use crate::ids::ServiceKey;
+use crate::observers::trace::Clock;
+use crate::runtime::simulation::Simulation;
 use crate::spec::{Capacity, Loss, Role, WorldEvent};
-use crate::trace::Clock;
 use crate::world::World;
 
 /// Every path of the control API begins so.
@@ -188,7 +189,7 @@ impl World {
             })
         });
         json!({
-            "elapsed": Clock(crate::agenda::elapsed(self.now)).to_string(),
+            "elapsed": Clock(crate::engine::clock::elapsed(self.now)).to_string(),
             "now": self.dial.shown(self.now).to_string(),
             "central": self.spec.central,
             "limits": { "update": self.facts.update_bucket, "describe": self.facts.describe_bucket },

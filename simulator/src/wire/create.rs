@@ -14,7 +14,7 @@ use super::name::required;
 use super::state::Details;
 use super::tag::Tag;
 use super::{Answer, Refusal, task_definition};
-use crate::ecs::{NOT_ASSOCIATED, fargate_alone, strategy_message};
+use crate::ecs::api::{NOT_ASSOCIATED, fargate_alone, strategy_message};
 use crate::spec::{BLUE_GREEN, ServiceSpec};
 use crate::world::World;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use super::state::ClusterKey;
 use super::{Refusal, shortened};
-use crate::ecs::ServiceKey;
+use crate::ids::ServiceKey;
 use crate::world::World;
 
 /// The cluster that is meant where none is named.

@@ -10,10 +10,10 @@ use handlers::transition::Transition;
 use serde_json::Value;
 
 use super::control::state_of;
-use crate::agenda::GENESIS;
+use crate::engine::clock::GENESIS;
 use crate::facts::Facts;
 use crate::pattern::PatternError;
-use crate::run::Simulation;
+use crate::runtime::simulation::Simulation;
 use crate::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
 use crate::wire::Feed;
 use crate::world::World;

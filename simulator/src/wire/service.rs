@@ -13,8 +13,10 @@ use serde_json::{Map, Value, json};
 use super::caller::Caller;
 use super::name::{Page, required};
 use super::{Answer, Refusal};
-use crate::deployment::{DeploymentStatus, rollback_reason};
-use crate::ecs::{Service, ServiceKey};
+use crate::ecs::deployment::DeploymentStatus;
+use crate::ecs::deployment::rollback_reason;
+use crate::ecs::service::Service;
+use crate::ids::ServiceKey;
 use crate::spec::BLUE_GREEN;
 use crate::world::World;
 

@@ -8,7 +8,7 @@ use super::caller::Caller;
 use super::name::{Page, required, service_not_found};
 use super::service::extend;
 use super::{Answer, Refusal, shortened};
-use crate::deployment::{ServiceDeployment, ServiceDeploymentState};
+use crate::ecs::deployment::{ServiceDeployment, ServiceDeploymentState};
 use crate::world::World;
 
 #[derive(Debug, Deserialize)]

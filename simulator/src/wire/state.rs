@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::caller::Session;
 use super::task_definition;
-use crate::ecs::ServiceKey;
-use crate::market::Markets;
+use crate::ecs::market::Markets;
+use crate::ids::ServiceKey;
 use crate::world::World;
 
 /// A cluster's place: account, region, name.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use super::name::required;
 use super::{Answer, Refusal};
-use crate::ecs::ServiceKey;
+use crate::ids::ServiceKey;
 use crate::world::World;
 
 #[derive(Debug, Deserialize)]

@@ -8,10 +8,10 @@ use super::name::{Page, required, service_not_found};
 use super::service::extend;
 use super::state::ClusterKey;
 use super::{Answer, Refusal};
-use crate::ecs::{ServiceKey, TaskKey};
-use crate::task::Stop;
+use crate::ecs::task::Stop;
+use crate::ecs::zones::zone_name;
+use crate::ids::{ServiceKey, TaskKey};
 use crate::world::World;
-use crate::zones::zone_name;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DescribeTasks {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ECS, OPERATIONS, Request, Response};
-use crate::run::Simulation;
-use crate::scheduler::tests::bench::{Bench, mixed};
+use crate::runtime::simulation::Simulation;
 use crate::spec::{Capacity, Loss, Role, WorldEvent};
+use crate::testing::{OneService, mixed};
 use crate::world::World;
 
 mod fidelity;

@@ -7,9 +7,9 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 
 use super::*;
-use crate::ecs::ServiceKey;
-use crate::scheduler::tests::bench::{Fargate, FargateSpot, on_demand, spot, strategy};
+use crate::ids::ServiceKey;
 use crate::spec::{BLUE_GREEN, ServiceSpec};
+use crate::testing::{Fargate, FargateSpot, on_demand, spot, strategy};
 
 /// A second reading of the API reference: nothing here is shared with what writes the answer.
 fn decoded(service: &Value) -> Observation {
@@ -83,7 +83,7 @@ fn time(value: &Value) -> Timestamp {
 }
 
 /// Looks through both, at every step of a time. Returns how often something had changed.
-fn compare(bench: &mut Bench, steps: u32, step: Duration) -> usize {
+fn compare(bench: &mut OneService, steps: u32, step: Duration) -> usize {
     let mut seen = Vec::new();
     for _ in 0..steps {
         bench.run(step);
@@ -100,14 +100,14 @@ fn compare(bench: &mut Bench, steps: u32, step: Duration) -> usize {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn capacity(bench: &mut Bench, capacity: Capacity, loss: Loss) {
+fn capacity(bench: &mut OneService, capacity: Capacity, loss: Loss) {
     let accounts = vec![OWNER.parse().expect("an account")];
     bench.world.happen(WorldEvent::Spot { accounts, capacity, loss });
 }
 
 #[test]
 fn a_service_looks_the_same_through_the_port_and_on_the_wire_all_through_an_outage_and_back() {
-    let mut bench = Bench::new(6, &mixed());
+    let mut bench = OneService::new(6, &mixed());
     assert_eq!(compare(&mut bench, 2, MINUTE), 1);
     capacity(&mut bench, Capacity::Tasks(0), Loss::Interrupt);
     assert!(compare(&mut bench, 40, Duration::from_secs(5)) >= 2);
@@ -136,7 +136,7 @@ fn every_kind_of_service_looks_the_same_through_the_port_and_on_the_wire() {
         (&mixed(), |spec| (spec.minimum_healthy_percent, spec.maximum_percent) = (50, 150)),
     ];
     for (strategy, shape) in kinds {
-        let mut bench = Bench::of(5, strategy, shape);
+        let mut bench = OneService::of(5, strategy, shape);
         let id = bench.world.ecs.service(ServiceKey(0)).id.clone();
         bench.world.owner_opts_out(&id, true);
         bench.world.owner_deploys(&id);
@@ -153,7 +153,7 @@ fn every_kind_of_service_looks_the_same_through_the_port_and_on_the_wire() {
 
 #[test]
 fn a_stale_read_is_stale_on_the_wire_too() {
-    let mut bench = Bench::new(3, &spot());
+    let mut bench = OneService::new(3, &spot());
     bench.world.facts.stale_read_percent = 100;
     let update = json!({ "cluster": "web", "service": "checkout", "forceNewDeployment": true,
         "capacityProviderStrategy": on_demand().items() });

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_operation_that_is_not_served_is_501_and_says_its_name() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let (status, answer) = ask_as(world, OWNER, "RunTask", json!({}));
     assert_eq!(status, 501);
     let message = answer["message"].as_str().unwrap_or_default();
@@ -24,7 +24,7 @@ fn an_operation_that_is_not_served_is_501_and_says_its_name() {
 
 #[test]
 fn whoever_cannot_be_told_from_the_credentials_is_refused() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let target = ("X-Amz-Target".to_owned(), format!("{ECS}ListClusters"));
     let credentials = [
         (None, "MissingAuthenticationTokenException"),
@@ -50,7 +50,7 @@ fn whoever_cannot_be_told_from_the_credentials_is_refused() {
 
 #[test]
 fn an_error_says_its_code_in_the_body_and_in_a_header() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let response = world.answer(&ecs_request(OWNER, "DescribeServices", b"{}"));
     assert_eq!(response.status, 400);
     let header = |name| response.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
@@ -110,7 +110,7 @@ fn no_body_makes_an_operation_panic_or_answer_with_anything_but_an_aws_error() {
         "include",
         "deploymentController",
     ];
-    let mut world = Bench::new(1, &mixed()).world;
+    let mut world = OneService::new(1, &mixed()).world;
     // What is refused for its rate is not looked at.
     (world.facts.describe_bucket, world.facts.update_bucket) = ((1_000_000, 1), (1_000_000, 1));
     let mut refusals = 0;
@@ -143,7 +143,7 @@ fn no_body_makes_an_operation_panic_or_answer_with_anything_but_an_aws_error() {
 
 #[test]
 fn a_request_moves_no_time() {
-    let spec = Bench::new(1, &mixed()).world.spec;
+    let spec = OneService::new(1, &mixed()).world.spec;
     let mut simulation = Simulation::new(spec, crate::facts::Facts::default()).expect("the patterns are valid");
     simulation.advance(Duration::from_secs(7));
     let response = simulation.answer(&ecs_request(OWNER, "ListClusters", b"{}"));

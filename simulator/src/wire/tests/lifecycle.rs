@@ -21,8 +21,8 @@ fn creation() -> Value {
 }
 
 /// A world with the cluster and the task definition of [`creation`].
-fn shop() -> Bench {
-    let mut bench = Bench::new(1, &mixed());
+fn shop() -> OneService {
+    let mut bench = OneService::new(1, &mixed());
     let world = &mut bench.world;
     ask(world, "CreateCluster", json!({ "clusterName": "shop", "capacityProviders": ["FARGATE", SPOT] }));
     let definition = json!({ "family": "cart", "cpu": "512", "memory": "1024", "networkMode": "awsvpc",
@@ -221,7 +221,7 @@ fn a_deleted_service_drains_and_its_name_is_free_again() {
 
 #[test]
 fn the_opt_out_tag_is_the_one_the_handlers_look_for() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let arn = "arn:aws:ecs:eu-west-1:111111111111:service/web/checkout";
     let tags = json!([{ "key": "spot-recovery", "value": "off" }, { "key": "team", "value": "web" }]);
     ask(world, "TagResource", json!({ "resourceArn": arn, "tags": tags }));

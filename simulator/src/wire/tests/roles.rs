@@ -39,7 +39,7 @@ fn look() -> Value {
 
 #[test]
 fn the_access_key_says_which_account_calls() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let (status, answer) = sts(world, OWNER, "Action=GetCallerIdentity&Version=2011-06-15");
     assert_eq!((status, between(&answer, "Account")), (200, OWNER));
     let (status, answer) = sts(world, "ASIAY34FZKBOKMUTVV7A", "Action=GetCallerIdentity&Version=2011-06-15");
@@ -51,7 +51,7 @@ fn the_access_key_says_which_account_calls() {
 
 #[test]
 fn a_session_of_the_role_acts_in_its_account_and_does_nothing_but_what_the_role_allows() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let key = session(world);
     let (_, identity) = sts(world, &key, "Action=GetCallerIdentity");
     let arn = format!("arn:aws:sts::{OWNER}:assumed-role/CentralSpotAutomationRole/restore");
@@ -65,7 +65,7 @@ fn a_session_of_the_role_acts_in_its_account_and_does_nothing_but_what_the_role_
 
 #[test]
 fn a_role_without_update_service_still_describes() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let key = session(world);
     set_role(world, Role::ReadOnly);
     assert_eq!(ask_as(world, &key, LOOK, look()).0, 200);
@@ -76,7 +76,7 @@ fn a_role_without_update_service_still_describes() {
 
 #[test]
 fn a_missing_role_cannot_be_assumed_and_takes_its_sessions_with_it() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     let key = session(world);
     set_role(world, Role::Missing);
     let (status, answer) = assume(world, CENTRAL, ROLE_ARN);
@@ -89,7 +89,7 @@ fn a_missing_role_cannot_be_assumed_and_takes_its_sessions_with_it() {
 
 #[test]
 fn the_role_trusts_the_central_account_alone() {
-    let world = &mut Bench::new(1, &mixed()).world;
+    let world = &mut OneService::new(1, &mixed()).world;
     for (key, role) in
         [("222222222222", ROLE_ARN), (OWNER, ROLE_ARN), (CENTRAL, "arn:aws:iam::111111111111:role/Administrator")]
     {
@@ -103,7 +103,7 @@ fn the_role_trusts_the_central_account_alone() {
 
 #[test]
 fn a_session_expires() {
-    let mut bench = Bench::new(1, &mixed());
+    let mut bench = OneService::new(1, &mixed());
     let form = format!("Action=AssumeRole&RoleArn={ROLE_ARN}&RoleSessionName=restore&DurationSeconds=900");
     let (_, answer) = sts(&mut bench.world, CENTRAL, &form);
     let key = between(&answer, "AccessKeyId").to_owned();
@@ -117,7 +117,7 @@ fn a_session_expires() {
 
 #[test]
 fn requests_beyond_the_token_bucket_are_throttled_per_account_until_it_fills_again() {
-    let mut bench = Bench::new(1, &mixed());
+    let mut bench = OneService::new(1, &mixed());
     bench.world.facts.describe_bucket = (3, 1);
     let key = session(&mut bench.world);
     for caller in [OWNER, key.as_str(), OWNER] {

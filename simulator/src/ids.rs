@@ -1,0 +1,82 @@
+//! Every service that anybody in the world has named, by number. What the parts of the world keep of a service they keep under its
+//! number: to look a name up among a hundred thousand costs a processor several trips to memory, a number one.
+
+use handlers::ports::Cluster;
+use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
+use indexmap::{Equivalent, IndexMap};
+use rustc_hash::FxBuildHasher;
+use std::sync::Arc;
+
+/// A service's place in [`Ecs::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ServiceKey(pub(crate) usize);
+
+/// A task's number within its service, in order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TaskKey(pub(crate) u64);
+
+/// A name's number, in the order in which they were first named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NameKey(pub(crate) usize);
+
+#[derive(Debug, Default)]
+pub(crate) struct Names(IndexMap<ServiceId, Named, FxBuildHasher>);
+
+/// A name put together from its parts, to be looked up.
+#[derive(Hash)]
+struct Parts<'a> {
+    account: &'a AccountId,
+    region: &'a Region,
+    cluster: &'a ClusterName,
+    service: &'a ServiceName,
+}
+
+impl Equivalent<ServiceId> for Parts<'_> {
+    fn equivalent(&self, id: &ServiceId) -> bool {
+        let Self { account, region, cluster, service } = *self;
+        (account, region, cluster, service) == (&id.account, &id.region, &id.cluster, &id.service)
+    }
+}
+
+#[derive(Debug)]
+struct Named {
+    /// The name once more, to be shared: the map's own is read where it lies, without a trip to memory.
+    name: Arc<ServiceId>,
+    /// The service of this name, if ECS ever created one.
+    service: Option<ServiceKey>,
+}
+
+impl Names {
+    pub(crate) fn find(&self, id: &ServiceId) -> Option<NameKey> {
+        self.0.get_index_of(id).map(NameKey)
+    }
+
+    /// The number of a name, from now on if it had none.
+    pub(crate) fn number(&mut self, id: &ServiceId) -> NameKey {
+        self.find(id).unwrap_or_else(|| {
+            let named = Named { name: Arc::new(id.clone()), service: None };
+            NameKey(self.0.insert_full(id.clone(), named).0)
+        })
+    }
+
+    /// The name itself, shared with everyone who keeps it.
+    pub(crate) fn shared(&self, name: NameKey) -> Arc<ServiceId> {
+        Arc::clone(&self.0[name.0].name)
+    }
+
+    /// ECS has created the service of this name.
+    pub(crate) fn created(&mut self, name: NameKey, service: ServiceKey) {
+        self.0[name.0].service = Some(service);
+    }
+
+    /// The service of this name in a cluster, if ECS ever created one.
+    pub(crate) fn service_in(&self, cluster: &Cluster, service: &ServiceName) -> Option<ServiceKey> {
+        let Cluster { account, region, name } = cluster;
+        self.0.get(&Parts { account, region, cluster: name, service })?.service
+    }
+
+    /// The service of this name, if ECS ever created one.
+    pub(crate) fn service(&self, id: &ServiceId) -> Option<ServiceKey> {
+        self.0.get(id)?.service
+    }
+}

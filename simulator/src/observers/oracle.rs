@@ -1,0 +1,148 @@
+//! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
+
+use crate::ids::NameKey;
+use crate::observers::trace::{Caller, Happening};
+use handlers::event::SYNTHETIC_SOURCE;
+use handlers::service::AccountId;
+use handlers::strategy::{CapacityProvider, Strategy};
+use handlers::timestamp::Timestamp;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
+/// before, it cannot know.
+pub(crate) const UNKNOWABLE: Duration = Duration::from_secs(90);
+
+/// From a look to the write of what was decided from it: two calls on their way, and each takes a fraction of this.
+pub(crate) const FROM_LOOK_TO_WRITE: Duration = Duration::from_secs(2);
+
+/// The last event about a loss comes this long after it at most: a warned task runs on for two minutes and its end is told
+/// too (aws-facts.md §2.3), and a handler takes its time.
+pub(crate) const LAST_WORD: Duration = Duration::from_secs(300);
+
+/// Deployments that one restore may cost: its probe, itself, and the way back.
+pub(crate) const PER_RESTORE: usize = 3;
+
+/// Deployments a day that no restore explains: the failover, and those that ECS rolled back.
+pub(crate) const BESIDES_RESTORES: usize = 12;
+
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The truth about whose strategy is whose, and every breach found.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    /// By [`NameKey`].
+    pub(crate) lives: Vec<Life>,
+    /// When a synthetic event that the cell must believe was last put.
+    pub(crate) synthetic_at: Option<Timestamp>,
+    pub(crate) violations: Vec<String>,
+}
+
+/// What the oracle remembers of one service.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    /// What its owner chose, and since when; the last is in force.
+    pub(crate) chosen: Vec<(Timestamp, Strategy)>,
+    /// Whether its owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
+    pub(crate) unknowable: bool,
+    /// When Spot last took a task or refused one.
+    pub(crate) lost_at: Option<Timestamp>,
+    /// When its owner last did something to it.
+    pub(crate) owner_at: Option<Timestamp>,
+    /// When the recovery forced deployments, within a day and since the owner's last act.
+    pub(crate) forced: VecDeque<Timestamp>,
+    /// Most of them that were ever counted.
+    pub(crate) most_forced: usize,
+    /// Whether its record had more news than it may keep.
+    pub(crate) news_dropped: bool,
+    /// The claim that the last deployment was made under: version of the record, token of the handler.
+    pub(crate) claim: Option<(u64, String)>,
+}
+
+impl Oracle {
+    /// Something has happened.
+    pub(crate) fn saw(
+        &mut self,
+        now: Timestamp,
+        service: Option<NameKey>,
+        what: &Happening,
+        synthetic_from: &[AccountId],
+    ) {
+        match (what, service) {
+            (Happening::EventPut { account, source, .. }, _)
+                if source == SYNTHETIC_SOURCE && synthetic_from.contains(account) =>
+            {
+                self.synthetic_at = Some(now);
+            }
+            (
+                Happening::Interrupted { .. }
+                | Happening::Vanished { .. }
+                | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
+                Some(service),
+            ) => self.life(service).lost_at = Some(now),
+            (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
+                let life = self.life(service);
+                life.owner_at = Some(now);
+                life.forced.clear();
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn life(&mut self, service: NameKey) -> &mut Life {
+        if self.lives.len() <= service.0 {
+            self.lives.resize_with(service.0 + 1, Life::default);
+        }
+        &mut self.lives[service.0]
+    }
+
+    /// `ours`: what the recovery has applied and would say is its own. An owner who chooses the same cannot be told from it.
+    pub(crate) fn owner_chose(
+        &mut self,
+        now: Timestamp,
+        service: NameKey,
+        strategy: &Strategy,
+        ours: Option<&Strategy>,
+    ) {
+        let life = self.life(service);
+        life.unknowable |= ours == Some(strategy);
+        life.chosen.push((now, strategy.clone()));
+    }
+
+    /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then stands for, nobody can tell: two of
+    /// them may have the same fallback. From now on any of them is credible.
+    pub(crate) fn rolled_back(&mut self, service: NameKey) {
+        let Life { chosen, unknowable, .. } = self.life(service);
+        *unknowable |= chosen.iter().any(|(_, strategy)| strategy.items() != chosen[0].1.items());
+    }
+
+    pub(crate) fn owners_strategy(&self, service: NameKey) -> Option<&Strategy> {
+        self.lives.get(service.0)?.chosen.last().map(|(_, strategy)| strategy)
+    }
+
+    pub(crate) fn is_unknowable(&self, service: NameKey) -> bool {
+        self.lives.get(service.0).is_some_and(|life| life.unknowable)
+    }
+
+    /// Most deployments of ours on one service within a day, counted as [`World::judge_pace`] does.
+    pub(crate) fn most_forced_in_a_day(&self, service: NameKey) -> u32 {
+        self.lives.get(service.0).map_or(0, |life| life.most_forced as u32)
+    }
+}
+
+impl Life {
+    /// What a handler may take for the owner's strategy now: the one in force, those replaced only just now, and after a rollback
+    /// any.
+    pub(crate) fn credible(&self, now: Timestamp) -> impl Iterator<Item = &Strategy> {
+        let in_force = move |n: usize| {
+            let replaced = self.chosen.get(n + 1);
+            self.unknowable || replaced.is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE)
+        };
+        self.chosen.iter().enumerate().filter(move |(n, _)| in_force(*n)).map(|(_, (_, strategy))| strategy)
+    }
+
+    /// Whether its owner did something that a handler may not have seen.
+    pub(crate) fn owner_just_acted(&self, now: Timestamp) -> bool {
+        self.owner_at.is_some_and(|at| now.since(at) < UNKNOWABLE)
+    }
+}
