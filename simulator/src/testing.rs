@@ -8,7 +8,9 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 use serde_json::Value;
 
+use crate::ecs::Ecs;
 use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::env::Env;
 use crate::ecs::market::Markets;
 use crate::ecs::service::Service;
 use crate::ecs::task::Task;
@@ -145,10 +147,15 @@ impl OneService {
         self.world.update_service(Caller::Owner, &id, update)
     }
 
+    /// Something is done to ECS.
+    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Ecs, &mut Env<'_>) -> T) -> T {
+        let (ecs, mut env) = self.world.ecs();
+        act(ecs, &mut env)
+    }
+
     /// A task of the primary deployment could not be started.
     pub(crate) fn task_failed(&mut self) {
-        let (ecs, mut env) = self.world.ecs();
-        ecs.task_failed(&mut env, KEY, 0);
+        self.act(|ecs, env| ecs.task_failed(env, KEY, 0));
     }
 
     /// Forces a new deployment of what is live.

@@ -23,8 +23,8 @@ use crate::observers::trace::{Caller, Happening};
 use crate::pattern::PatternError;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::sqs::Queue;
-use crate::workload::spot_market::Shape;
-use crate::{ecs, eventbridge, lambda, workload};
+use crate::workload::{Workload, owner};
+use crate::{ecs, eventbridge, lambda};
 use handlers::decide::Reason;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
@@ -58,12 +58,10 @@ pub(crate) struct World {
     pub(crate) dice: AllDice,
     pub(crate) agenda: Agenda<ecs::action::Action>,
     pub(crate) lambda_agenda: Agenda<lambda::action::Action>,
-    pub(crate) workload_agenda: Agenda<workload::action::Action>,
+    pub(crate) workload: Workload,
     script: Agenda<Box<WorldEvent>>,
     pub(crate) names: Names,
     pub(crate) ecs: Ecs,
-    /// Shapes of Spot markets, by number.
-    pub(crate) shapes: BTreeMap<u64, Shape>,
     pub(crate) bus: EventBridge,
     pub(crate) queues: [Queue; 2],
     /// The event-source mapping of each queue.
@@ -111,11 +109,10 @@ impl World {
             },
             agenda: Agenda::new(&sequence),
             lambda_agenda: Agenda::new(&sequence),
-            workload_agenda: Agenda::new(&sequence),
+            workload: Workload::new(&sequence),
             script: Agenda::new(&sequence),
             names: Names::default(),
             ecs: Ecs::new(markets),
-            shapes: BTreeMap::new(),
             bus: EventBridge::new(&spec, &sequence)?,
             queues: QUEUES.map(|_| Queue::default()),
             mappings: QUEUES.map(|_| Mapping::default()),
@@ -139,9 +136,10 @@ impl World {
     /// The world with its services, and all that is going to happen to them.
     pub(crate) fn populated(mut self) -> Self {
         for service in self.spec.services.clone() {
-            self.seen.oracle.owner_chose(GENESIS, self.names.number(&service.id), &service.strategy, None);
             self.create_settled(&service);
-            self.start_automation(&service);
+            self.declare(&service.id, &service.strategy);
+            let (_, mut env, workload) = self.workload();
+            workload.start_automation(&mut env, &service);
         }
         for event in std::mem::take(&mut self.spec.events) {
             self.script.plan(GENESIS + event.at, Box::new(event.event));
@@ -157,7 +155,7 @@ impl World {
         for (due, turn) in [
             (self.bus.agenda.next(), Turn::EventBridge),
             (self.lambda_agenda.next(), Turn::Lambda),
-            (self.workload_agenda.next(), Turn::Workload),
+            (self.workload.agenda.next(), Turn::Workload),
             (self.script.next(), Turn::Script),
         ] {
             if due < next.0 {
@@ -207,12 +205,12 @@ impl World {
                 Some(lambda::action::Action::RestoreTick) => self.restore_tick(),
                 None => {}
             },
-            Turn::Workload => match self.workload_agenda.take() {
-                Some(workload::action::Action::Market(shape)) => self.step_shape(shape),
-                Some(workload::action::Action::Autoscale(service)) => self.autoscale(service),
-                Some(workload::action::Action::Terraform(service)) => self.apply_terraform(service),
-                None => {}
-            },
+            Turn::Workload => {
+                let (ecs, mut env, workload) = self.workload();
+                if let Some((caller, updated)) = workload.step(ecs, &mut env) {
+                    self.note_update(caller, updated);
+                }
+            }
         }
     }
 
@@ -237,19 +235,33 @@ impl World {
             WorldEvent::Redrive { queue } => self.redrive(queue),
             WorldEvent::Function { function, state } => self.set_function(function, state),
             WorldEvent::Alarm { service } => self.alarm(&service),
-            WorldEvent::RollBack { service } => self.owner_rolls_back(&service),
-            WorldEvent::OptOut { service, off } => self.owner_opts_out(&service, off),
-            WorldEvent::Controller { service, controller } => self.owner_changes_controller(&service, controller),
-            WorldEvent::Deploy { service } => self.owner_deploys(&service),
-            WorldEvent::DeleteService { service } => self.owner_deletes(&service),
-            WorldEvent::CreateService { service } => self.owner_creates(&service),
+            WorldEvent::RollBack { service } => self.by_owner(|ecs, env| owner::roll_back(ecs, env, &service)),
+            WorldEvent::OptOut { service, off } => self.by_owner(|ecs, env| owner::opt_out(ecs, env, &service, off)),
+            WorldEvent::Controller { service, controller } => {
+                self.by_owner(|ecs, env| owner::change_controller(ecs, env, &service, controller));
+            }
+            WorldEvent::Deploy { service } => {
+                if let Some(updated) = self.by_owner(|ecs, env| owner::deploy(ecs, env, &service)) {
+                    self.note_update(Caller::Owner, updated);
+                }
+            }
+            WorldEvent::DeleteService { service } => self.by_owner(|ecs, env| owner::delete(ecs, env, &service)),
+            WorldEvent::CreateService { service } => {
+                if let Some(strategy) = self.by_owner(|ecs, env| owner::create_anew(ecs, env, &service)) {
+                    self.declare(&service, &strategy);
+                }
+            }
             WorldEvent::Application { service, fails } => {
-                self.application_changes(&service, if fails { Application::FailsToStart } else { Application::Sound });
+                let application = if fails { Application::FailsToStart } else { Application::Sound };
+                self.by_owner(|ecs, env| owner::change_application(ecs, env, &service, application));
             }
             WorldEvent::CrashLoop { service, crashes } => {
-                self.application_changes(&service, if crashes { Application::Crashes } else { Application::Sound });
+                let application = if crashes { Application::Crashes } else { Application::Sound };
+                self.by_owner(|ecs, env| owner::change_application(ecs, env, &service, application));
             }
-            WorldEvent::Protect { service, tasks, time } => self.owner_protects(&service, tasks, time),
+            WorldEvent::Protect { service, tasks, time } => {
+                self.by_owner(|ecs, env| owner::protect(ecs, env, &service, tasks, time));
+            }
             WorldEvent::SpotZone { accounts, zone, short, loss } => self.set_spot_zone(accounts, zone, short, loss),
             WorldEvent::RebalancingFailure { service } => {
                 // A service that is short is not rebalanced.
@@ -258,7 +270,10 @@ impl World {
                 }
             }
             WorldEvent::Spot { accounts, capacity, loss } => self.set_spot(&accounts, capacity, loss),
-            WorldEvent::SpotShape { accounts, shape } => self.begin_shape(accounts, shape),
+            WorldEvent::SpotShape { accounts, shape } => {
+                let (ecs, mut env, workload) = self.workload();
+                workload.begin_shape(ecs, &mut env, accounts, shape);
+            }
             WorldEvent::SpotRebalance { accounts, tasks } => self.rebalance_spot(&accounts, tasks),
             WorldEvent::OnDemand { accounts, capacity } => self.set_on_demand(&accounts, capacity),
             WorldEvent::Interrupt { service, tasks } => {
@@ -287,6 +302,27 @@ impl World {
         (ecs, Env { now: *now, dial: *dial, facts, spec, dice, agenda, names, bus, seen })
     }
 
+    /// The same, and what acts on it from outside.
+    fn workload(&mut self) -> (&mut Ecs, Env<'_>, &mut Workload) {
+        let Self { now, dial, facts, spec, dice, agenda, names, bus, seen, ecs, workload, .. } = self;
+        (ecs, Env { now: *now, dial: *dial, facts, spec, dice, agenda, names, bus, seen }, workload)
+    }
+
+    /// An owner does something to a service.
+    fn by_owner<T>(&mut self, act: impl FnOnce(&mut Ecs, &mut Env<'_>) -> T) -> T {
+        let (ecs, mut env) = self.ecs();
+        act(ecs, &mut env)
+    }
+
+    /// The owner of a service that is new wants this of it.
+    fn declare(&mut self, id: &ServiceId, strategy: &Strategy) {
+        let name = self.names.number(id);
+        self.seen.oracle.owner_chose(self.now, name, strategy, None);
+        if let Some(key) = self.names.service(id) {
+            self.workload.declare(key, strategy);
+        }
+    }
+
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
         let (_, mut env) = self.ecs();
         match service {
@@ -307,7 +343,14 @@ impl World {
         update: &UpdateService,
     ) -> Result<(), ApiError> {
         let (ecs, mut env) = self.ecs();
-        let Updated { key, changed, deployment, like_a_rollback } = ecs.update_service(&mut env, caller, id, update)?;
+        let updated = ecs.update_service(&mut env, caller, id, update)?;
+        self.note_update(caller, updated);
+        Ok(())
+    }
+
+    /// What follows from an update that was accepted.
+    fn note_update(&mut self, caller: Caller, updated: Updated) {
+        let Updated { key, changed, deployment, like_a_rollback } = updated;
         match (caller, changed, deployment) {
             (Caller::Owner, Some(strategy), _) => self.owner_chose(key, &strategy, like_a_rollback),
             (Caller::Recovery, changed, Some(deployment)) => {
@@ -315,7 +358,6 @@ impl World {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// The oracle is told, with what the recovery says of the service at that moment.
@@ -325,6 +367,7 @@ impl World {
         let record = self.table.get(name).filter(|record| moving(record.phase));
         let ours = record.and_then(|record| record.change.as_ref()).map(|change| &change.to);
         self.seen.oracle.owner_chose(self.now, name, strategy, ours);
+        self.workload.declare(key, strategy);
         if like_a_rollback {
             self.seen.oracle.rolled_back(name);
         }
@@ -390,27 +433,19 @@ impl World {
         ecs.alarm(&mut env, id);
     }
 
-    pub(crate) fn roll_back(&mut self, key: ServiceKey, cause: crate::observers::trace::RollbackCause) {
-        let (ecs, mut env) = self.ecs();
-        ecs.roll_back(&mut env, key, cause);
-    }
-
     pub(crate) fn stop_task(&mut self, key: ServiceKey, task: TaskKey, stop: crate::ecs::task::Stop, drain: Duration) {
         let (ecs, mut env) = self.ecs();
         ecs.stop_task(&mut env, key, task, stop, drain);
     }
 
-    pub(crate) fn begin_deployment(&mut self, key: ServiceKey) -> crate::ecs::deployment::DeploymentId {
-        let (ecs, mut env) = self.ecs();
-        ecs.begin_deployment(&mut env, key)
-    }
-
     #[cfg(feature = "wire")]
     pub(crate) fn create_new(&mut self, spec: crate::spec::ServiceSpec) -> ServiceKey {
-        self.seen.oracle.owner_chose(self.now, self.names.number(&spec.id), &spec.strategy, None);
-        self.record(Some(&spec.id), Happening::Owner { what: "creates the service" });
+        let (id, strategy) = (spec.id.clone(), spec.strategy.clone());
+        self.record(Some(&id), Happening::Owner { what: "creates the service" });
         let (ecs, mut env) = self.ecs();
-        ecs.create_new(&mut env, spec)
+        let key = ecs.create_new(&mut env, spec);
+        self.declare(&id, &strategy);
+        key
     }
 
     /// A change of the Spot market, which ends the shape it had.
@@ -420,7 +455,7 @@ impl World {
         capacity: crate::spec::Capacity,
         loss: crate::spec::Loss,
     ) {
-        self.end_shapes(accounts);
+        self.workload.end_shapes(accounts);
         self.move_spot(accounts, capacity, loss);
     }
 

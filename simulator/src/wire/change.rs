@@ -9,6 +9,7 @@ use super::name::{required, service_not_found};
 use super::{Answer, Refusal};
 use crate::ecs::api::{TOO_MANY_TASKS, UpdateService};
 use crate::ids::ServiceKey;
+use crate::spec::WorldEvent;
 use crate::trace;
 use crate::world::World;
 
@@ -147,7 +148,7 @@ impl World {
             return Err(Refusal::invalid("The service cannot be stopped while it is scaled above 0."));
         }
         let id = service.id.clone();
-        self.owner_deletes(&id);
+        self.happen(WorldEvent::DeleteService { service: id.clone() });
         Ok(self.changed(key))
     }
 

@@ -15,7 +15,7 @@ use super::state::Details;
 use super::tag::Tag;
 use super::{Answer, Refusal, task_definition};
 use crate::ecs::api::{NOT_ASSOCIATED, fargate_alone, strategy_message};
-use crate::spec::{BLUE_GREEN, ServiceSpec};
+use crate::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
 use crate::world::World;
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +80,7 @@ impl World {
             Some(key) => {
                 self.spec.services[key.0] = spec;
                 let id = self.ecs.service(key).id.clone();
-                self.owner_creates(&id);
+                self.happen(WorldEvent::CreateService { service: id.clone() });
                 key
             }
             None => self.create_new(spec),

@@ -11,6 +11,7 @@ use super::caller::Caller;
 use super::name::required;
 use super::{Answer, Refusal};
 use crate::ids::ServiceKey;
+use crate::spec::WorldEvent;
 use crate::world::World;
 
 #[derive(Debug, Deserialize)]
@@ -117,7 +118,7 @@ impl World {
         let service = self.ecs.service(service);
         if service.opted_out != off {
             let id = service.id.clone();
-            self.owner_opts_out(&id, off);
+            self.happen(WorldEvent::OptOut { service: id.clone(), off });
         }
     }
 

@@ -2,41 +2,43 @@
 
 use std::time::Duration;
 
-use crate::ecs::api::UpdateService;
+use crate::ecs::Ecs;
+use crate::ecs::api::{UpdateService, Updated};
+use crate::ecs::env::Env;
 use crate::engine::clock::elapsed;
 use crate::ids::ServiceKey;
 use crate::observers::trace::Caller;
 use crate::spec::{Autoscaling, ServiceSpec};
+use crate::workload::Workload;
 use crate::workload::action::Action;
-use crate::world::World;
 
 /// How often an auto scaler looks.
 const AUTOSCALE_EVERY: Duration = Duration::from_secs(300);
 
-impl World {
-    pub(crate) fn start_automation(&mut self, spec: &ServiceSpec) {
-        let Some(key) = self.names.service(&spec.id) else { return };
+impl Workload {
+    pub(crate) fn start_automation(&mut self, env: &mut Env<'_>, spec: &ServiceSpec) {
+        let Some(key) = env.names.service(&spec.id) else { return };
         if spec.autoscaling.is_some() {
             // Not every scaler of a fleet in the same moment.
-            let first = Duration::from_millis(self.dice.owners.below(AUTOSCALE_EVERY.as_millis() as u64));
-            self.workload_agenda.plan(self.now + first, Action::Autoscale(key));
+            let first = Duration::from_millis(env.dice.owners.below(AUTOSCALE_EVERY.as_millis() as u64));
+            self.agenda.plan(env.now + first, Action::Autoscale(key));
         }
         if let Some(terraform) = spec.terraform {
-            self.workload_agenda.plan(self.now + terraform.every, Action::Terraform(key));
+            self.agenda.plan(env.now + terraform.every, Action::Terraform(key));
         }
     }
 
     /// One task more or less where the load asks for it. It starts from the running count, so it adds nothing to a service that
     /// is short, and it takes nothing away while a deployment runs (aws-facts.md §1.6).
-    pub(crate) fn autoscale(&mut self, key: ServiceKey) {
-        let Some(bounds) = self.spec.services[key.0].autoscaling else { return };
-        self.workload_agenda.plan(self.now + AUTOSCALE_EVERY, Action::Autoscale(key));
-        let noise = self.dice.owners.below(3) as i64 - 1;
-        let wanted = bounds.load(elapsed(self.now)) + noise;
+    pub(crate) fn autoscale(&mut self, ecs: &mut Ecs, env: &mut Env<'_>, key: ServiceKey) -> Option<(Caller, Updated)> {
+        let Some(bounds) = env.spec.services[key.0].autoscaling else { return None };
+        self.agenda.plan(env.now + AUTOSCALE_EVERY, Action::Autoscale(key));
+        let noise = env.dice.owners.below(3) as i64 - 1;
+        let wanted = bounds.load(elapsed(env.now)) + noise;
         let wanted = wanted.clamp(i64::from(bounds.min), i64::from(bounds.max));
-        let service = self.ecs.service(key);
+        let service = ecs.service(key);
         if !service.active {
-            return;
+            return None;
         }
         let running = service.tasks.values().filter(|t| t.is_running()).count() as u32;
         let desired = service.desired;
@@ -45,29 +47,36 @@ impl World {
         } else if wanted < i64::from(desired) && service.primary().completed {
             desired - 1
         } else {
-            return;
+            return None;
         };
         let id = service.id.clone();
         let update = UpdateService { desired: Some(next), ..UpdateService::default() };
         // A desired count alone is never refused to an active service.
-        let _ = self.update_service(Caller::AutoScaler, &id, &update);
+        let updated = ecs.update_service(env, Caller::AutoScaler, &id, &update).ok()?;
+        Some((Caller::AutoScaler, updated))
     }
 
     /// Wants the strategy back that the owner declared last.
-    pub(crate) fn apply_terraform(&mut self, key: ServiceKey) {
-        let Some(terraform) = self.spec.services[key.0].terraform else { return };
-        self.workload_agenda.plan(self.now + terraform.every, Action::Terraform(key));
-        let service = self.ecs.service(key);
+    pub(crate) fn apply_terraform(
+        &mut self,
+        ecs: &mut Ecs,
+        env: &mut Env<'_>,
+        key: ServiceKey,
+    ) -> Option<(Caller, Updated)> {
+        let Some(terraform) = env.spec.services[key.0].terraform else { return None };
+        self.agenda.plan(env.now + terraform.every, Action::Terraform(key));
+        let service = ecs.service(key);
         let id = service.id.clone();
-        let Some(declared) = self.seen.oracle.owners_strategy(service.name).cloned() else { return };
+        let declared = self.declared.get(&key)?.clone();
         // A plan without a difference calls nobody.
         if !service.active || service.strategy == declared {
-            return;
+            return None;
         }
         let update =
             UpdateService { strategy: Some(declared.into()), desired: None, force_new_deployment: terraform.force };
         // A refusal is in the trace; the pipeline fails, and nobody looks.
-        let _ = self.update_service(Caller::Owner, &id, &update);
+        let updated = ecs.update_service(env, Caller::Owner, &id, &update).ok()?;
+        Some((Caller::Owner, updated))
     }
 }
 

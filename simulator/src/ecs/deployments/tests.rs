@@ -7,7 +7,7 @@ use handlers::observation::Rollout;
 use crate::ecs::deployment::{DeploymentStatus, ServiceDeploymentState};
 use crate::ecs::describe::observe;
 use crate::observers::trace::{Happening, RollbackCause};
-use crate::spec::{Capacity, Loss};
+use crate::spec::{Capacity, Loss, WorldEvent};
 use crate::testing::{FargateSpot, OneService, mixed, on_demand, spot};
 
 const NONE: Capacity = Capacity::Tasks(0);
@@ -344,12 +344,12 @@ fn an_alarm_without_a_deployment_under_way_changes_nothing() {
 fn an_owner_rolls_back_only_a_deployment_under_way() {
     let mut bench = OneService::new(4, &mixed());
     let id = bench.service().id.clone();
-    bench.world.owner_rolls_back(&id);
+    bench.world.happen(WorldEvent::RollBack { service: id.clone() });
     assert_eq!(bench.service().deployments.len(), 1);
     bench.switch(&on_demand());
     bench.run(mins(1));
-    bench.world.owner_rolls_back(&id);
-    bench.world.owner_rolls_back(&id);
+    bench.world.happen(WorldEvent::RollBack { service: id.clone() });
+    bench.world.happen(WorldEvent::RollBack { service: id.clone() });
     bench.run(mins(10));
     assert_eq!(rollbacks(&bench, RollbackCause::Owner), 1, "a rollback under way is not rolled back");
     assert_eq!((bench.counts(), &bench.service().strategy), ((2, 2), &mixed()));

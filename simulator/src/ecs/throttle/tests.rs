@@ -6,6 +6,7 @@ use crate::ecs::api::UpdateService;
 use crate::ecs::service::Application;
 use crate::observers::trace::{Happening, RollbackCause};
 use crate::testing::{OneService, mixed, on_demand, spot};
+use crate::workload::owner;
 
 fn mins(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
@@ -13,7 +14,7 @@ fn mins(minutes: u64) -> Duration {
 
 fn ship(bench: &mut OneService, application: Application) {
     let id = bench.service().id.clone();
-    bench.world.application_changes(&id, application);
+    bench.act(|ecs, env| owner::change_application(ecs, env, &id, application));
 }
 
 fn impaired(bench: &OneService) -> usize {

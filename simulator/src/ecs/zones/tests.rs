@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::observers::trace::Happening;
-use crate::spec::{Capacity, Loss};
+use crate::spec::{Capacity, Loss, WorldEvent};
 use crate::testing::{Fargate, FargateSpot, OneService, mixed, on_demand, spot};
 
 fn mins(minutes: u64) -> Duration {
@@ -163,7 +163,7 @@ fn a_task_lost_in_the_middle_of_a_move_is_made_up_for_by_the_extra_one() {
 fn rebalancing_gives_up_where_every_task_that_could_go_is_protected() {
     let mut bench = uneven();
     let id = bench.service().id.clone();
-    bench.world.owner_protects(&id, 6, mins(120));
+    bench.world.happen(WorldEvent::Protect { service: id.clone(), tasks: 6, time: mins(120) });
     set_zone(&mut bench, 2, false, Loss::Keep);
     bench.run(mins(60));
     assert_eq!((spread(&bench), bench.running()), ([3, 3, 0], 6));

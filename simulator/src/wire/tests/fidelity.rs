@@ -8,7 +8,7 @@ use handlers::timestamp::Timestamp;
 
 use super::*;
 use crate::ids::ServiceKey;
-use crate::spec::{BLUE_GREEN, ServiceSpec};
+use crate::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
 use crate::testing::{Fargate, FargateSpot, on_demand, spot, strategy};
 
 /// A second reading of the API reference: nothing here is shared with what writes the answer.
@@ -138,14 +138,14 @@ fn every_kind_of_service_looks_the_same_through_the_port_and_on_the_wire() {
     for (strategy, shape) in kinds {
         let mut bench = OneService::of(5, strategy, shape);
         let id = bench.world.ecs.service(ServiceKey(0)).id.clone();
-        bench.world.owner_opts_out(&id, true);
-        bench.world.owner_deploys(&id);
+        bench.world.happen(WorldEvent::OptOut { service: id.clone(), off: true });
+        bench.world.happen(WorldEvent::Deploy { service: id.clone() });
         compare(&mut bench, 10, Duration::from_secs(20));
         bench.world.happen(WorldEvent::Application { service: id.clone(), fails: true });
-        bench.world.owner_deploys(&id);
+        bench.world.happen(WorldEvent::Deploy { service: id.clone() });
         compare(&mut bench, 30, MINUTE);
-        bench.world.owner_opts_out(&id, false);
-        bench.world.owner_deletes(&id);
+        bench.world.happen(WorldEvent::OptOut { service: id.clone(), off: false });
+        bench.world.happen(WorldEvent::DeleteService { service: id.clone() });
         compare(&mut bench, 10, Duration::from_secs(20));
         assert_eq!(described(&mut bench.world, "checkout")["status"], "INACTIVE");
     }

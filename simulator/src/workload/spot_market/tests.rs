@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::dice::Dice;
 use crate::observers::trace::Happening;
-use crate::spec::{Capacity, Loss, SpotShape};
+use crate::spec::{Capacity, Loss, SpotShape, WorldEvent};
 use crate::testing::{OneService, spot};
 
 fn mins(minutes: u64) -> Duration {
@@ -13,7 +13,7 @@ fn mins(minutes: u64) -> Duration {
 
 fn begin(bench: &mut OneService, shape: SpotShape) {
     let accounts = bench.world.spec.accounts.clone();
-    bench.world.begin_shape(accounts, shape);
+    bench.world.happen(WorldEvent::SpotShape { accounts, shape });
 }
 
 /// When Spot changed, in minutes since `from`, and to what.
@@ -50,7 +50,7 @@ fn a_slow_return_adds_tasks_every_minute_until_it_is_unlimited() {
     let tasks = Capacity::Tasks;
     assert_eq!(changes(&bench, from), [(0, tasks(0)), (1, tasks(2)), (2, tasks(4)), (3, Capacity::Unlimited)]);
     assert_eq!(bench.running(), 6);
-    assert!(bench.world.shapes.is_empty());
+    assert!(bench.world.workload.shapes.is_empty());
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::mins;
 use crate::ecs::task::Status;
 use crate::observers::trace::Happening;
-use crate::spec::ServiceSpec;
+use crate::spec::{ServiceSpec, WorldEvent};
 use crate::testing::{OneService, on_demand, spot};
 
 fn protect(bench: &mut OneService, tasks: u32, time: Duration) {
     let id = bench.service().id.clone();
-    bench.world.owner_protects(&id, tasks, time);
+    bench.world.happen(WorldEvent::Protect { service: id.clone(), tasks: tasks, time: time });
 }
 
 #[test]
