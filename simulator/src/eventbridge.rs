@@ -1,7 +1,6 @@
 //! EventBridge: ECS events from a workload account's default bus through its forwarding rule to the central bus, and from
 //! there by the cell's rules to the queues. The rules' patterns are the files that are deployed.
 
-use handlers::event::SYNTHETIC_SOURCE;
 use handlers::service::AccountId;
 use handlers::strategy::CapacityProvider;
 use serde::Serialize;
@@ -9,12 +8,11 @@ use serde_json::{Value, json};
 
 use crate::ecs::task::Status;
 use crate::engine::agenda::{Agenda, Sequence};
+use crate::env::Env;
 use crate::eventbridge::action::Action;
-use crate::lambda::{INTERRUPTION_QUEUE, PLACEMENT_FAILURE_QUEUE};
 use crate::observers::trace::Happening;
 use crate::pattern::{Node, Pattern, PatternError};
-use crate::spec::WorldSpec;
-use crate::world::World;
+use crate::spec::{QueueName, WorldSpec};
 
 pub(crate) mod action;
 mod delivery;
@@ -58,7 +56,13 @@ pub(crate) struct EventBridge {
 struct Rule {
     name: &'static str,
     pattern: Pattern,
-    queue: usize,
+    queue: QueueName,
+}
+
+/// What EventBridge hands to a queue.
+pub(crate) struct Delivered {
+    pub(crate) queue: QueueName,
+    pub(crate) body: String,
 }
 
 /// An event under way: as text, which takes a fifth of the room of a tree.
@@ -85,11 +89,11 @@ impl EventBridge {
     pub(crate) fn new(spec: &WorldSpec, sequence: &Sequence) -> Result<Self, PatternError> {
         let rule = |name, text, queue| Ok(Rule { name, pattern: Pattern::parse(text)?, queue });
         let mut central = vec![
-            rule("placement-failure", patterns::PLACEMENT_FAILURE, PLACEMENT_FAILURE_QUEUE)?,
-            rule("interruption", patterns::INTERRUPTION, INTERRUPTION_QUEUE)?,
+            rule("placement-failure", patterns::PLACEMENT_FAILURE, QueueName::PlacementFailure)?,
+            rule("interruption", patterns::INTERRUPTION, QueueName::Interruption)?,
         ];
         if !spec.synthetic_from.is_empty() {
-            central.push(rule("synthetic-placement-failure", patterns::SYNTHETIC, PLACEMENT_FAILURE_QUEUE)?);
+            central.push(rule("synthetic-placement-failure", patterns::SYNTHETIC, QueueName::PlacementFailure)?);
         }
         let hop = Hop::new(Pattern::parse(patterns::WORKLOAD_FORWARDING)?, spec);
         Ok(Self {
@@ -122,8 +126,8 @@ impl EventBridge {
 
     /// Another forwarding rule.
     #[cfg(test)]
-    pub(crate) fn forward(&mut self, pattern: Pattern) {
-        self.hop.forward(pattern);
+    pub(crate) fn set_pattern(&mut self, pattern: Pattern) {
+        self.hop.set_pattern(pattern);
     }
 
     /// Whether anybody could hear of a steady state.
@@ -145,16 +149,27 @@ impl EventBridge {
     }
 }
 
-impl World {
+impl EventBridge {
+    /// Does what is planned next, and returns what a queue gets of it.
+    pub(crate) fn step(&mut self, env: &mut Env<'_>) -> Option<Delivered> {
+        match self.agenda.take()? {
+            Action::CentralBus(event) => self.on_central_bus(env, &event),
+            Action::Forward(account, event) => self.forward(env, &account, &event),
+            Action::Reforward(forward) => self.reforward(env, *forward),
+            Action::Deliver(delivery) => return self.deliver(env, *delivery),
+        }
+        None
+    }
+
     /// An event has reached the central bus.
-    pub(crate) fn on_central_bus(&mut self, event: &Envelope) {
-        for n in (0..self.bus.central.len()).filter(|n| event.taken_by >> n & 1 == 1) {
-            let Rule { name, queue, .. } = self.bus.central[n];
-            let at = self.now + self.dice.bus.within(self.facts.event_latency);
-            self.bus.agenda.plan(at, Delivery::first(name, queue, event.text.clone(), at));
-            if self.dice.faults.chance(self.facts.duplicate_percent) {
-                let again = at + self.dice.faults.within(self.facts.duplicate_delay);
-                self.bus.agenda.plan(again, Delivery::first(name, queue, event.text.clone(), again));
+    fn on_central_bus(&mut self, env: &mut Env<'_>, event: &Envelope) {
+        for n in (0..self.central.len()).filter(|n| event.taken_by >> n & 1 == 1) {
+            let Rule { name, queue, .. } = self.central[n];
+            let at = env.now + env.dice.bus.within(env.facts.event_latency);
+            self.agenda.plan(at, Delivery::first(name, queue, event.text.clone(), at));
+            if env.dice.faults.chance(env.facts.duplicate_percent) {
+                let again = at + env.dice.faults.within(env.facts.duplicate_delay);
+                self.agenda.plan(again, Delivery::first(name, queue, event.text.clone(), again));
             }
         }
     }
@@ -163,54 +178,48 @@ impl World {
     /// caller cannot say whose event it is: EventBridge stamps `account` (aws-facts.md §5).
     pub(crate) fn put_events(
         &mut self,
+        env: &mut Env<'_>,
         account: &AccountId,
         source: &str,
         detail_type: &str,
         resources: &[String],
         detail: &Value,
-    ) {
-        let refusal = match (self.bus.hop.admits(account), source.starts_with("aws.")) {
+    ) -> bool {
+        let refusal = match (self.hop.admits(account), source.starts_with("aws.")) {
             (false, _) => Some("AccessDeniedException"),
             (true, true) => Some("NotAuthorizedForSourceException"),
             (true, false) => None,
         };
         if let Some(code) = refusal {
-            self.record(None, Happening::EventRefused { account: account.clone(), code });
-            return;
+            env.record(None, Happening::EventRefused { account: account.clone(), code });
+            return false;
         }
         let event = json!({
             "version": "0",
-            "id": self.dice.bus.uuid(),
+            "id": env.dice.bus.uuid(),
             "detail-type": detail_type,
             "source": source,
             "account": account,
-            "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": self.spec.region,
+            "time": humantime::format_rfc3339_seconds(env.wall_clock()).to_string(),
+            "region": env.spec.region,
             "resources": resources,
             "detail": detail,
         });
-        self.record(
+        env.record(
             None,
             Happening::EventPut { account: account.clone(), source: source.into(), detail_type: detail_type.into() },
         );
-        if source == SYNTHETIC_SOURCE {
-            let now = self.now;
-            for (service, ledger) in self.ecs.services.iter().zip(&mut self.seen.ledgers) {
-                if resources.contains(&service.id.arn()) {
-                    ledger.loss(now);
-                }
-            }
-        }
-        let at = self.now + self.dice.bus.within(self.facts.event_latency);
-        let event = Box::new(self.bus.seal(&event));
-        self.bus.agenda.plan(at, Action::CentralBus(event));
+        let at = env.now + env.dice.bus.within(env.facts.event_latency);
+        let event = Box::new(self.seal(&event));
+        self.agenda.plan(at, Action::CentralBus(event));
+        true
     }
 
     /// An event ends in the DLQ of the rule that could not deliver it. That DLQ is no SQS source queue's, so there is
     /// no redrive of it (aws-facts.md §6).
-    fn rule_gives_up(&mut self, account: AccountId, rule: &'static str, failure: Failure) {
-        self.bus.dead += 1;
+    fn rule_gives_up(&mut self, env: &mut Env<'_>, account: AccountId, rule: &'static str, failure: Failure) {
+        self.dead += 1;
         let Failure { code, retries, exhausted } = failure;
-        self.record(None, Happening::EventDead { account, rule, code, retries, exhausted });
+        env.record(None, Happening::EventDead { account, rule, code, retries, exhausted });
     }
 }

@@ -4,28 +4,12 @@ use std::time::Duration;
 
 use handlers::handler::Message;
 
-use crate::spec::FunctionName;
+use crate::spec::{FunctionName, QueueName};
 
 pub(crate) mod action;
 mod mapping;
 
-pub(crate) use mapping::{Functions, Mapping};
-
-/// Position of `fargate-spot-placement-failure-queue` in [`World::queues`].
-pub(crate) const PLACEMENT_FAILURE_QUEUE: usize = 0;
-
-/// Position of `fargate-spot-interruption-queue` in [`World::queues`].
-pub(crate) const INTERRUPTION_QUEUE: usize = 1;
-
-/// The queues' names, by position.
-pub(crate) const QUEUES: [&str; 2] = ["fargate-spot-placement-failure-queue", "fargate-spot-interruption-queue"];
-
-/// The functions' names, by [`FunctionName`]; the first two are those of the queues.
-pub(crate) const FUNCTIONS: [&str; 3] = [
-    "fargate-spot-task-placement-failure-handler",
-    "fargate-spot-interruption-handler",
-    "fargate-spot-restore-handler",
-];
+pub(crate) use mapping::Lambda;
 
 /// One call of a function.
 #[derive(Debug)]
@@ -38,17 +22,16 @@ pub(crate) struct Invocation {
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Messages of a queue with their receipts.
-    Batch { queue: usize, receipts: Vec<u64>, messages: Vec<Message> },
+    Batch { queue: QueueName, receipts: Vec<u64>, messages: Vec<Message> },
     /// The schedule.
     Restore,
 }
 
 impl Work {
-    /// Its function, as a position in [`FUNCTIONS`].
-    pub(crate) fn function(&self) -> usize {
+    pub(crate) fn function(&self) -> FunctionName {
         match self {
-            Self::Batch { queue, .. } => *queue,
-            Self::Restore => FunctionName::Restore as usize,
+            Self::Batch { queue, .. } => queue.function(),
+            Self::Restore => FunctionName::Restore,
         }
     }
 }

@@ -23,6 +23,7 @@ mod chance;
 mod dynamodb;
 mod ecs;
 mod engine;
+mod env;
 mod eventbridge;
 pub mod facts;
 pub mod figures;

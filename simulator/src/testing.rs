@@ -126,7 +126,7 @@ impl OneService {
                 Turn::Ecs | Turn::Workload => self.world.take_turn(turn),
                 Turn::EventBridge => self.keep_event(),
                 // No queues, no handlers, no script here.
-                Turn::Lambda => drop(self.world.lambda_agenda.take()),
+                Turn::Lambda => drop(self.world.lambda.agenda.take()),
                 Turn::Script => unreachable!("the world has no script"),
             }
             watch(self);
@@ -189,7 +189,7 @@ impl OneService {
     /// From now on every event leaves the account.
     pub(crate) fn forward_everything(&mut self) {
         let pattern = Pattern::parse(r#"{ "source": ["aws.ecs"] }"#).expect("a valid pattern");
-        self.world.bus.forward(pattern);
+        self.world.bus.set_pattern(pattern);
     }
 
     pub(crate) fn interrupt(&mut self, tasks: u32) {

@@ -12,20 +12,20 @@ use crate::engine::agenda::{Agenda, Due, Sequence};
 use crate::engine::clock::GENESIS;
 use crate::engine::dial::Dial;
 use crate::engine::dice::Dice;
-use crate::eventbridge::EventBridge;
+use crate::eventbridge::{Delivered, EventBridge};
 use crate::facts::Facts;
 use crate::ids::Names;
 use crate::ids::{ServiceKey, TaskKey};
-use crate::lambda::{Functions, Invocation, Mapping, QUEUES};
+use crate::lambda::Lambda;
 use crate::limits::Buckets;
 use crate::observers::Observers;
 use crate::observers::trace::{Caller, Happening};
 use crate::pattern::PatternError;
 use crate::spec::{Role, WorldEvent, WorldSpec};
-use crate::sqs::Queue;
 use crate::workload::{Workload, owner};
-use crate::{ecs, eventbridge, lambda};
+use crate::{ecs, lambda};
 use handlers::decide::Reason;
+use handlers::event::SYNTHETIC_SOURCE;
 use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
@@ -57,18 +57,12 @@ pub(crate) struct World {
     pub(crate) facts: Facts,
     pub(crate) dice: AllDice,
     pub(crate) agenda: Agenda<ecs::action::Action>,
-    pub(crate) lambda_agenda: Agenda<lambda::action::Action>,
     pub(crate) workload: Workload,
     script: Agenda<Box<WorldEvent>>,
     pub(crate) names: Names,
     pub(crate) ecs: Ecs,
     pub(crate) bus: EventBridge,
-    pub(crate) queues: [Queue; 2],
-    /// The event-source mapping of each queue.
-    pub(crate) mappings: [Mapping; 2],
-    pub(crate) functions: Functions,
-    /// Invocations to be started by the driver.
-    pub(crate) starting: Vec<Invocation>,
+    pub(crate) lambda: Lambda,
     pub(crate) table: Table,
     pub(crate) audits: Vec<Transition>,
     /// Calls made by handlers so far.
@@ -108,16 +102,12 @@ impl World {
                 owners: Dice::new(seed, 7),
             },
             agenda: Agenda::new(&sequence),
-            lambda_agenda: Agenda::new(&sequence),
             workload: Workload::new(&sequence),
             script: Agenda::new(&sequence),
             names: Names::default(),
             ecs: Ecs::new(markets),
             bus: EventBridge::new(&spec, &sequence)?,
-            queues: QUEUES.map(|_| Queue::default()),
-            mappings: QUEUES.map(|_| Mapping::default()),
-            functions: Functions::default(),
-            starting: Vec::new(),
+            lambda: Lambda::new(&sequence),
             table: Table::default(),
             audits: Vec::new(),
             calls: 0,
@@ -144,7 +134,7 @@ impl World {
         for event in std::mem::take(&mut self.spec.events) {
             self.script.plan(GENESIS + event.at, Box::new(event.event));
         }
-        self.lambda_agenda.plan(GENESIS + self.spec.restore_schedule, lambda::action::Action::RestoreTick);
+        self.lambda.agenda.plan(GENESIS + self.spec.restore_schedule, lambda::action::Action::RestoreTick);
         self
     }
 
@@ -154,7 +144,7 @@ impl World {
         let mut next = (self.agenda.next(), Turn::Ecs);
         for (due, turn) in [
             (self.bus.agenda.next(), Turn::EventBridge),
-            (self.lambda_agenda.next(), Turn::Lambda),
+            (self.lambda.agenda.next(), Turn::Lambda),
             (self.workload.agenda.next(), Turn::Workload),
             (self.script.next(), Turn::Script),
         ] {
@@ -190,21 +180,17 @@ impl World {
                 Some(ecs::action::Action::Schedule(service)) => self.schedule(service),
                 None => {}
             },
-            Turn::EventBridge => match self.bus.agenda.take() {
-                Some(eventbridge::action::Action::CentralBus(event)) => self.on_central_bus(&event),
-                Some(eventbridge::action::Action::Forward(account, event)) => self.forward(&account, &event),
-                Some(eventbridge::action::Action::Reforward(forward)) => self.reforward(*forward),
-                Some(eventbridge::action::Action::Deliver(delivery)) => self.deliver(*delivery),
-                None => {}
-            },
-            Turn::Lambda => match self.lambda_agenda.take() {
-                Some(lambda::action::Action::Poll(queue)) => self.poll(queue),
-                Some(lambda::action::Action::Reappear(queue, receipt)) => self.reappear(queue, receipt),
-                Some(lambda::action::Action::Expire(queue)) => self.expire(queue),
-                Some(lambda::action::Action::Redrive(queue)) => self.redrive_on(queue),
-                Some(lambda::action::Action::RestoreTick) => self.restore_tick(),
-                None => {}
-            },
+            Turn::EventBridge => {
+                let (bus, mut env) = self.bus();
+                if let Some(Delivered { queue, body }) = bus.step(&mut env) {
+                    let (lambda, mut env) = self.lambda();
+                    lambda.enqueue(&mut env, queue, body);
+                }
+            }
+            Turn::Lambda => {
+                let (lambda, mut env) = self.lambda();
+                lambda.step(&mut env);
+            }
             Turn::Workload => {
                 let (ecs, mut env, workload) = self.workload();
                 if let Some((caller, updated)) = workload.step(ecs, &mut env) {
@@ -228,12 +214,24 @@ impl World {
                 self.facts.calm();
                 self.record(None, Happening::Calm);
             }
-            WorldEvent::Forwarding { accounts, forwarding } => self.set_forwarding(accounts, forwarding),
-            WorldEvent::BusPolicy(policy) => self.set_bus_policy(policy),
-            WorldEvent::Membership { accounts, member } => self.set_membership(accounts, member),
-            WorldEvent::QueueAccess { queue, access } => self.set_queue_access(queue, access),
-            WorldEvent::Redrive { queue } => self.redrive(queue),
-            WorldEvent::Function { function, state } => self.set_function(function, state),
+            WorldEvent::Forwarding { accounts, forwarding } => {
+                self.on_bus(|bus, env| bus.set_forwarding(env, accounts, forwarding))
+            }
+            WorldEvent::BusPolicy(policy) => self.on_bus(|bus, env| bus.set_bus_policy(env, policy)),
+            WorldEvent::Membership { accounts, member } => {
+                self.on_bus(|bus, env| bus.set_membership(env, accounts, member))
+            }
+            WorldEvent::QueueAccess { queue, access } => {
+                self.on_bus(|bus, env| bus.set_queue_access(env, queue, access))
+            }
+            WorldEvent::Redrive { queue } => {
+                let (lambda, mut env) = self.lambda();
+                lambda.redrive(&mut env, queue);
+            }
+            WorldEvent::Function { function, state } => {
+                let (lambda, mut env) = self.lambda();
+                lambda.set_function(&mut env, function, state);
+            }
             WorldEvent::Alarm { service } => self.alarm(&service),
             WorldEvent::RollBack { service } => self.by_owner(|ecs, env| owner::roll_back(ecs, env, &service)),
             WorldEvent::OptOut { service, off } => self.by_owner(|ecs, env| owner::opt_out(ecs, env, &service, off)),
@@ -282,7 +280,15 @@ impl World {
                 }
             }
             WorldEvent::PutEvents { from, source, detail_type, resources, detail } => {
-                self.put_events(&from, &source, &detail_type, &resources, &detail);
+                let put =
+                    self.on_bus(|bus, env| bus.put_events(env, &from, &source, &detail_type, &resources, &detail));
+                if put && source == SYNTHETIC_SOURCE {
+                    for (service, ledger) in self.ecs.services.iter().zip(&mut self.seen.ledgers) {
+                        if resources.contains(&service.id.arn()) {
+                            ledger.loss(self.now);
+                        }
+                    }
+                }
             }
             WorldEvent::UpdateService { service, strategy, desired } => {
                 let update = UpdateService {
@@ -300,6 +306,23 @@ impl World {
     pub(crate) fn ecs(&mut self) -> (&mut Ecs, Env<'_>) {
         let Self { now, dial, facts, spec, dice, agenda, names, bus, seen, ecs, .. } = self;
         (ecs, Env { now: *now, dial: *dial, facts, spec, dice, agenda, names, bus, seen })
+    }
+
+    /// EventBridge, and what a step of it may use.
+    fn bus(&mut self) -> (&mut EventBridge, crate::env::Env<'_>) {
+        let Self { now, dial, facts, spec, dice, names, seen, bus, .. } = self;
+        (bus, crate::env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
+    }
+
+    fn on_bus<T>(&mut self, act: impl FnOnce(&mut EventBridge, &mut crate::env::Env<'_>) -> T) -> T {
+        let (bus, mut env) = self.bus();
+        act(bus, &mut env)
+    }
+
+    /// Lambda, and what a step of it may use.
+    pub(crate) fn lambda(&mut self) -> (&mut Lambda, crate::env::Env<'_>) {
+        let Self { now, dial, facts, spec, dice, names, seen, lambda, .. } = self;
+        (lambda, crate::env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
     }
 
     /// The same, and what acts on it from outside.

@@ -7,20 +7,20 @@ use handlers::timestamp::Timestamp;
 
 use super::Failure;
 use crate::engine::dice::{Dice, Span};
+use crate::env::Env;
 use crate::eventbridge::action::Action;
+use crate::eventbridge::{Delivered, EventBridge};
 use crate::facts::Facts;
-use crate::lambda::QUEUES;
 use crate::observers::trace::Happening;
 use crate::spec::{QueueAccess, QueueName};
-use crate::world::World;
 
 /// How the queues are for EventBridge, by position.
 #[derive(Debug)]
-pub(super) struct Targets([QueueAccess; QUEUES.len()]);
+pub(super) struct Targets([QueueAccess; QueueName::ALL.len()]);
 
 impl Default for Targets {
     fn default() -> Self {
-        Self(QUEUES.map(|_| QueueAccess::Reachable))
+        Self(QueueName::ALL.map(|_| QueueAccess::Reachable))
     }
 }
 
@@ -28,7 +28,7 @@ impl Default for Targets {
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
     rule: &'static str,
-    queue: usize,
+    queue: QueueName,
     body: String,
     tries: Tries,
 }
@@ -42,7 +42,7 @@ pub(super) struct Tries {
 }
 
 impl Delivery {
-    pub(super) fn first(rule: &'static str, queue: usize, body: String, at: Timestamp) -> Action {
+    pub(super) fn first(rule: &'static str, queue: QueueName, body: String, at: Timestamp) -> Action {
         Action::Deliver(Box::new(Self { rule, queue, body, tries: Tries::first(at) }))
     }
 }
@@ -78,29 +78,30 @@ fn pause(retries: u32, facts: &Facts) -> Span {
     Span { min: Duration::from_millis(longest.as_millis() as u64 / 2), max: longest }
 }
 
-impl World {
+impl EventBridge {
     /// A rule hands an event to its queue.
-    pub(crate) fn deliver(&mut self, mut delivery: Delivery) {
+    pub(super) fn deliver(&mut self, env: &mut Env<'_>, mut delivery: Delivery) -> Option<Delivered> {
         let (rule, retries) = (delivery.rule, delivery.tries.retries);
-        match self.bus.targets.0[delivery.queue] {
-            QueueAccess::Reachable => self.enqueue(delivery.queue, delivery.body),
+        match self.targets.0[delivery.queue as usize] {
+            QueueAccess::Reachable => return Some(Delivered { queue: delivery.queue, body: delivery.body }),
             QueueAccess::Denied => {
                 let failure = Failure { code: "NO_PERMISSIONS", retries, exhausted: None };
-                self.rule_gives_up(self.spec.central.clone(), rule, failure);
+                self.rule_gives_up(env, env.spec.central.clone(), rule, failure);
             }
-            QueueAccess::Unreachable => match delivery.tries.again(self.now, &mut self.dice.retries, &self.facts) {
-                Ok(again) => self.bus.agenda.plan(again, Action::Deliver(Box::new(delivery))),
+            QueueAccess::Unreachable => match delivery.tries.again(env.now, &mut env.dice.retries, env.facts) {
+                Ok(again) => self.agenda.plan(again, Action::Deliver(Box::new(delivery))),
                 Err(limit) => {
                     let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
-                    self.rule_gives_up(self.spec.central.clone(), rule, failure);
+                    self.rule_gives_up(env, env.spec.central.clone(), rule, failure);
                 }
             },
         }
+        None
     }
 
-    pub(crate) fn set_queue_access(&mut self, queue: QueueName, access: QueueAccess) {
-        self.bus.targets.0[queue as usize] = access;
-        self.record(None, Happening::QueueAccessChanged { queue: QUEUES[queue as usize], access });
+    pub(crate) fn set_queue_access(&mut self, env: &mut Env<'_>, queue: QueueName, access: QueueAccess) {
+        self.targets.0[queue as usize] = access;
+        env.record(None, Happening::QueueAccessChanged { queue: queue.name(), access });
     }
 }
 

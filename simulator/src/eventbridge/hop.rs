@@ -2,6 +2,7 @@
 //! (aws-facts.md §5).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use handlers::event::ECS_SOURCE;
 use handlers::service::AccountId;
@@ -13,11 +14,11 @@ use super::delivery::Tries;
 use super::{Envelope, EventBridge, Failure};
 use crate::ecs::events::{SERVICE_ACTION, TASK_STATE_CHANGE};
 use crate::ecs::task::Status;
+use crate::env::Env;
 use crate::eventbridge::action::Action;
 use crate::observers::trace::Happening;
 use crate::pattern::{Node, Pattern};
 use crate::spec::{BusPolicy, Forwarding, WorldSpec};
-use crate::world::World;
 
 /// The rule's name.
 const RULE: &str = "workload-forwarding";
@@ -75,7 +76,7 @@ impl Hop {
     }
 
     #[cfg(test)]
-    pub(super) fn forward(&mut self, pattern: Pattern) {
+    pub(super) fn set_pattern(&mut self, pattern: Pattern) {
         self.passing = passing(&pattern);
         self.steady_state_passes = steady_state_passes(&pattern);
         self.pattern = pattern;
@@ -122,8 +123,20 @@ fn steady_state_passes(pattern: &Pattern) -> bool {
 }
 
 impl EventBridge {
+    /// An event on the default bus of `account`.
+    pub(crate) fn put(&mut self, env: &mut Env<'_>, account: &AccountId, event: &(impl Node + Serialize)) {
+        let Some(event) = self.on_default_bus(account, event) else { return };
+        let hops = env.dice.bus.within(env.facts.event_latency) + env.dice.bus.within(env.facts.event_latency);
+        if env.dice.faults.chance(env.facts.lost_percent) {
+            return;
+        }
+        let late = env.dice.faults.chance(env.facts.late_percent);
+        let delay = if late { env.dice.faults.within(env.facts.late_by) } else { Duration::ZERO };
+        self.agenda.plan(env.now + hops + delay, Action::Forward(account.clone(), Box::new(event)));
+    }
+
     /// An event on the default bus of a workload account: what the forwarding rule makes of it, if it lets it pass.
-    pub(crate) fn on_default_bus(&mut self, account: &AccountId, event: &(impl Node + Serialize)) -> Option<Envelope> {
+    fn on_default_bus(&mut self, account: &AccountId, event: &(impl Node + Serialize)) -> Option<Envelope> {
         #[cfg(feature = "wire")]
         if let Some(feed) = &mut self.feed {
             feed.push(serde_json::to_value(event).expect("an event is JSON"));
@@ -131,70 +144,68 @@ impl EventBridge {
         let disabled = self.hop.broken.get(account) == Some(&Forwarding::Disabled);
         (!disabled && self.hop.pattern.fires_on(event)).then(|| self.seal(event))
     }
-}
 
-impl World {
     /// The forwarding rule of `account` hands an event to the central bus.
-    pub(crate) fn forward(&mut self, account: &AccountId, event: &Envelope) {
-        if self.bus.hop.broken.get(account) == Some(&Forwarding::Unreachable) {
-            let (account, event, tries) = (account.clone(), event.clone(), Tries::first(self.now));
-            self.reforward(Reforward { account, event, tries });
+    pub(super) fn forward(&mut self, env: &mut Env<'_>, account: &AccountId, event: &Envelope) {
+        if self.hop.broken.get(account) == Some(&Forwarding::Unreachable) {
+            let (account, event, tries) = (account.clone(), event.clone(), Tries::first(env.now));
+            self.reforward(env, Reforward { account, event, tries });
             return;
         }
-        self.hand_over(account, event, 0);
+        self.hand_over(env, account, event, 0);
     }
 
     /// It tries once more, by the same retry policy as any target (aws-facts.md §5).
-    pub(crate) fn reforward(&mut self, mut forward: Reforward) {
+    pub(super) fn reforward(&mut self, env: &mut Env<'_>, mut forward: Reforward) {
         let retries = forward.tries.retries;
-        if self.bus.hop.broken.get(&forward.account) != Some(&Forwarding::Unreachable) {
-            self.hand_over(&forward.account, &forward.event, retries);
+        if self.hop.broken.get(&forward.account) != Some(&Forwarding::Unreachable) {
+            self.hand_over(env, &forward.account, &forward.event, retries);
             return;
         }
-        match forward.tries.again(self.now, &mut self.dice.retries, &self.facts) {
-            Ok(again) => self.bus.agenda.plan(again, Action::Reforward(Box::new(forward))),
+        match forward.tries.again(env.now, &mut env.dice.retries, env.facts) {
+            Ok(again) => self.agenda.plan(again, Action::Reforward(Box::new(forward))),
             Err(limit) => {
                 let failure = Failure { code: "CONNECTION_FAILURE", retries, exhausted: Some(limit) };
-                self.rule_gives_up(forward.account, RULE, failure);
+                self.rule_gives_up(env, forward.account, RULE, failure);
             }
         }
     }
 
-    fn hand_over(&mut self, account: &AccountId, event: &Envelope, retries: u32) {
-        match self.bus.hop.refuses(account) {
-            Some(code) => self.rule_gives_up(account.clone(), RULE, Failure { code, retries, exhausted: None }),
-            None => self.on_central_bus(event),
+    fn hand_over(&mut self, env: &mut Env<'_>, account: &AccountId, event: &Envelope, retries: u32) {
+        match self.hop.refuses(account) {
+            Some(code) => self.rule_gives_up(env, account.clone(), RULE, Failure { code, retries, exhausted: None }),
+            None => self.on_central_bus(env, event),
         }
     }
 
-    pub(crate) fn set_forwarding(&mut self, accounts: Vec<AccountId>, forwarding: Forwarding) {
+    pub(crate) fn set_forwarding(&mut self, env: &mut Env<'_>, accounts: Vec<AccountId>, forwarding: Forwarding) {
         for account in &accounts {
             match forwarding {
-                Forwarding::Present => self.bus.hop.broken.remove(account),
-                broken => self.bus.hop.broken.insert(account.clone(), broken),
+                Forwarding::Present => self.hop.broken.remove(account),
+                broken => self.hop.broken.insert(account.clone(), broken),
             };
         }
-        self.record(None, Happening::ForwardingChanged { accounts, forwarding });
+        env.record(None, Happening::ForwardingChanged { accounts, forwarding });
     }
 
-    pub(crate) fn set_bus_policy(&mut self, policy: BusPolicy) {
-        let hop = &mut self.bus.hop;
+    pub(crate) fn set_bus_policy(&mut self, env: &mut Env<'_>, policy: BusPolicy) {
+        let hop = &mut self.hop;
         hop.by_organization = policy == BusPolicy::Organization;
         match &policy {
             BusPolicy::Organization => {}
             BusPolicy::Onboarded => hop.listed = hop.onboarded.clone(),
             BusPolicy::Accounts(accounts) => hop.listed = accounts.iter().cloned().collect(),
         }
-        self.record(None, Happening::BusPolicyChanged { policy });
+        env.record(None, Happening::BusPolicyChanged { policy });
     }
 
-    pub(crate) fn set_membership(&mut self, accounts: Vec<AccountId>, member: bool) {
-        let members = &mut self.bus.hop.members;
+    pub(crate) fn set_membership(&mut self, env: &mut Env<'_>, accounts: Vec<AccountId>, member: bool) {
+        let members = &mut self.hop.members;
         if member {
             members.extend(accounts.iter().cloned());
         } else {
             members.retain(|account| !accounts.contains(account));
         }
-        self.record(None, Happening::MembershipChanged { accounts, member });
+        env.record(None, Happening::MembershipChanged { accounts, member });
     }
 }

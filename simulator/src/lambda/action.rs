@@ -1,10 +1,12 @@
 //! What Lambda and its queues plan for later.
 
+use crate::spec::QueueName;
+
 #[derive(Debug)]
 pub(crate) enum Action {
-    Poll(usize),
-    Reappear(usize, u64),
-    Expire(usize),
-    Redrive(usize),
+    Poll(QueueName),
+    Reappear(QueueName, u64),
+    Expire(QueueName),
+    Redrive(QueueName),
     RestoreTick,
 }

@@ -6,16 +6,18 @@ use std::time::Duration;
 use handlers::handler::{Failure, Message};
 use handlers::timestamp::Timestamp;
 
-use super::{End, FUNCTIONS, Fate, Invocation, QUEUES, Work};
+use super::action::Action;
+use super::{End, Fate, Invocation, Work};
+use crate::engine::agenda::{Agenda, Sequence};
+use crate::env::Env;
 use crate::facts::Facts;
-use crate::lambda::action::Action;
 use crate::observers::trace::Happening;
 use crate::spec::{FunctionName, FunctionState, QueueName};
-use crate::world::World;
+use crate::sqs::Queue;
 
 /// The event-source mapping of a queue.
 #[derive(Debug, Default)]
-pub(crate) struct Mapping {
+struct Mapping {
     /// Batches in work.
     running: u32,
     /// Since when messages have waited although as many batches as it may have were in work.
@@ -37,51 +39,90 @@ impl Mapping {
 
 /// The functions' states and running invocations, by [`FunctionName`].
 #[derive(Debug)]
-pub(crate) struct Functions {
-    states: [FunctionState; FUNCTIONS.len()],
-    running: [u32; FUNCTIONS.len()],
+struct Functions {
+    states: [FunctionState; FunctionName::ALL.len()],
+    running: [u32; FunctionName::ALL.len()],
 }
 
 impl Default for Functions {
     fn default() -> Self {
-        Self { states: [FunctionState::Running; FUNCTIONS.len()], running: [0; FUNCTIONS.len()] }
+        Self { states: [FunctionState::Running; FunctionName::ALL.len()], running: [0; FunctionName::ALL.len()] }
     }
 }
 
 impl Functions {
-    fn throttles(&self, function: usize) -> bool {
-        matches!(self.states[function], FunctionState::Reserved(most) if self.running[function] >= most)
+    fn throttles(&self, function: FunctionName) -> bool {
+        matches!(self.states[function as usize], FunctionState::Reserved(most) if self.running[function as usize] >= most)
     }
 
-    fn is_detached(&self, function: usize) -> bool {
-        self.states[function] == FunctionState::Detached
+    fn is_detached(&self, function: FunctionName) -> bool {
+        self.states[function as usize] == FunctionState::Detached
     }
 }
 
-impl World {
-    /// A message reaches a queue.
-    pub(crate) fn enqueue(&mut self, queue: usize, body: String) {
-        let id = self.dice.lambda.uuid();
-        self.queues[queue].send(id, body, self.now);
-        self.record(None, Happening::Queued { queue: QUEUES[queue] });
-        self.plan_poll(queue);
-        self.plan_expiry(queue);
+/// The queues, what reads them, and the functions that are invoked.
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    pub(crate) agenda: Agenda<Action>,
+    /// By [`QueueName`], as the mappings are.
+    pub(crate) queues: [Queue; QueueName::ALL.len()],
+    mappings: [Mapping; QueueName::ALL.len()],
+    functions: Functions,
+    /// Invocations to be started by the driver.
+    pub(crate) starting: Vec<Invocation>,
+}
+
+impl Lambda {
+    pub(crate) fn new(sequence: &Sequence) -> Self {
+        Self {
+            agenda: Agenda::new(sequence),
+            queues: QueueName::ALL.map(|_| Queue::default()),
+            mappings: QueueName::ALL.map(|_| Mapping::default()),
+            functions: Functions::default(),
+            starting: Vec::new(),
+        }
     }
 
-    fn plan_poll(&mut self, queue: usize) {
-        let at = self.now + self.dice.lambda.within(self.facts.poll_latency);
-        self.lambda_agenda.plan(at, Action::Poll(queue));
+    /// Does what is planned next.
+    pub(crate) fn step(&mut self, env: &mut Env<'_>) {
+        match self.agenda.take() {
+            Some(Action::Poll(queue)) => self.poll(env, queue),
+            Some(Action::Reappear(queue, receipt)) => self.reappear(env, queue, receipt),
+            Some(Action::Expire(queue)) => self.expire(env, queue),
+            Some(Action::Redrive(queue)) => self.redrive_on(env, queue),
+            Some(Action::RestoreTick) => self.restore_tick(env),
+            None => {}
+        }
+    }
+}
+
+impl Lambda {
+    /// A message reaches a queue.
+    pub(crate) fn enqueue(&mut self, env: &mut Env<'_>, queue: QueueName, body: String) {
+        let id = env.dice.lambda.uuid();
+        self.queues[queue as usize].send(id, body, env.now);
+        env.record(None, Happening::Queued { queue: queue.name() });
+        self.plan_poll(env, queue);
+        self.plan_expiry(env, queue);
+    }
+
+    fn plan_poll(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        let at = env.now + env.dice.lambda.within(env.facts.poll_latency);
+        self.agenda.plan(at, Action::Poll(queue));
     }
 
     /// The mapping takes a batch, if it may have one more in work. What Lambda then throttles comes back with its
     /// visibility timeout, one receive the poorer.
-    pub(crate) fn poll(&mut self, queue: usize) {
-        if self.queues[queue].is_empty() || self.functions.is_detached(queue) || !self.may_have_one_more(queue) {
+    pub(crate) fn poll(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        if self.queues[queue as usize].is_empty()
+            || self.functions.is_detached(queue.function())
+            || !self.may_have_one_more(env, queue)
+        {
             return;
         }
-        let received = self.queues[queue].receive(self.facts.batch_size, self.facts.max_receive_count);
+        let received = self.queues[queue as usize].receive(env.facts.batch_size, env.facts.max_receive_count);
         for _ in 0..received.dead {
-            self.record(None, Happening::DeadLettered { queue: QUEUES[queue] });
+            env.record(None, Happening::DeadLettered { queue: queue.name() });
         }
         if received.messages.is_empty() {
             return;
@@ -89,78 +130,78 @@ impl World {
         let mut receipts = Vec::new();
         let mut messages = Vec::new();
         for (receipt, message) in received.messages {
-            self.hide(queue, receipt, self.facts.visibility_timeout);
+            self.hide(env, queue, receipt, env.facts.visibility_timeout);
             receipts.push(receipt);
             messages.push(Message { id: message.id, body: message.body, receive_count: message.receive_count });
         }
-        if self.functions.throttles(queue) {
-            self.record(None, Happening::Throttled { function: FUNCTIONS[queue], messages: messages.len() });
+        if self.functions.throttles(queue.function()) {
+            env.record(None, Happening::Throttled { function: queue.function().name(), messages: messages.len() });
         } else {
-            self.mappings[queue].running += 1;
-            self.invoke(Work::Batch { queue, receipts, messages });
+            self.mappings[queue as usize].running += 1;
+            self.invoke(env, Work::Batch { queue, receipts, messages });
         }
-        if !self.queues[queue].is_empty() {
-            self.plan_poll(queue);
+        if !self.queues[queue as usize].is_empty() {
+            self.plan_poll(env, queue);
         }
     }
 
     /// Whether the mapping is below its limit. If not, it scales, and looks again as soon as it may have more.
-    fn may_have_one_more(&mut self, queue: usize) -> bool {
-        let (now, mapping) = (self.now, &mut self.mappings[queue]);
-        let limit = mapping.limit(now, &self.facts);
+    fn may_have_one_more(&mut self, env: &mut Env<'_>, queue: QueueName) -> bool {
+        let (now, mapping) = (env.now, &mut self.mappings[queue as usize]);
+        let limit = mapping.limit(now, env.facts);
         if mapping.running < limit {
             return true;
         }
         mapping.scaling_since.get_or_insert(now);
-        if limit < self.facts.max_concurrency && mapping.grows_at.is_none_or(|at| at <= now) {
-            let step = 60_000_u64.div_ceil(u64::from(self.facts.scaling_per_minute.max(1)));
+        if limit < env.facts.max_concurrency && mapping.grows_at.is_none_or(|at| at <= now) {
+            let step = 60_000_u64.div_ceil(u64::from(env.facts.scaling_per_minute.max(1)));
             let at = now + Duration::from_millis(step);
             mapping.grows_at = Some(at);
-            self.lambda_agenda.plan(at, Action::Poll(queue));
+            self.agenda.plan(at, Action::Poll(queue));
         }
         false
     }
 
     /// `ChangeMessageVisibility`.
-    fn hide(&mut self, queue: usize, receipt: u64, time: Duration) {
-        let visible_at = self.now + time;
-        self.queues[queue].hide(receipt, visible_at);
-        self.lambda_agenda.plan(visible_at, Action::Reappear(queue, receipt));
+    fn hide(&mut self, env: &mut Env<'_>, queue: QueueName, receipt: u64, time: Duration) {
+        let visible_at = env.now + time;
+        self.queues[queue as usize].hide(receipt, visible_at);
+        self.agenda.plan(visible_at, Action::Reappear(queue, receipt));
     }
 
     /// A message's visibility timeout is over, unless it was changed meanwhile.
-    pub(crate) fn reappear(&mut self, queue: usize, receipt: u64) {
-        if self.queues[queue].reappear(receipt, self.now) {
-            self.plan_poll(queue);
+    pub(crate) fn reappear(&mut self, env: &mut Env<'_>, queue: QueueName, receipt: u64) {
+        if self.queues[queue as usize].reappear(receipt, env.now) {
+            self.plan_poll(env, queue);
         }
     }
 
     /// The schedule rule fires.
-    pub(crate) fn restore_tick(&mut self) {
-        self.lambda_agenda.plan(self.now + self.spec.restore_schedule, Action::RestoreTick);
-        let function = FunctionName::Restore as usize;
+    pub(crate) fn restore_tick(&mut self, env: &mut Env<'_>) {
+        self.agenda.plan(env.now + env.spec.restore_schedule, Action::RestoreTick);
+        let function = FunctionName::Restore;
         if self.functions.throttles(function) {
-            self.record(None, Happening::Throttled { function: FUNCTIONS[function], messages: 0 });
+            env.record(None, Happening::Throttled { function: function.name(), messages: 0 });
         } else if !self.functions.is_detached(function) {
-            self.invoke(Work::Restore);
+            self.invoke(env, Work::Restore);
         }
     }
 
-    fn invoke(&mut self, work: Work) {
-        let request_id = self.dice.lambda.uuid();
+    fn invoke(&mut self, env: &mut Env<'_>, work: Work) {
+        let request_id = env.dice.lambda.uuid();
         let messages = if let Work::Batch { messages, .. } = &work { messages.len() } else { 0 };
-        self.functions.running[work.function()] += 1;
-        self.record(None, Happening::Invoked { function: FUNCTIONS[work.function()], messages });
+        self.functions.running[work.function() as usize] += 1;
+        env.record(None, Happening::Invoked { function: work.function().name(), messages });
         self.starting.push(Invocation { request_id, work });
     }
 
-    pub(crate) fn fate_of_invocation(&mut self, function: usize) -> Fate {
-        let Self { dice, facts, functions, .. } = self;
+    pub(crate) fn fate_of_invocation(&mut self, env: &mut Env<'_>, function: FunctionName) -> Fate {
+        let Env { dice, facts, .. } = env;
         let mut start = dice.lambda.within(facts.lambda_start);
         if dice.starts.chance(facts.cold_start_percent) {
             start += dice.starts.within(facts.cold_start);
         }
-        let broken = functions.states[function] == FunctionState::FailsToStart;
+        let broken = self.functions.states[function as usize] == FunctionState::FailsToStart;
         Fate {
             start,
             fails_to_start: dice.starts.chance(facts.failed_start_percent) || broken,
@@ -168,84 +209,95 @@ impl World {
         }
     }
 
-    pub(crate) fn invocation_ended(&mut self, function: usize, outcome: &'static str, failed: usize) {
-        self.functions.running[function] -= 1;
-        self.record(None, Happening::Finished { function: FUNCTIONS[function], outcome, failed });
+    pub(crate) fn invocation_ended(
+        &mut self,
+        env: &mut Env<'_>,
+        function: FunctionName,
+        outcome: &'static str,
+        failed: usize,
+    ) {
+        self.functions.running[function as usize] -= 1;
+        env.record(None, Happening::Finished { function: function.name(), outcome, failed });
     }
 
     /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function
     /// that was cut short says nothing, and all of its messages come back with their visibility timeout.
-    pub(crate) fn batch_done(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
-        self.mappings[queue].running -= 1;
+    pub(crate) fn batch_done(
+        &mut self,
+        env: &mut Env<'_>,
+        queue: QueueName,
+        receipts: &[u64],
+        messages: &[Message],
+        end: &End<Vec<Failure>>,
+    ) {
+        self.mappings[queue as usize].running -= 1;
         if let End::Finished(failures) = end {
             for (receipt, message) in receipts.iter().zip(messages) {
                 match failures.iter().find(|failure| failure.id == message.id) {
-                    Some(failure) => self.hide(queue, *receipt, failure.retry_in),
-                    None => self.queues[queue].delete(*receipt),
+                    Some(failure) => self.hide(env, queue, *receipt, failure.retry_in),
+                    None => self.queues[queue as usize].delete(*receipt),
                 }
             }
         }
-        if self.queues[queue].is_empty() {
-            self.mappings[queue].scaling_since = None;
+        if self.queues[queue as usize].is_empty() {
+            self.mappings[queue as usize].scaling_since = None;
         } else {
-            self.plan_poll(queue);
+            self.plan_poll(env, queue);
         }
     }
 
-    pub(crate) fn set_function(&mut self, function: FunctionName, state: FunctionState) {
-        let function = function as usize;
-        self.functions.states[function] = state;
-        self.record(None, Happening::FunctionChanged { function: FUNCTIONS[function], state });
-        if self.queues.get(function).is_some_and(|queue| !queue.is_empty()) {
-            self.plan_poll(function);
+    pub(crate) fn set_function(&mut self, env: &mut Env<'_>, function: FunctionName, state: FunctionState) {
+        self.functions.states[function as usize] = state;
+        env.record(None, Happening::FunctionChanged { function: function.name(), state });
+        if let Some(queue) = function.queue().filter(|queue| !self.queues[*queue as usize].is_empty()) {
+            self.plan_poll(env, queue);
         }
     }
 
     /// `StartMessageMoveTask` from the DLQ of a queue to the queue.
-    pub(crate) fn redrive(&mut self, queue: QueueName) {
-        let queue = queue as usize;
-        if std::mem::replace(&mut self.queues[queue].redriving, true) {
-            self.record(None, Happening::RedriveRefused { queue: QUEUES[queue] });
+    pub(crate) fn redrive(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        if std::mem::replace(&mut self.queues[queue as usize].redriving, true) {
+            env.record(None, Happening::RedriveRefused { queue: queue.name() });
         } else {
-            self.redrive_on(queue);
+            self.redrive_on(env, queue);
         }
     }
 
     /// Moves as many messages as may be moved in a second. To the queue they are new: with a new id and a new time, but
     /// their old body (aws-facts.md §6; the SQS guide on redrive).
-    pub(crate) fn redrive_on(&mut self, queue: usize) {
-        let taken = self.queues[queue].take_dead(self.facts.redrive_per_second.max(1));
-        self.record(None, Happening::Redriven { queue: QUEUES[queue], messages: taken.len() });
+    pub(crate) fn redrive_on(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        let taken = self.queues[queue as usize].take_dead(env.facts.redrive_per_second.max(1));
+        env.record(None, Happening::Redriven { queue: queue.name(), messages: taken.len() });
         for message in taken {
-            self.enqueue(queue, message.body);
+            self.enqueue(env, queue, message.body);
         }
-        self.queues[queue].redriving = !self.queues[queue].dead.is_empty();
-        if self.queues[queue].redriving {
-            self.lambda_agenda.plan(self.now + Duration::from_secs(1), Action::Redrive(queue));
+        self.queues[queue as usize].redriving = !self.queues[queue as usize].dead.is_empty();
+        if self.queues[queue as usize].redriving {
+            self.agenda.plan(env.now + Duration::from_secs(1), Action::Redrive(queue));
         }
     }
 
     /// One look at a time is planned, for the message that is oldest then.
-    fn plan_expiry(&mut self, queue: usize) {
-        let Facts { retention, dead_retention, .. } = self.facts;
-        let mapping = &mut self.mappings[queue];
+    fn plan_expiry(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        let Facts { retention, dead_retention, .. } = *env.facts;
+        let mapping = &mut self.mappings[queue as usize];
         if mapping.expiry_planned {
             return;
         }
-        if let Some(at) = self.queues[queue].expires_at(retention, dead_retention) {
+        if let Some(at) = self.queues[queue as usize].expires_at(retention, dead_retention) {
             mapping.expiry_planned = true;
-            self.lambda_agenda.plan(at, Action::Expire(queue));
+            self.agenda.plan(at, Action::Expire(queue));
         }
     }
 
     /// What was kept for as long as it is kept goes.
-    pub(crate) fn expire(&mut self, queue: usize) {
-        let Facts { retention, dead_retention, .. } = self.facts;
-        self.mappings[queue].expiry_planned = false;
-        let (waiting, dead) = self.queues[queue].expire(self.now, retention, dead_retention);
+    pub(crate) fn expire(&mut self, env: &mut Env<'_>, queue: QueueName) {
+        let Facts { retention, dead_retention, .. } = *env.facts;
+        self.mappings[queue as usize].expiry_planned = false;
+        let (waiting, dead) = self.queues[queue as usize].expire(env.now, retention, dead_retention);
         if waiting + dead > 0 {
-            self.record(None, Happening::Expired { queue: QUEUES[queue], waiting, dead });
+            env.record(None, Happening::Expired { queue: queue.name(), waiting, dead });
         }
-        self.plan_expiry(queue);
+        self.plan_expiry(env, queue);
     }
 }

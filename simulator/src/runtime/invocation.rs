@@ -1,10 +1,10 @@
 //! One invocation, until it ends: its start, its handler, and its end by itself, by its timeout or by a kill.
 
-use crate::lambda::{End, Fate, Invocation, PLACEMENT_FAILURE_QUEUE, Work};
+use crate::lambda::{End, Fate, Invocation, Work};
 use crate::runtime::ports::SimPorts;
 use crate::runtime::simulation::Sim;
 use crate::runtime::stand_in::Raised;
-use crate::spec::FunctionName;
+use crate::spec::{FunctionName, QueueName};
 use crate::world::World;
 use handlers::event::Trust;
 use handlers::handler::{Failure, Message, handle_interruptions, handle_placement_failures, handle_restores};
@@ -38,7 +38,14 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     let Invocation { request_id, work } = invocation;
     let (fate, policy, trust) = sim.with(|world| {
         let trust = Trust { region: world.spec.region.clone(), synthetic_from: world.spec.synthetic_from.clone() };
-        (world.fate_of_invocation(work.function()), world.spec.policy.clone(), trust)
+        (
+            {
+                let (lambda, mut env) = world.lambda();
+                lambda.fate_of_invocation(&mut env, work.function())
+            },
+            world.spec.policy.clone(),
+            trust,
+        )
     });
     sim.sleep(fate.start).await;
     let ports = SimPorts::new(Rc::clone(&sim));
@@ -57,7 +64,7 @@ pub(crate) async fn run(sim: Rc<Sim>, invocation: Invocation) {
     }
     #[cfg(feature = "sdk")]
     if let Some(services) = &sim.sdk {
-        let ports = crate::sdk::SdkPorts::new(services, ports, FUNCTIONS[work.function()]);
+        let ports = crate::sdk::SdkPorts::new(services, ports, work.function().name());
         let reconciler = Reconciler::new(&ports, &policy, request_id);
         return handle(&sim, &reconciler, || ports.is_dead(), &fate, &trust, work).await;
     }
@@ -81,8 +88,8 @@ async fn handle<P: Ports>(
         Work::Batch { queue, receipts, messages } => {
             let end = until_the_end(sim, is_dead, fate, async {
                 match queue {
-                    PLACEMENT_FAILURE_QUEUE => handle_placement_failures(reconciler, trust, &messages).await,
-                    _ => handle_interruptions(reconciler, trust, &messages).await,
+                    QueueName::PlacementFailure => handle_placement_failures(reconciler, trust, &messages).await,
+                    QueueName::Interruption => handle_interruptions(reconciler, trust, &messages).await,
                 }
             });
             let end = end.await;
@@ -97,16 +104,18 @@ async fn handle<P: Ports>(
 }
 
 impl World {
-    fn batch_ended(&mut self, queue: usize, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
-        self.batch_done(queue, receipts, messages, end);
+    fn batch_ended(&mut self, queue: QueueName, receipts: &[u64], messages: &[Message], end: &End<Vec<Failure>>) {
+        let (lambda, mut env) = self.lambda();
+        lambda.batch_done(&mut env, queue, receipts, messages, end);
         let (outcome, failed) = end.outcome(Vec::len);
-        self.invocation_ended(queue, outcome, failed);
+        lambda.invocation_ended(&mut env, queue.function(), outcome, failed);
     }
 
     /// The end of a tick of the schedule, with the number of records that could not be finished.
     fn tick_ended(&mut self, end: &End<usize>) {
         let (outcome, failed) = end.outcome(|failed| *failed);
-        self.invocation_ended(FunctionName::Restore as usize, outcome, failed);
+        let (lambda, mut env) = self.lambda();
+        lambda.invocation_ended(&mut env, FunctionName::Restore, outcome, failed);
     }
 }
 

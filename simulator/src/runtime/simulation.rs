@@ -181,7 +181,7 @@ impl Simulation {
         let starting = self.sim.with(|world| {
             world.now = now;
             world.advance();
-            std::mem::take(&mut world.starting)
+            std::mem::take(&mut world.lambda.starting)
         });
         self.sim.timers.advance(now);
         for invocation in starting {
@@ -250,8 +250,8 @@ pub fn run_via_sdk(
 }
 
 fn outcome(world: World) -> Outcome {
-    let messages_left = world.queues.iter().map(|q| q.left()).sum();
-    let messages_dead = world.queues.iter().map(|q| q.dead.len()).sum();
+    let messages_left = world.lambda.queues.iter().map(|q| q.left()).sum();
+    let messages_dead = world.lambda.queues.iter().map(|q| q.dead.len()).sum();
     let services = world.ecs.services.into_iter().zip(world.seen.ledgers).map(|(service, ledger)| {
         let name = service.name;
         ServiceOutcome {

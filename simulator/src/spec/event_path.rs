@@ -73,3 +73,43 @@ pub enum FunctionState {
     /// Its event-source mapping, or for the restore handler its schedule, is disabled: messages wait.
     Detached,
 }
+
+impl QueueName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::PlacementFailure, Self::Interruption];
+
+    /// The queue's name in AWS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlacementFailure => "fargate-spot-placement-failure-queue",
+            Self::Interruption => "fargate-spot-interruption-queue",
+        }
+    }
+
+    /// The function that its event-source mapping invokes.
+    pub fn function(self) -> FunctionName {
+        match self {
+            Self::PlacementFailure => FunctionName::PlacementFailure,
+            Self::Interruption => FunctionName::Interruption,
+        }
+    }
+}
+
+impl FunctionName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PlacementFailure, Self::Interruption, Self::Restore];
+
+    /// The function's name in AWS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlacementFailure => "fargate-spot-task-placement-failure-handler",
+            Self::Interruption => "fargate-spot-interruption-handler",
+            Self::Restore => "fargate-spot-restore-handler",
+        }
+    }
+
+    /// The queue whose messages it handles.
+    pub fn queue(self) -> Option<QueueName> {
+        QueueName::ALL.into_iter().find(|queue| queue.function() == self)
+    }
+}
