@@ -2,6 +2,7 @@
 //! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
 
 use crate::ecs::action::Action;
+use crate::ecs::audience::Audience;
 use crate::ecs::deployment::Deployment;
 use crate::ecs::describe::observe;
 use crate::ecs::env::Env;
@@ -21,11 +22,13 @@ use std::sync::Arc;
 
 pub(crate) mod action;
 pub(crate) mod api;
+pub(crate) mod audience;
 pub(crate) mod deployment;
 mod deployments;
 mod describe;
 pub(crate) mod env;
 pub(crate) mod events;
+pub(crate) mod limits;
 pub(crate) mod market;
 mod messages;
 mod scheduler;
@@ -43,11 +46,12 @@ pub(crate) struct Ecs {
     /// own lines in memory a look then need not touch.
     shown: Vec<OnceCell<Arc<Observation>>>,
     pub(crate) markets: IndexMap<AccountId, Markets, FxBuildHasher>,
+    pub(crate) audience: Audience,
 }
 
 impl Ecs {
-    pub(crate) fn new(markets: IndexMap<AccountId, Markets, FxBuildHasher>) -> Self {
-        Self { services: Vec::new(), shown: Vec::new(), markets }
+    pub(crate) fn new(markets: IndexMap<AccountId, Markets, FxBuildHasher>, audience: Audience) -> Self {
+        Self { services: Vec::new(), shown: Vec::new(), markets, audience }
     }
 
     pub(crate) fn service(&self, key: ServiceKey) -> &Service {

@@ -2,11 +2,9 @@
 //! there by the cell's rules to the queues. The rules' patterns are the files that are deployed.
 
 use handlers::service::AccountId;
-use handlers::strategy::CapacityProvider;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ecs::task::Status;
 use crate::engine::agenda::{Agenda, Sequence};
 use crate::env::Env;
 use crate::eventbridge::action::Action;
@@ -130,18 +128,13 @@ impl EventBridge {
         self.hop.set_pattern(pattern);
     }
 
-    /// Whether anybody could hear of a steady state.
-    pub(crate) fn hears_of_steady_states(&self) -> bool {
-        self.is_watched() || self.hop.hears_of_steady_states()
-    }
-
-    /// Whether anybody could hear of a task that is now in this status.
-    pub(crate) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
-        self.is_watched() || self.hop.hears_of(status, provider)
+    /// Whether the forwarding rule could let an event pass of which this is known.
+    pub(crate) fn could_forward(&self, known: &Value) -> bool {
+        self.hop.could_pass(known)
     }
 
     /// Whether somebody outside the world hears of everything.
-    fn is_watched(&self) -> bool {
+    pub(crate) fn is_watched(&self) -> bool {
         #[cfg(feature = "wire")]
         return self.feed.is_some();
         #[cfg(not(feature = "wire"))]

@@ -29,7 +29,6 @@ pub mod facts;
 pub mod figures;
 mod ids;
 mod lambda;
-mod limits;
 mod observers;
 pub mod pattern;
 #[cfg(feature = "planted")]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ecs::Ecs;
 use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::audience::Audience;
 use crate::ecs::env::Env;
 use crate::ecs::market::Markets;
 use crate::ecs::service::Service;
@@ -190,6 +191,7 @@ impl OneService {
     pub(crate) fn forward_everything(&mut self) {
         let pattern = Pattern::parse(r#"{ "source": ["aws.ecs"] }"#).expect("a valid pattern");
         self.world.bus.set_pattern(pattern);
+        self.world.ecs.audience = Audience::of(&self.world.bus);
     }
 
     pub(crate) fn interrupt(&mut self, tasks: u32) {

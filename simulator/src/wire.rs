@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::ecs::api::ApiError;
+use crate::ecs::limits::Bucket;
 use crate::engine::dial::Dial;
-use crate::limits::Bucket;
 use crate::runtime::simulation::Simulation;
 use crate::world::World;
 

@@ -5,7 +5,9 @@ use crate::dynamodb::Table;
 use crate::ecs::Ecs;
 use crate::ecs::action::Reclaim;
 use crate::ecs::api::{ApiError, UpdateService, Updated};
+use crate::ecs::audience::Audience;
 use crate::ecs::env::Env;
+use crate::ecs::limits::Buckets;
 use crate::ecs::market::Markets;
 use crate::ecs::service::Application;
 use crate::engine::agenda::{Agenda, Due, Sequence};
@@ -17,7 +19,6 @@ use crate::facts::Facts;
 use crate::ids::Names;
 use crate::ids::{ServiceKey, TaskKey};
 use crate::lambda::Lambda;
-use crate::limits::Buckets;
 use crate::observers::Observers;
 use crate::observers::trace::{Caller, Happening};
 use crate::pattern::PatternError;
@@ -36,6 +37,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod faults;
 mod judge;
 
 /// Whose turn it is.
@@ -87,6 +89,7 @@ impl World {
     pub(crate) fn empty(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let seed = spec.seed;
         let sequence = Sequence::default();
+        let bus = EventBridge::new(&spec, &sequence)?;
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         Ok(Self {
             now: GENESIS,
@@ -105,8 +108,8 @@ impl World {
             workload: Workload::new(&sequence),
             script: Agenda::new(&sequence),
             names: Names::default(),
-            ecs: Ecs::new(markets),
-            bus: EventBridge::new(&spec, &sequence)?,
+            ecs: Ecs::new(markets, Audience::of(&bus)),
+            bus,
             lambda: Lambda::new(&sequence),
             table: Table::default(),
             audits: Vec::new(),

@@ -52,13 +52,15 @@ impl Ecs {
     pub(crate) fn emit_task(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
         let Some(changed) = self.service_mut(key).tasks.get_mut(&task) else { return };
         changed.version += 1;
-        let status = changed.status;
-        let heard = env.bus.hears_of(status, &changed.provider);
+        let (status, on_spot) = (changed.status, changed.on_spot());
+        let heard = self.audience.hears_of(env.bus, status, on_spot);
         if !heard && status.is_passing() {
             return;
         }
+        let service = self.service(key);
+        let changed = &service.tasks[&task];
         let (name, provider) = (changed.id.clone(), changed.provider.clone());
-        env.record(Some(self.service(key).name), Happening::Task { task: name, provider, status: status.name() });
+        env.record(Some(service.name), Happening::Task { task: name, provider, status: status.name() });
         if heard {
             self.put_task_state_change(env, key, task);
         } else {

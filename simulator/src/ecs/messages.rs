@@ -43,7 +43,7 @@ impl Ecs {
             service.steady_told_at = now;
             env.agenda.plan(now + again, Action::Schedule(key));
             // A fleet says it all the time, and no rule of the product looks at it.
-            if env.bus.hears_of_steady_states() {
+            if self.audience.hears_of_steady_states(env.bus) {
                 self.emit_steady_state(env, key);
             }
         }

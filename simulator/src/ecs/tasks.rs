@@ -190,14 +190,14 @@ impl Ecs {
     fn plan_step(&mut self, env: &mut Env<'_>, key: ServiceKey, task: TaskKey) {
         let now = env.now;
         let Some(state) = self.service_mut(key).tasks.get_mut(&task) else { return };
-        let (arrives_at, provider, status) = (state.arrives_at, state.provider.clone(), state.status);
+        let (arrives_at, on_spot, status) = (state.arrives_at, state.on_spot(), state.status);
         let ahead: &[Status] = match status {
             Status::Pending => &[Status::Activating],
             Status::Deactivating => &[Status::Stopping, Status::Deprovisioning],
             Status::Stopping => &[Status::Deprovisioning],
             _ => &[],
         };
-        let heard = ahead.iter().filter(|status| env.bus.hears_of(**status, &provider)).count() as u64;
+        let heard = ahead.iter().filter(|status| self.audience.hears_of(env.bus, **status, on_spot)).count() as u64;
         let left = arrives_at.since(now).as_millis() as u64;
         let at = now + Duration::from_millis(left / (heard + 1));
         if let Some(state) = self.service_mut(key).tasks.get_mut(&task) {

@@ -4,16 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use handlers::event::ECS_SOURCE;
 use handlers::service::AccountId;
-use handlers::strategy::CapacityProvider;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::Value;
 
 use super::delivery::Tries;
 use super::{Envelope, EventBridge, Failure};
-use crate::ecs::events::{SERVICE_ACTION, TASK_STATE_CHANGE};
-use crate::ecs::task::Status;
 use crate::env::Env;
 use crate::eventbridge::action::Action;
 use crate::observers::trace::Happening;
@@ -35,10 +31,6 @@ pub(crate) struct Reforward {
 pub(super) struct Hop {
     /// Pattern of the rule on the default bus of every onboarded account; its target is the central bus.
     pattern: Pattern,
-    /// Changes of tasks that the rule could let pass, by status and whether the task is on Spot.
-    passing: BTreeSet<(Status, bool)>,
-    /// Whether it could let a steady state pass.
-    steady_state_passes: bool,
     /// Accounts whose rule or role is not as onboarding made it.
     broken: BTreeMap<AccountId, Forwarding>,
     central: AccountId,
@@ -56,8 +48,6 @@ impl Hop {
     pub(super) fn new(pattern: Pattern, spec: &WorldSpec) -> Self {
         let known: BTreeSet<AccountId> = spec.accounts.iter().chain(&spec.synthetic_from).cloned().collect();
         Self {
-            passing: passing(&pattern),
-            steady_state_passes: steady_state_passes(&pattern),
             pattern,
             broken: BTreeMap::new(),
             central: spec.central.clone(),
@@ -77,17 +67,12 @@ impl Hop {
 
     #[cfg(test)]
     pub(super) fn set_pattern(&mut self, pattern: Pattern) {
-        self.passing = passing(&pattern);
-        self.steady_state_passes = steady_state_passes(&pattern);
         self.pattern = pattern;
     }
 
-    pub(super) fn hears_of(&self, status: Status, provider: &CapacityProvider) -> bool {
-        self.passing.contains(&(status, *provider == CapacityProvider::FargateSpot))
-    }
-
-    pub(super) fn hears_of_steady_states(&self) -> bool {
-        self.steady_state_passes
+    /// Whether the rule could let an event pass of which this is known.
+    pub(super) fn could_pass(&self, known: &Value) -> bool {
+        self.pattern.could_match(known)
     }
 
     /// Whether the policy of the central bus lets `account` put events; its own account needs no leave.
@@ -104,22 +89,6 @@ impl Hop {
             _ => (!self.admits(account)).then_some("NO_PERMISSIONS"),
         }
     }
-}
-
-fn passing(pattern: &Pattern) -> BTreeSet<(Status, bool)> {
-    let kinds = Status::ALL.iter().flat_map(|status| [(*status, true), (*status, false)]);
-    let could_pass = |(status, on_spot): &(Status, bool)| {
-        let provider = if *on_spot { CapacityProvider::FargateSpot } else { CapacityProvider::Fargate };
-        let detail = json!({ "lastStatus": status.name(), "capacityProviderName": provider });
-        let known = json!({ "source": ECS_SOURCE, "detail-type": TASK_STATE_CHANGE, "detail": detail });
-        pattern.could_match(&known)
-    };
-    kinds.filter(could_pass).collect()
-}
-
-fn steady_state_passes(pattern: &Pattern) -> bool {
-    let detail = json!({ "eventName": "SERVICE_STEADY_STATE" });
-    pattern.could_match(&json!({ "source": ECS_SOURCE, "detail-type": SERVICE_ACTION, "detail": detail }))
 }
 
 impl EventBridge {

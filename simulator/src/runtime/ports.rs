@@ -1,9 +1,9 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
 use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::limits::Bucket;
 use crate::ids::NameKey;
 use crate::ids::ServiceKey;
-use crate::limits::Bucket;
 use crate::observers::trace::Caller;
 use crate::runtime::simulation::Sim;
 use crate::world::World;

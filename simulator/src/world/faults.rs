@@ -1,37 +1,16 @@
-//! What stands between a caller and ECS: token buckets per account, the role, replies that get lost, reads that are stale, and
-//! the end of the caller itself.
+//! What may go wrong between a caller and a service: throttling, a role, replies that get lost, reads that are stale, and the end
+//! of the caller itself.
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::ecs::limits::Bucket;
+use crate::ids::ServiceKey;
+use crate::spec::Role;
+use crate::world::World;
 use handlers::held::HeldReason;
 use handlers::observation::Observation;
 use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-
-use crate::ids::ServiceKey;
-use crate::spec::Role;
-use crate::world::World;
-
-/// An API action class with a bucket of its own (aws-facts.md §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bucket {
-    Describe,
-    Update,
-}
-
-/// Tokens in thousandths, so that a refill of a fraction counts.
-#[derive(Debug, Clone, Copy)]
-struct Level {
-    at: Timestamp,
-    milli_tokens: u64,
-}
-
-/// The buckets of every account, by [`Bucket`]; one that is missing is full.
-#[derive(Debug, Default)]
-pub(crate) struct Buckets(IndexMap<AccountId, [Option<Level>; 2], FxBuildHasher>);
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What will become of one call.
 #[derive(Debug)]
@@ -62,27 +41,8 @@ impl World {
 
     /// Takes one token of an account's bucket, if there is one.
     pub(crate) fn take_token(&mut self, account: &AccountId, bucket: Bucket) -> bool {
-        let (burst, refill) = match bucket {
-            Bucket::Describe => self.facts.describe_bucket,
-            Bucket::Update => self.facts.update_bucket,
-        };
-        let full = u64::from(burst) * 1000;
-        let now = self.now;
-        let buckets = &mut self.buckets.0;
-        let of_account = match buckets.get_index_of(account) {
-            Some(known) => &mut buckets[known],
-            None => buckets.entry(account.clone()).or_default(),
-        };
-        let level = of_account[bucket as usize].get_or_insert(Level { at: now, milli_tokens: full });
-        let refilled = now.since(level.at).as_millis() as u64 * u64::from(refill);
-        level.milli_tokens = (level.milli_tokens + refilled).min(full);
-        level.at = now;
-        let granted = level.milli_tokens >= 1000;
-        if granted {
-            level.milli_tokens -= 1000;
-        } else {
-            self.throttled += 1;
-        }
+        let granted = self.buckets.take(self.now, &self.facts, account, bucket);
+        self.throttled += u64::from(!granted);
         granted
     }
 
