@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use simulator::figures::Figures;
 use simulator::pattern::PatternError;
 use simulator::prices::Prices;
-use simulator::{Outcome, Simulation, StandIn};
+use simulator::{Handlers, Outcome};
 
 use crate::file::Scenario;
 use crate::naive::{Naive, Nobody};
@@ -125,14 +125,12 @@ impl Comparison {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play_with(scenario: Scenario, automation: Automation) -> Result<Play, PatternError> {
-    let stand_in: Rc<dyn StandIn> = match automation {
+    let handlers: Rc<dyn Handlers> = match automation {
         Automation::SpotRecovery => return play::play(scenario),
         Automation::ProofOfConcept => Rc::new(Naive::new(&scenario.world)),
         Automation::None => Rc::new(Nobody),
     };
-    let mut simulation = Simulation::with_stand_in(scenario.world.clone(), play::facts(&scenario), stand_in)?;
-    simulation.advance(scenario.duration);
-    Ok(play::judged(scenario, simulation.finish()))
+    play::play_with(scenario, handlers)
 }
 
 impl Run {

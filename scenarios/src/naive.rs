@@ -19,8 +19,8 @@ use handlers::ports::{Clock, Cluster, Ecs, Put, StateStore};
 use handlers::record::{Change, DUE_SHARDS, Lease, Phase, Record};
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
-use simulator::spec::WorldSpec;
-use simulator::{Raised, SimPorts, StandIn};
+use simulator::spec::{FunctionName, WorldSpec};
+use simulator::{Handled, Handlers, Invocation, SimPorts};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -29,6 +29,9 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Naive {
     trust: Trust,
 }
+
+/// A function ends with an error: it knows no failure of a part of its batch.
+struct Raised;
 
 /// No handlers at all: events are taken from the queues, and nothing is done.
 #[derive(Debug)]
@@ -39,6 +42,39 @@ impl Naive {
     pub fn new(world: &WorldSpec) -> Self {
         let everyone = world.accounts.iter().chain([&world.central]).cloned().collect();
         Self { trust: Trust { region: world.region.clone(), synthetic_from: everyone } }
+    }
+
+    async fn messages(&self, ports: &SimPorts, messages: &[Message]) -> Result<(), Raised> {
+        for message in messages {
+            let parsed = parse(&message.body, &self.trust).map_err(|_| Raised)?;
+            let Parsed::Event(event) = parsed else { continue };
+            if matches!(
+                event.signal,
+                Signal::SpotPlacementFailure | Signal::SyntheticPlacementFailure | Signal::Interruption
+            ) {
+                self.fail_over(ports, &event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A tick of the restore schedule; returns how many records could not be finished.
+    async fn tick(&self, ports: &SimPorts) -> usize {
+        let mut failed = 0;
+        for shard in 0..DUE_SHARDS {
+            let mut after = None;
+            loop {
+                let Ok(page) = ports.due(shard, ports.now(), after).await else { return failed + 1 };
+                for pending in page.records.iter().filter(|record| is_pending(record)) {
+                    failed += usize::from(self.restore(ports, pending).await.is_err());
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        failed
     }
 
     /// Sees what is live, saves it, switches to On-Demand.
@@ -78,51 +114,35 @@ impl Naive {
     }
 }
 
-impl StandIn for Naive {
-    fn messages<'a>(&'a self, ports: &'a SimPorts, messages: &'a [Message]) -> Boxed<'a, Result<(), Raised>> {
+impl Handlers for Naive {
+    fn invoke<'a>(&'a self, ports: SimPorts, invocation: &'a Invocation) -> Boxed<'a, Handled> {
         Box::pin(async move {
-            for message in messages {
-                let parsed = parse(&message.body, &self.trust).map_err(|_| Raised)?;
-                let Parsed::Event(event) = parsed else { continue };
-                if matches!(
-                    event.signal,
-                    Signal::SpotPlacementFailure | Signal::SyntheticPlacementFailure | Signal::Interruption
-                ) {
-                    self.fail_over(ports, &event).await?;
-                }
+            match invocation.function {
+                FunctionName::Restore => Handled::Sweep(self.tick(&ports).await),
+                _ => match self.messages(&ports, &invocation.messages).await {
+                    Ok(()) => Handled::Batch(Vec::new()),
+                    Err(Raised) => Handled::Raised,
+                },
             }
-            Ok(())
         })
     }
 
-    fn tick<'a>(&'a self, ports: &'a SimPorts) -> Boxed<'a, usize> {
-        Box::pin(async move {
-            let mut failed = 0;
-            for shard in 0..DUE_SHARDS {
-                let mut after = None;
-                loop {
-                    let Ok(page) = ports.due(shard, ports.now(), after).await else { return failed + 1 };
-                    for pending in page.records.iter().filter(|record| is_pending(record)) {
-                        failed += usize::from(self.restore(ports, pending).await.is_err());
-                    }
-                    after = page.next;
-                    if after.is_none() {
-                        break;
-                    }
-                }
-            }
-            failed
-        })
+    fn announce(&self) -> bool {
+        false
     }
 }
 
-impl StandIn for Nobody {
-    fn messages<'a>(&'a self, _: &'a SimPorts, _: &'a [Message]) -> Boxed<'a, Result<(), Raised>> {
-        Box::pin(std::future::ready(Ok(())))
+impl Handlers for Nobody {
+    fn invoke<'a>(&'a self, _: SimPorts, invocation: &'a Invocation) -> Boxed<'a, Handled> {
+        let handled = match invocation.function {
+            FunctionName::Restore => Handled::Sweep(0),
+            _ => Handled::Batch(Vec::new()),
+        };
+        Box::pin(std::future::ready(handled))
     }
 
-    fn tick<'a>(&'a self, _: &'a SimPorts) -> Boxed<'a, usize> {
-        Box::pin(std::future::ready(0))
+    fn announce(&self) -> bool {
+        false
     }
 }
 

@@ -1,10 +1,12 @@
 //! Plays a scenario on the embedded simulator.
 
+use std::rc::Rc;
+
 use simulator::facts::Facts;
 use simulator::pattern::PatternError;
 #[cfg(feature = "sdk")]
-use simulator::sdk::CallLimits;
-use simulator::{Outcome, run};
+use simulator::sdk::{CallLimits, SdkHandlers};
+use simulator::{Handlers, Outcome, Simulation, run};
 
 use crate::file::Scenario;
 use crate::verdict::{self, FEW, Verdict};
@@ -42,8 +44,18 @@ pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
 /// [`PatternError`] when an event pattern of the product is invalid.
 #[cfg(feature = "sdk")]
 pub fn play_via_sdk(scenario: Scenario, limits: CallLimits) -> Result<Play, PatternError> {
-    let outcome = simulator::run_via_sdk(scenario.world.clone(), facts(&scenario), limits, scenario.duration)?;
-    Ok(judged(scenario, outcome))
+    let handlers = Rc::new(SdkHandlers::new(&scenario.world, limits));
+    play_with(scenario, handlers)
+}
+
+/// Plays `scenario` with `handlers` in the place of the product's.
+///
+/// # Errors
+/// [`PatternError`] when an event pattern of the product is invalid.
+pub fn play_with(scenario: Scenario, handlers: Rc<dyn Handlers>) -> Result<Play, PatternError> {
+    let mut simulation = Simulation::with_handlers(scenario.world.clone(), facts(&scenario), handlers)?;
+    simulation.advance(scenario.duration);
+    Ok(judged(scenario, simulation.finish()))
 }
 
 /// Details are for digging in a small world; of a fleet they would be most of the memory.

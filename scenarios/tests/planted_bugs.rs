@@ -3,10 +3,12 @@
 
 use std::fmt::Write;
 
+use std::rc::Rc;
+
 use scenarios::file::Scenario;
-use scenarios::play::{Play, play};
+use scenarios::play::{Play, play, play_with};
 use scenarios::{file, library};
-use simulator::planted::Bug;
+use simulator::planted::{Bug, PlantedHandlers};
 
 /// Which scenario finds a bug, and the first check that does. Each bug is here at least once.
 const FOUND_BY: &[(Bug, &str, &str)] = &[
@@ -145,9 +147,8 @@ fn scenario(name: &str) -> Scenario {
 }
 
 fn played_with(bug: Bug, seed: u64, mut scenario: Scenario) -> Play {
-    scenario.facts.planted = Some(bug);
     scenario.world.seed = seed;
-    play(scenario).unwrap()
+    play_with(scenario, Rc::new(PlantedHandlers(bug))).unwrap()
 }
 
 /// Every check that fails: the oracle's first, each in words.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use scenarios::swarm::draw::{
     SOUND_PERCENT, TRAITS, TROUBLES,
 };
 use scenarios::swarm::{Failure, Swarm, check, draw, shrink, words};
+use simulator::MakeHandlers;
 use simulator::facts::Facts;
-use simulator::planted::Bug;
+use simulator::planted::{Bug, PlantedHandlers};
 use simulator::spec::{
     Autoscaling, BLUE_GREEN, BusPolicy, Capacity, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role,
     ServiceSpec, SpotShape, Terraform, TimedEvent, WorldEvent, WorldSpec,
@@ -185,7 +187,7 @@ fn nothing_that_a_world_can_do_is_never_drawn() {
 fn planted(bug: Bug) -> impl Fn(u64) -> Plan + Sync {
     move |seed| {
         let mut plan = draw::plan(seed);
-        plan.facts.planted = Some(bug);
+        plan.handlers = MakeHandlers::new(move || PlantedHandlers(bug));
         plan
     }
 }
@@ -203,12 +205,11 @@ fn find(bug: Bug, most_events: usize, words: &str) {
     assert!(left.services.len() <= 2 && shrunk.replays <= REPLAYS, "{} replays", shrunk.replays);
 
     let text = file::write(&check::scenario(&shrunk.plan, shrunk.played.duration, &shrunk.played.free, &violation));
-    let mut scenario = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
+    let scenario = file::parse("written", &text).unwrap_or_else(|problem| panic!("{problem}\n{text}"));
     // A file holds no bug; without it the world holds.
     let healthy = play::play(scenario.clone()).unwrap();
     assert!(healthy.holds(), "seed {seed}: {:#?}\n{text}", healthy.outcome.violations);
-    scenario.facts.planted = Some(bug);
-    let replayed = play::play(scenario).unwrap().outcome;
+    let replayed = play::play_with(scenario, Rc::new(PlantedHandlers(bug))).unwrap().outcome;
     assert_eq!(replayed.trace, shrunk.played.outcome.trace, "the file replays what was found\n{text}");
     assert_eq!(said(replayed.violations.first()), violation);
 }
@@ -258,7 +259,7 @@ fn shapes_and_traits_that_a_violation_does_not_need_are_shrunk_away() {
         WorldEvent::RollBack { service: id },
     ];
     let mut plan = quiet(everything, events);
-    plan.facts.planted = Some(Bug::NoiseIsLoss);
+    plan.handlers = MakeHandlers::new(|| PlantedHandlers(Bug::NoiseIsLoss));
     let played = check::play(&plan);
     let shrunk = shrink::shrink(&plan, played, REPLAYS);
     let left = words::words(&shrunk.plan);

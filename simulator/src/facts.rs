@@ -155,9 +155,6 @@ pub struct Facts {
     pub trace_details: bool,
     /// Whether the ledgers keep every change of their counts, to be drawn. Some hundred changes a service and day, 24 bytes each.
     pub series: bool,
-    /// A bug in the recovery itself, for tests of the checks.
-    #[cfg(feature = "planted")]
-    pub planted: Option<crate::planted::Bug>,
 }
 
 /// A crash: the invocation that makes call number `call` is killed before or after the call takes effect.
@@ -256,8 +253,6 @@ impl Default for Facts {
             page_size: 100,
             trace_details: true,
             series: false,
-            #[cfg(feature = "planted")]
-            planted: None,
         }
     }
 }

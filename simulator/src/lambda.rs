@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use handlers::handler::Message;
+use handlers::handler::{Failure, Message};
 
-use crate::spec::{FunctionName, QueueName};
+use crate::spec::FunctionName;
 
 pub(crate) mod action;
 mod mapping;
@@ -13,38 +13,44 @@ pub(crate) use mapping::Lambda;
 
 /// One call of a function.
 #[derive(Debug)]
-pub(crate) struct Invocation {
+pub struct Invocation {
     /// Lambda's request id, the token of the claims it makes.
-    pub(crate) request_id: String,
-    pub(crate) work: Work,
-}
-
-#[derive(Debug)]
-pub(crate) enum Work {
-    /// Messages of a queue with their receipts.
-    Batch { queue: QueueName, receipts: Vec<u64>, messages: Vec<Message> },
-    /// The schedule.
-    Restore,
-}
-
-impl Work {
-    pub(crate) fn function(&self) -> FunctionName {
-        match self {
-            Self::Batch { queue, .. } => queue.function(),
-            Self::Restore => FunctionName::Restore,
-        }
-    }
+    pub request_id: String,
+    /// The function that is called.
+    pub function: FunctionName,
+    /// Messages of the function's queue; none for the schedule.
+    pub messages: Vec<Message>,
+    /// Receipts of the messages.
+    receipts: Vec<u64>,
 }
 
 /// How an invocation ended.
-pub(crate) enum End<T> {
-    Finished(T),
+#[derive(Debug)]
+pub(crate) enum End {
+    /// A batch is handled, but for these messages.
+    Batch(Vec<Failure>),
+    /// A sweep is done, but for so many records.
+    Sweep(usize),
     TimedOut,
     Killed,
     /// It never came to the handler's first line.
     NotStarted,
-    /// It gave up the whole batch; only a stand-in does.
+    /// It gave up the whole batch.
     Raised,
+}
+
+impl End {
+    /// In the words of the trace, with how many messages or records failed.
+    fn outcome(&self) -> (&'static str, usize) {
+        match self {
+            Self::Batch(failures) => ("ends", failures.len()),
+            Self::Sweep(failed) => ("ends", *failed),
+            Self::TimedOut => ("is stopped at its timeout", 0),
+            Self::Killed => ("is killed", 0),
+            Self::NotStarted => ("fails to start", 0),
+            Self::Raised => ("raises an error", 0),
+        }
+    }
 }
 
 /// What chance and the state of its function have in store for an invocation.

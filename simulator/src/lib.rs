@@ -14,7 +14,7 @@
 //! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
 //! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
 //! | what must never happen? | `oracle.rs` |
-//! | how are other handlers tried in the same world? | `stand_in.rs` |
+//! | how are other handlers tried in the same world? | `runtime/handlers.rs` |
 //! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
 //! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
 //! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
@@ -50,9 +50,8 @@ mod world;
 
 pub use ecs::api::{ApiError, UpdateService, fargate_alone};
 pub use engine::dice;
+pub use lambda::Invocation;
 pub use observers::{ledger, trace};
+pub use runtime::handlers::{Handled, Handlers, MakeHandlers, ProductionHandlers};
 pub use runtime::ports::SimPorts;
-#[cfg(feature = "sdk")]
-pub use runtime::simulation::run_via_sdk;
 pub use runtime::simulation::{Outcome, ServiceOutcome, Simulation, run};
-pub use runtime::stand_in::{Raised, StandIn};

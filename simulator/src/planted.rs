@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
-use handlers::event::{Event, Signal, Trust};
+use handlers::event::{Event, Signal};
 use handlers::market::Market;
 use handlers::observation::{Controller, Look, Observation, Rollout};
-use handlers::policy::Policy;
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
@@ -21,6 +21,8 @@ use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 
 use crate::ecs::api::UpdateService;
+use crate::lambda::Invocation;
+use crate::runtime::handlers::{Handled, Handlers, handle};
 use crate::runtime::ports::SimPorts;
 use crate::world::World;
 
@@ -130,18 +132,29 @@ bugs! {
     SlowIsFailed, "Spot Recovery itself";
 }
 
-/// The ports, policy and trust of an invocation, with the world's bug in them.
-pub(crate) fn plant(ports: SimPorts, mut policy: Policy, mut trust: Trust) -> (Planted, Policy, Trust) {
-    let bug = ports.sim.with(|world| world.facts.planted);
-    match bug {
-        Some(Bug::DoneWhenUpdateReturns) => policy.probation = Duration::ZERO,
-        Some(Bug::BelievesOldEvents) => policy.event_max_age = Duration::MAX,
-        Some(Bug::NeverProbes) => policy.probe_restores = false,
-        Some(Bug::IgnoresKillSwitch) => policy.paused = false,
-        Some(Bug::BelievesAnyone) => trust.synthetic_from = ports.sim.with(|world| world.spec.accounts.clone()),
-        _ => {}
+/// The production handlers with a bug in them.
+#[derive(Debug, Clone, Copy)]
+pub struct PlantedHandlers(pub Bug);
+
+impl Handlers for PlantedHandlers {
+    fn invoke<'a>(&'a self, ports: SimPorts, invocation: &'a Invocation) -> LocalBoxFuture<'a, Handled> {
+        let bug = self.0;
+        let (mut policy, mut trust) = (ports.policy().clone(), ports.trust().clone());
+        match bug {
+            Bug::DoneWhenUpdateReturns => policy.probation = Duration::ZERO,
+            Bug::BelievesOldEvents => policy.event_max_age = Duration::MAX,
+            Bug::NeverProbes => policy.probe_restores = false,
+            Bug::IgnoresKillSwitch => policy.paused = false,
+            Bug::BelievesAnyone => trust.synthetic_from = ports.sim.with(|world| world.spec.accounts.clone()),
+            _ => {}
+        }
+        let ports = Planted { ports, bug };
+        Box::pin(async move {
+            let decide: Decide = Rc::new(move |service, record, look, ctx| misled(bug, service, record, look, ctx));
+            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone()).planting(decide);
+            handle(&reconciler, &trust, invocation).await
+        })
     }
-    (Planted { ports, bug }, policy, trust)
 }
 
 // ---- what is decided ------------------------------------------------------------------------------------------------
@@ -305,21 +318,7 @@ fn without_base(strategy: &Strategy) -> Strategy {
 #[derive(Debug)]
 pub(crate) struct Planted {
     ports: SimPorts,
-    bug: Option<Bug>,
-}
-
-impl Planted {
-    /// `reconciler` with the bug in what it decides.
-    pub(crate) fn plant_in<'a>(&self, reconciler: Reconciler<'a, Self>) -> Reconciler<'a, Self> {
-        let Some(bug) = self.bug else { return reconciler };
-        let decide: Decide = Rc::new(move |service, record, look, ctx| misled(bug, service, record, look, ctx));
-        reconciler.planting(decide)
-    }
-
-    /// Whether the invocation was killed by one of its calls.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.ports.is_dead()
-    }
+    bug: Bug,
 }
 
 impl Ecs for Planted {
@@ -329,16 +328,16 @@ impl Ecs for Planted {
 
     async fn update_strategy(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
         let desired = match self.bug {
-            Some(Bug::SendsDesiredCount) => self.ports.sim.with(|world| {
+            Bug::SendsDesiredCount => self.ports.sim.with(|world| {
                 let key = world.names.service(service)?;
                 Some(world.ecs.service(key).desired)
             }),
             _ => None,
         };
-        let force_new_deployment = self.bug != Some(Bug::ForgetsForce);
+        let force_new_deployment = self.bug != Bug::ForgetsForce;
         let update = || UpdateService { strategy: Some(strategy.items().to_vec()), desired, force_new_deployment };
         match self.ports.update(service, update()).await {
-            Err(UpdateError::Unclear(_)) if self.bug == Some(Bug::RetriesUpdate) => {
+            Err(UpdateError::Unclear(_)) if self.bug == Bug::RetriesUpdate => {
                 self.ports.update(service, update()).await
             }
             answer => answer,
@@ -350,8 +349,8 @@ impl Planted {
     /// Whose record stands for this service.
     fn key(&self, id: &ServiceId) -> ServiceId {
         let alike = |other: &&ServiceId| match self.bug {
-            Some(Bug::KeyWithoutAccount) => other.cluster == id.cluster && other.service == id.service,
-            Some(Bug::KeyWithoutCluster) => other.account == id.account && other.service == id.service,
+            Bug::KeyWithoutAccount => other.cluster == id.cluster && other.service == id.service,
+            Bug::KeyWithoutCluster => other.account == id.account && other.service == id.service,
             _ => false,
         };
         let namesakes = |world: &mut World| {
@@ -365,7 +364,7 @@ impl Planted {
 impl StateStore for Planted {
     async fn get(&self, id: &ServiceId) -> Result<Option<Arc<Record>>, StoreError> {
         let found = self.ports.get(&self.key(id)).await?;
-        let forgets = self.bug == Some(Bug::IgnoresLeases);
+        let forgets = self.bug == Bug::IgnoresLeases;
         Ok(found.map(|record| {
             let lease = record.lease.clone().filter(|_| !forgets);
             Arc::new(Record { service: id.clone(), lease, ..(*record).clone() })
@@ -375,7 +374,7 @@ impl StateStore for Planted {
     async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
         let record = Arc::new(Record { service: self.key(&record.service), ..(**record).clone() });
         match self.ports.put(&record, replaces).await? {
-            Put::Conflict(Some(stored)) if self.bug == Some(Bug::WritesUnconditionally) => {
+            Put::Conflict(Some(stored)) if self.bug == Bug::WritesUnconditionally => {
                 self.ports.put(&record, stored.version).await
             }
             put => Ok(put),
@@ -396,7 +395,7 @@ impl StateStore for Planted {
 
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         let mut page = self.ports.due(shard, now, after).await?;
-        if self.bug == Some(Bug::WatchesNothing) {
+        if self.bug == Bug::WatchesNothing {
             page.records.retain(|record| record.phase != Phase::Watching);
         }
         Ok(page)
@@ -406,7 +405,7 @@ impl StateStore for Planted {
 impl AuditLog for Planted {
     async fn announce(&self, transitions: &[Transition]) -> Result<(), AuditError> {
         match self.bug {
-            Some(Bug::AnnouncesToNobody) => Ok(()),
+            Bug::AnnouncesToNobody => Ok(()),
             _ => self.ports.announce(transitions).await,
         }
     }

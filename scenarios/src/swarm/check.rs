@@ -51,7 +51,8 @@ pub struct Played {
 pub fn play(plan: &Plan) -> Played {
     let world = mended(plan);
     let ids: Vec<ServiceId> = world.services.iter().map(|service| service.id.clone()).collect();
-    let mut simulation = Simulation::new(world, plan.facts.clone()).expect("the product's patterns are valid");
+    let mut simulation = Simulation::with_handlers(world, plan.facts.clone(), plan.handlers.make())
+        .expect("the product's patterns are valid");
     let (mut reasons, mut quiet) = (BTreeSet::new(), false);
     loop {
         let elapsed = simulation.elapsed();

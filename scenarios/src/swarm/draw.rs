@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use handlers::policy::{InterruptionPolicy, Policy};
 use handlers::service::AccountId;
+use simulator::MakeHandlers;
 use simulator::dice::{Dice, Span};
 use simulator::facts::Facts;
 use simulator::spec::{TimedEvent, WorldSpec};
@@ -70,6 +71,8 @@ pub struct Plan {
     pub world: WorldSpec,
     /// What goes wrong by chance.
     pub facts: Facts,
+    /// What the functions run.
+    pub handlers: MakeHandlers,
     /// When everything is mended.
     pub chaos: Duration,
     /// The kinds of trouble that are on, by name.
@@ -119,7 +122,7 @@ pub fn plan_without(seed: u64, without: &[String]) -> Plan {
         events,
     };
     let chaos = if large { SHORT_CHAOS } else { CHAOS + quiet };
-    Plan { world, facts, chaos, on }
+    Plan { world, facts, handlers: MakeHandlers::default(), chaos, on }
 }
 
 impl Draw {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use handlers::handler::{Failure, Message};
+use handlers::handler::Message;
 use handlers::timestamp::Timestamp;
 
 use super::action::Action;
-use super::{End, Fate, Invocation, Work};
+use super::{End, Fate, Invocation};
 use crate::engine::agenda::{Agenda, Sequence};
 use crate::env::Env;
 use crate::facts::Facts;
@@ -138,7 +138,7 @@ impl Lambda {
             env.record(None, Happening::Throttled { function: queue.function().name(), messages: messages.len() });
         } else {
             self.mappings[queue as usize].running += 1;
-            self.invoke(env, Work::Batch { queue, receipts, messages });
+            self.invoke(env, queue.function(), messages, receipts);
         }
         if !self.queues[queue as usize].is_empty() {
             self.plan_poll(env, queue);
@@ -183,16 +183,15 @@ impl Lambda {
         if self.functions.throttles(function) {
             env.record(None, Happening::Throttled { function: function.name(), messages: 0 });
         } else if !self.functions.is_detached(function) {
-            self.invoke(env, Work::Restore);
+            self.invoke(env, function, Vec::new(), Vec::new());
         }
     }
 
-    fn invoke(&mut self, env: &mut Env<'_>, work: Work) {
+    fn invoke(&mut self, env: &mut Env<'_>, function: FunctionName, messages: Vec<Message>, receipts: Vec<u64>) {
         let request_id = env.dice.lambda.uuid();
-        let messages = if let Work::Batch { messages, .. } = &work { messages.len() } else { 0 };
-        self.functions.running[work.function() as usize] += 1;
-        env.record(None, Happening::Invoked { function: work.function().name(), messages });
-        self.starting.push(Invocation { request_id, work });
+        self.functions.running[function as usize] += 1;
+        env.record(None, Happening::Invoked { function: function.name(), messages: messages.len() });
+        self.starting.push(Invocation { request_id, function, messages, receipts });
     }
 
     pub(crate) fn fate_of_invocation(&mut self, env: &mut Env<'_>, function: FunctionName) -> Fate {
@@ -209,30 +208,22 @@ impl Lambda {
         }
     }
 
-    pub(crate) fn invocation_ended(
-        &mut self,
-        env: &mut Env<'_>,
-        function: FunctionName,
-        outcome: &'static str,
-        failed: usize,
-    ) {
+    pub(crate) fn invocation_ended(&mut self, env: &mut Env<'_>, invocation: &Invocation, end: End) {
+        let function = invocation.function;
+        let (outcome, failed) = end.outcome();
+        if let Some(queue) = function.queue() {
+            self.batch_done(env, queue, invocation, end);
+        }
         self.functions.running[function as usize] -= 1;
         env.record(None, Happening::Finished { function: function.name(), outcome, failed });
     }
 
     /// A queue function has ended: what did not fail is deleted, what failed comes back when it asked to. A function
     /// that was cut short says nothing, and all of its messages come back with their visibility timeout.
-    pub(crate) fn batch_done(
-        &mut self,
-        env: &mut Env<'_>,
-        queue: QueueName,
-        receipts: &[u64],
-        messages: &[Message],
-        end: &End<Vec<Failure>>,
-    ) {
+    fn batch_done(&mut self, env: &mut Env<'_>, queue: QueueName, invocation: &Invocation, end: End) {
         self.mappings[queue as usize].running -= 1;
-        if let End::Finished(failures) = end {
-            for (receipt, message) in receipts.iter().zip(messages) {
+        if let End::Batch(failures) = end {
+            for (receipt, message) in invocation.receipts.iter().zip(&invocation.messages) {
                 match failures.iter().find(|failure| failure.id == message.id) {
                     Some(failure) => self.hide(env, queue, *receipt, failure.retry_in),
                     None => self.queues[queue as usize].delete(*receipt),

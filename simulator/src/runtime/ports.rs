@@ -6,10 +6,13 @@ use crate::ids::NameKey;
 use crate::ids::ServiceKey;
 use crate::observers::trace::Caller;
 use crate::runtime::simulation::Sim;
+use crate::spec::WorldSpec;
 use crate::world::World;
+use handlers::event::Trust;
 use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::observation::{Look, Observation};
+use handlers::policy::Policy;
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
@@ -30,7 +33,10 @@ use std::time::Duration;
 pub struct SimPorts {
     pub(crate) sim: Rc<Sim>,
     /// Whether one of the calls was the last.
-    dead: Cell<bool>,
+    dead: Rc<Cell<bool>>,
+    /// The environment of the function, as it was when the invocation began.
+    policy: Policy,
+    trust: Trust,
     /// How often each service was looked at.
     looks: RefCell<IndexMap<ServiceKey, u32, FxBuildHasher>>,
 }
@@ -40,12 +46,26 @@ pub(crate) struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
-        Self { sim, dead: Cell::new(false), looks: RefCell::default() }
+        let (policy, trust) = sim.with(|world| {
+            let WorldSpec { region, synthetic_from, policy, .. } = &world.spec;
+            (policy.clone(), Trust { region: region.clone(), synthetic_from: synthetic_from.clone() })
+        });
+        Self { sim, dead: Rc::default(), policy, trust, looks: RefCell::default() }
+    }
+
+    /// The tunables of the function.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whose events the function believes.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// Whether the invocation was killed by one of its calls.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.dead.get()
+    pub(crate) fn is_dead(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.dead)
     }
 
     /// A call: `work` is its effect.

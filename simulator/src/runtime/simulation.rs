@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
-#[cfg(feature = "sdk")]
-use handlers::aws::CallLimits;
 use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
@@ -21,10 +19,8 @@ use crate::facts::Facts;
 use crate::observers::ledger::Ledger;
 use crate::observers::trace::Entry;
 use crate::pattern::PatternError;
+use crate::runtime::handlers::{Handlers, ProductionHandlers};
 use crate::runtime::invocation;
-use crate::runtime::stand_in::StandIn;
-#[cfg(feature = "sdk")]
-use crate::sdk::Services;
 use crate::spec::{WorldEvent, WorldSpec};
 use crate::world::World;
 
@@ -33,11 +29,8 @@ use crate::world::World;
 pub(crate) struct Sim {
     world: RefCell<World>,
     timers: Timers,
-    /// What handles events in the place of the production handlers, if anything does.
-    pub(crate) stand_in: Option<Rc<dyn StandIn>>,
-    /// What answers the SDK, where the handlers call through it.
-    #[cfg(feature = "sdk")]
-    pub(crate) sdk: Option<Services>,
+    /// What the functions run.
+    pub(crate) handlers: Rc<dyn Handlers>,
 }
 
 /// A world after its run.
@@ -126,41 +119,19 @@ impl Simulation {
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn new(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
-        Ok(Self::of_world(World::new(spec, facts)?, None))
+        Self::with_handlers(spec, facts, Rc::new(ProductionHandlers))
     }
 
-    /// The same world, in which `handlers` stand in for the production ones.
+    /// The same world, in which the functions run `handlers`.
     ///
     /// # Errors
     /// [`PatternError`] when an event pattern of the product is invalid.
-    pub fn with_stand_in(spec: WorldSpec, facts: Facts, handlers: Rc<dyn StandIn>) -> Result<Self, PatternError> {
-        Ok(Self::of_world(World::new(spec, facts)?, Some(handlers)))
+    pub fn with_handlers(spec: WorldSpec, facts: Facts, handlers: Rc<dyn Handlers>) -> Result<Self, PatternError> {
+        Ok(Self::of_world(World::new(spec, facts)?, handlers))
     }
 
-    /// A world whose handlers, if any run in it, call it natively.
-    pub(crate) fn of_world(world: World, stand_in: Option<Rc<dyn StandIn>>) -> Self {
-        Self::of(Sim {
-            world: RefCell::new(world),
-            timers: Timers::new(GENESIS),
-            stand_in,
-            #[cfg(feature = "sdk")]
-            sdk: None,
-        })
-    }
-
-    /// The same world, in which the handlers call AWS through production's adapters and the SDK, within `limits`. See
-    /// [`crate::sdk`] for what is the same then, and what is not.
-    ///
-    /// # Errors
-    /// [`PatternError`] when an event pattern of the product is invalid.
-    #[cfg(feature = "sdk")]
-    pub fn via_sdk(spec: WorldSpec, facts: Facts, limits: CallLimits) -> Result<Self, PatternError> {
-        let services = Services::new(&spec, limits);
-        let world = RefCell::new(World::new(spec, facts)?);
-        Ok(Self::of(Sim { world, timers: Timers::new(GENESIS), stand_in: None, sdk: Some(services) }))
-    }
-
-    fn of(sim: Sim) -> Self {
+    pub(crate) fn of_world(world: World, handlers: Rc<dyn Handlers>) -> Self {
+        let sim = Sim { world: RefCell::new(world), timers: Timers::new(GENESIS), handlers };
         Self { invocations: LocalPool::new(), sim: Rc::new(sim) }
     }
 
@@ -214,7 +185,7 @@ impl Simulation {
     pub fn finish(self) -> Outcome {
         let Self { invocations, sim } = self;
         sim.with(|world| world.seen.ledgers.iter_mut().for_each(|ledger| ledger.close_books(world.now)));
-        if sim.stand_in.is_none() {
+        if sim.handlers.announce() {
             sim.with(World::judge_announcements);
         }
         // Invocations still under way end here; what they would have done lies after the end.
@@ -229,22 +200,6 @@ impl Simulation {
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn run(spec: WorldSpec, facts: Facts, duration: Duration) -> Result<Outcome, PatternError> {
     let mut simulation = Simulation::new(spec, facts)?;
-    simulation.advance(duration);
-    Ok(simulation.finish())
-}
-
-/// Runs the world of `spec` for `duration` with the handlers on the SDK, as [`Simulation::via_sdk`] says.
-///
-/// # Errors
-/// [`PatternError`] when an event pattern of the product is invalid.
-#[cfg(feature = "sdk")]
-pub fn run_via_sdk(
-    spec: WorldSpec,
-    facts: Facts,
-    limits: CallLimits,
-    duration: Duration,
-) -> Result<Outcome, PatternError> {
-    let mut simulation = Simulation::via_sdk(spec, facts, limits)?;
     simulation.advance(duration);
     Ok(simulation.finish())
 }

@@ -1,6 +1,7 @@
 //! Handlers that run beside a served world keep their records in a table of their own and announce transitions on a bus of their
 //! own. Told of both, the oracle and the books are as good as if the handlers ran inside.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use handlers::record::{Lease, Record};
@@ -13,6 +14,7 @@ use super::control::state_of;
 use crate::engine::clock::GENESIS;
 use crate::facts::Facts;
 use crate::pattern::PatternError;
+use crate::runtime::handlers::ProductionHandlers;
 use crate::runtime::simulation::Simulation;
 use crate::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
 use crate::wire::Feed;
@@ -33,7 +35,7 @@ impl Simulation {
         }
         // That is how it is here, not something that happened.
         world.seen.trace.truncate(told);
-        Ok(Self::of_world(world, None))
+        Ok(Self::of_world(world, Rc::new(ProductionHandlers)))
     }
 
     /// A record as it stands in the handlers' own table. To be told before each of their updates is answered: the oracle asks under
