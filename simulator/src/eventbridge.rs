@@ -15,6 +15,8 @@ use crate::spec::{QueueName, WorldSpec};
 pub(crate) mod action;
 mod delivery;
 mod hop;
+#[cfg(feature = "wire")]
+pub(crate) mod log;
 pub(crate) mod tree;
 
 pub(crate) use delivery::Delivery;
@@ -46,7 +48,7 @@ pub(crate) struct EventBridge {
     pub(crate) dead: usize,
     /// Every event of every account, where somebody outside the world wants them.
     #[cfg(feature = "wire")]
-    pub(crate) feed: Option<crate::wire::Feed>,
+    pub(crate) feed: Option<log::EventLog>,
 }
 
 /// A rule on the central bus; its target is a queue.

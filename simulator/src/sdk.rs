@@ -17,6 +17,7 @@
 //! | how does DynamoDB? | `dynamodb.rs` |
 //! | how does EventBridge? | `events.rs` |
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use futures_util::future::LocalBoxFuture;
 pub use handlers::aws::CallLimits;
 use handlers::aws::{Aws, Cell, config::BUS};
 use handlers::market::Market;
@@ -31,6 +33,7 @@ use handlers::observation::{Look, Observation};
 use handlers::ports::{
     AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
 };
+use handlers::reconcile::Reconciler;
 use handlers::record::{Record, TABLE};
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
@@ -38,9 +41,12 @@ use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 use serde_json::Value;
 
+use crate::lambda::Invocation;
+use crate::runtime::handlers::{Handled, Handlers, handle};
 use crate::runtime::ports::SimPorts;
 use crate::spec::WorldSpec;
-use crate::wire::Response;
+use crate::wire::{Endpoint, Request, Response, State};
+use crate::world::World;
 use dynamodb::Dynamodb;
 use network::Network;
 
@@ -48,18 +54,47 @@ mod dynamodb;
 mod events;
 mod network;
 
+/// The production handlers, which call AWS through production's adapters and the SDK.
+#[derive(Debug)]
+pub struct SdkHandlers(Rc<Services>);
+
+impl SdkHandlers {
+    /// Handlers for the world of `spec`, whose calls are made within `limits`.
+    pub fn new(spec: &WorldSpec, limits: CallLimits) -> Self {
+        Self(Rc::new(Services::new(spec, limits)))
+    }
+}
+
+impl Handlers for SdkHandlers {
+    fn invoke<'a>(&'a self, ports: SimPorts, invocation: &'a Invocation) -> LocalBoxFuture<'a, Handled> {
+        let (policy, trust) = (ports.policy().clone(), ports.trust().clone());
+        Box::pin(async move {
+            let ports = SdkPorts::new(Rc::clone(&self.0), ports, invocation.function.name());
+            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone());
+            handle(&reconciler, &trust, invocation).await
+        })
+    }
+}
+
 /// What the SDK talks to beside the world.
 #[derive(Debug)]
-pub(crate) struct Services {
+struct Services {
     limits: CallLimits,
     dynamodb: Dynamodb,
+    /// What ECS and STS remember.
+    state: RefCell<State>,
 }
 
 impl Services {
-    pub(crate) fn new(spec: &WorldSpec, limits: CallLimits) -> Self {
+    fn new(spec: &WorldSpec, limits: CallLimits) -> Self {
         // The SDK draws the length of its pauses from this thread's generator.
         fastrand::seed(spec.seed);
-        Self { limits, dynamodb: Dynamodb::default() }
+        Self { limits, dynamodb: Dynamodb::default(), state: RefCell::default() }
+    }
+
+    /// What ECS and STS answer.
+    fn answer(&self, world: &mut World, request: &Request) -> Response {
+        Endpoint::new(world, &mut self.state.borrow_mut()).answer(request)
     }
 }
 
@@ -71,19 +106,20 @@ fn json_response(status: u16, body: &Value) -> Response {
 
 /// The ports of one invocation.
 #[derive(Debug)]
-pub(crate) struct SdkPorts {
+struct SdkPorts {
     aws: Aws,
     native: Rc<SimPorts>,
 }
 
 impl SdkPorts {
     /// The ports that the invocation's function has in production, on a network that leads to the world of `native`.
-    pub(crate) fn new(services: &Services, native: SimPorts, function: &str) -> Self {
+    fn new(services: Rc<Services>, native: SimPorts, function: &str) -> Self {
         let native = Rc::new(native);
         let (region, central) = native.sim.with(|world| (world.spec.region.clone(), world.spec.central.clone()));
         // The simulator reads the account off the access key.
         let credentials = Credentials::new(central.to_string(), "secret", None, None, "simulator");
-        let network = Network::new(Rc::clone(&native));
+        let limits = services.limits;
+        let network = Network::new(services, Rc::clone(&native));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(SdkRegion::new(region.to_string()))
@@ -93,12 +129,7 @@ impl SdkPorts {
             .time_source(network)
             .build();
         let cell = Cell { region, table: TABLE.into(), bus: BUS.into(), function: function.into(), external_id: None };
-        Self { aws: Aws::new(&config, cell, services.limits), native }
-    }
-
-    /// Whether the invocation was killed by one of its calls.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.native.is_dead()
+        Self { aws: Aws::new(&config, cell, limits), native }
     }
 }
 

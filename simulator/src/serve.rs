@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, LocalSet};
 
-use crate::wire::{CONTROL, Request, Response};
+use crate::wire::{CONTROL, Request, Response, State};
 use crate::{Outcome, Simulation};
 
 /// Largest body that is read; the largest request of an AWS API served here is far smaller.
@@ -227,6 +227,8 @@ async fn accept(listener: TcpListener, host: Rc<RefCell<Host>>, stop: impl Futur
 struct Host {
     /// None once it has ended.
     simulation: Option<Simulation>,
+    /// What AWS remembers about it.
+    state: State,
     speed: u32,
     began: Instant,
     /// The world's time when the server began.
@@ -244,7 +246,14 @@ impl Host {
             simulation.show_times(now, serving.speed);
         }
         let from = simulation.elapsed();
-        Self { simulation: Some(simulation), speed: serving.speed, began: Instant::now(), from, gate: None }
+        Self {
+            simulation: Some(simulation),
+            state: State::default(),
+            speed: serving.speed,
+            began: Instant::now(),
+            from,
+            gate: None,
+        }
     }
 
     /// Lets as much time pass in the world as the wall clock says.
@@ -264,7 +273,7 @@ impl Host {
             return plain(StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"this world has ended"}"#);
         };
         if !path.starts_with(CONTROL) {
-            return simulation.answer(request);
+            return simulation.answer(&mut self.state, request);
         }
         if self.speed > 0 && path.starts_with("/_simulator/advance") {
             let error =

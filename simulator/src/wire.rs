@@ -7,32 +7,35 @@
 //!
 //! | question | file |
 //! | --- | --- |
+//! | request, response, refusal; members and pages of an input; keys, ARNs and tags | `answer.rs`, `input.rs`, `resource.rs` |
+//! | how does a request reach the world? | `endpoint.rs`; what AWS must know before: `learn.rs` |
 //! | who calls, and what may they do? | `caller.rs`, `sts.rs` |
 //! | what does a service look like? | `service.rs` |
 //! | create, update, delete a service | `create.rs`, `change.rs` |
 //! | clusters, tasks, task definitions, service deployments, tags | the file of that name |
-//! | take Spot capacity away, interrupt, let time pass, read the events | `control.rs`, `feed.rs` |
+//! | take Spot capacity away, interrupt, let time pass, read the events | `control.rs` |
 //! | what do handlers outside do that the oracle must know? | `outside.rs` |
-//! | what is remembered that the model itself does not need? | `state.rs` |
+//! | what does AWS remember that the model does not need? | `state.rs` |
 
 use handlers::timestamp::Timestamp;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::ecs::api::ApiError;
 use crate::ecs::limits::Bucket;
 use crate::engine::dial::Dial;
 use crate::runtime::simulation::Simulation;
-use crate::world::World;
 
+mod answer;
 mod caller;
 mod change;
 mod cluster;
 mod control;
 mod create;
-mod feed;
+mod endpoint;
+mod input;
+mod learn;
 mod name;
 mod outside;
+mod resource;
 mod service;
 mod service_deployment;
 mod state;
@@ -41,84 +44,24 @@ mod tag;
 mod task;
 mod task_definition;
 
+use answer::{Answer, Refusal, shortened};
+pub use answer::{Request, Response};
+use caller::Caller;
 pub use control::CONTROL;
-pub(crate) use feed::Feed;
-pub(crate) use state::State;
-
-/// An HTTP request, as far as the answer depends on it. The method is POST and the path `/` for every operation served.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
-    /// Names in any case, with their values. Read are `x-amz-target` and `authorization`.
-    pub headers: Vec<(String, String)>,
-    /// JSON for ECS, a form for STS.
-    pub body: Vec<u8>,
-}
-
-/// An HTTP response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// HTTP status.
-    pub status: u16,
-    /// Names in lower case, with their values.
-    pub headers: Vec<(&'static str, String)>,
-    /// JSON from ECS, XML from STS.
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    /// The first header of that name, which is given in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
-
-/// What a caller gets instead of what was asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    status: u16,
-    code: &'static str,
-    message: String,
-}
-
-impl Refusal {
-    /// An error that AWS answers with HTTP 400, which ECS does even where it denies access (aws-facts.md §4).
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into() }
-    }
-
-    fn invalid(message: impl Into<String>) -> Self {
-        Self::new("InvalidParameterException", message)
-    }
-
-    /// What AWS could do and this model cannot. No SDK takes 501 for a reason to try again.
-    fn not_modelled(what: &str) -> Self {
-        Self {
-            status: 501,
-            code: "NotImplemented",
-            message: format!("the simulator does not serve {what}; simulator/README.md lists what it serves"),
-        }
-    }
-}
-
-impl From<ApiError> for Refusal {
-    fn from(error: ApiError) -> Self {
-        Self::new(error.code, error.message)
-    }
-}
-
-type Answer = Result<Value, Refusal>;
+pub(crate) use endpoint::Endpoint;
+use input::read;
+use learn::know_account;
+pub use state::State;
 
 const ECS: &str = "AmazonEC2ContainerServiceV20141113.";
 
 impl Simulation {
     /// Answers an AWS request on the world as it stands. What the request begins, such as a deployment, goes on with
-    /// [`Simulation::advance`].
-    pub fn answer(&mut self, request: &Request) -> Response {
-        self.sim.with(|world| world.answer(request))
+    /// [`Simulation::advance`]. `state` is what AWS remembers between requests: the caller keeps one for each world.
+    pub fn answer(&mut self, state: &mut State, request: &Request) -> Response {
+        self.sim.with(|world| Endpoint::new(world, state).answer(request))
     }
-}
 
-impl Simulation {
     /// From now on shows callers the time `begins` for the beginning of the world, and a second for every `speed` seconds of it:
     /// whoever reads a real clock can then compare. To be used where no handler runs inside the world.
     pub fn show_times(&mut self, begins: Timestamp, speed: u32) {
@@ -126,13 +69,13 @@ impl Simulation {
     }
 }
 
-impl World {
+impl Endpoint<'_> {
     /// See [`Simulation::answer`].
     pub(crate) fn answer(&mut self, request: &Request) -> Response {
         self.learn_the_world();
-        self.wire.requests += 1;
-        let id =
-            format!("{:08x}-0000-4000-8000-{:012x}", self.wire.requests >> 48, self.wire.requests & 0xffff_ffff_ffff);
+        self.state.requests += 1;
+        let number = self.state.requests;
+        let id = format!("{:08x}-0000-4000-8000-{:012x}", number >> 48, number & 0xffff_ffff_ffff);
         match request.header("x-amz-target") {
             Some(target) => to_json(self.answer_ecs(target, request), id),
             None => self.answer_sts(request, id),
@@ -147,8 +90,8 @@ impl World {
             return Err(Refusal::not_modelled(&format!("the ECS operation {:?}", shortened(operation))));
         };
         let caller = self.caller(request)?;
-        self.know_account(&caller.account);
-        if operation.bucket.is_some_and(|bucket| !self.take_token(&caller.account, bucket)) {
+        know_account(self.world, &caller.account);
+        if operation.bucket.is_some_and(|bucket| !self.world.take_token(&caller.account, bucket)) {
             return Err(Refusal::new("ThrottlingException", "Rate exceeded"));
         }
         self.authorize(&caller, operation.name)?;
@@ -161,7 +104,7 @@ struct Operation {
     name: &'static str,
     /// The classes of aws-facts.md §4 that the model has; the others are never throttled here.
     bucket: Option<Bucket>,
-    answer: fn(&mut World, &caller::Caller, &[u8]) -> Answer,
+    answer: fn(&mut Endpoint<'_>, &Caller, &[u8]) -> Answer,
 }
 
 macro_rules! operations {
@@ -169,7 +112,7 @@ macro_rules! operations {
         &[$(Operation {
             name: $name,
             bucket: $bucket,
-            answer: |world, caller, body| world.$method(caller, read(body)?),
+            answer: |endpoint, caller, body| endpoint.$method(caller, read(body)?),
         }),*]
     };
 }
@@ -196,17 +139,6 @@ const OPERATIONS: &[Operation] = operations! {
     "UpdateService" update_service_of_caller Some(Bucket::Update);
 };
 
-/// The input of an operation. The messages are ours; AWS's name the types of its own parser.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let malformed = |error: serde_json::Error| Refusal::new("SerializationException", error.to_string());
-    // Structures only: serde would take a list for one too.
-    let input: Value = serde_json::from_slice(body).map_err(malformed)?;
-    if !input.is_object() {
-        return Err(Refusal::new("SerializationException", "Start of structure expected"));
-    }
-    serde_json::from_value(input).map_err(malformed)
-}
-
 fn to_json(answer: Answer, id: String) -> Response {
     let (status, body, error) = match answer {
         Ok(body) => (200, body, None),
@@ -217,11 +149,6 @@ fn to_json(answer: Answer, id: String) -> Response {
     let mut headers = vec![("content-type", "application/x-amz-json-1.1".to_owned()), ("x-amzn-requestid", id)];
     headers.extend(error.map(|code| ("x-amzn-errortype", code.to_owned())));
     Response { status, headers, body: body.to_string().into_bytes() }
-}
-
-/// A hostile text must not flood a message.
-fn shortened(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 #[cfg(test)]

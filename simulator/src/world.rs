@@ -76,8 +76,6 @@ pub(crate) struct World {
     pub(crate) buckets: Buckets,
     pub(crate) roles: BTreeMap<AccountId, Role>,
     pub(crate) seen: Observers,
-    #[cfg(feature = "wire")]
-    pub(crate) wire: crate::wire::State,
 }
 
 impl World {
@@ -119,8 +117,6 @@ impl World {
             buckets: Buckets::default(),
             roles: BTreeMap::new(),
             seen: Observers::default(),
-            #[cfg(feature = "wire")]
-            wire: crate::wire::State::default(),
             facts,
             spec,
         })

@@ -19,17 +19,20 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use send_wrapper::SendWrapper;
 
-use super::{dynamodb, events};
+use super::{Services, dynamodb, events};
 use crate::runtime::ports::{LostReply, NO_REPLY, SimPorts};
 use crate::wire::{Request, Response};
 
 /// The network of one invocation.
 #[derive(Debug, Clone)]
-pub(super) struct Network(SendWrapper<Rc<SimPorts>>);
+pub(super) struct Network {
+    services: SendWrapper<Rc<Services>>,
+    ports: SendWrapper<Rc<SimPorts>>,
+}
 
 impl Network {
-    pub(super) fn new(ports: Rc<SimPorts>) -> Self {
-        Self(SendWrapper::new(ports))
+    pub(super) fn new(services: Rc<Services>, ports: Rc<SimPorts>) -> Self {
+        Self { services: SendWrapper::new(services), ports: SendWrapper::new(ports) }
     }
 }
 
@@ -43,9 +46,9 @@ impl HttpClient for Network {
 
 impl HttpConnector for Network {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let ports = Rc::clone(&self.0);
+        let (services, ports) = (Rc::clone(&self.services), Rc::clone(&self.ports));
         HttpConnectorFuture::new(SendWrapper::new(async move {
-            let response = answer(&ports, &read(&request)?).await;
+            let response = answer(&services, &ports, &read(&request)?).await;
             let response = response.map_err(|LostReply| ConnectorError::io(NO_REPLY.into()))?;
             write(response)
         }))
@@ -54,31 +57,33 @@ impl HttpConnector for Network {
 
 impl AsyncSleep for Network {
     fn sleep(&self, time: Duration) -> Sleep {
-        Sleep::new(SendWrapper::new(self.0.sim.sleep(time)))
+        Sleep::new(SendWrapper::new(self.ports.sim.sleep(time)))
     }
 }
 
 impl TimeSource for Network {
     fn now(&self) -> SystemTime {
-        self.0.sim.with(|world| world.wall_clock())
+        self.ports.sim.with(|world| world.wall_clock())
     }
 }
 
 /// The service that a request is for answers it.
-async fn answer(ports: &SimPorts, request: &Request) -> Result<Response, LostReply> {
+async fn answer(services: &Services, ports: &SimPorts, request: &Request) -> Result<Response, LostReply> {
     let Some(target) = request.header("x-amz-target") else {
         // STS. The native ports have no sessions, so one that is given costs neither time nor a draw. One that is denied takes the
         // place of the call it was for, which is not made.
-        let session = ports.sim.with(|world| world.answer(request));
-        return if session.status == 200 { Ok(session) } else { ports.call(|world| world.answer(request)).await };
+        let session = ports.sim.with(|world| services.answer(world, request));
+        if session.status == 200 {
+            return Ok(session);
+        }
+        return ports.call(|world| services.answer(world, request)).await;
     };
-    let services = ports.sim.sdk.as_ref();
-    if let (Some(operation), Some(services)) = (target.strip_prefix(dynamodb::TARGET), services) {
+    if let Some(operation) = target.strip_prefix(dynamodb::TARGET) {
         return ports.call(|world| services.dynamodb.answer(world, operation, &request.body)).await;
     }
     match target {
         events::PUT_EVENTS => ports.call(|world| events::put_events(world, &request.body)).await,
-        _ => ports.call(|world| world.answer(request)).await,
+        _ => ports.call(|world| services.answer(world, request)).await,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Who calls, and what they may do.
 
 use handlers::service::{AccountId, Region};
-use handlers::timestamp::Timestamp;
 
-use super::{Refusal, Request};
+use super::answer::{Refusal, Request};
+use super::endpoint::Endpoint;
 use crate::spec::Role;
 use crate::trace;
 use crate::world::World;
@@ -23,14 +23,6 @@ pub(super) struct Caller {
     pub(super) session: Option<String>,
 }
 
-/// A session of [`ROLE`] in some account.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) account: AccountId,
-    pub(super) name: String,
-    pub(super) expires: Timestamp,
-}
-
 impl Caller {
     /// Whose hand an update is: the recovery comes through the role, everyone else is the account's owner.
     pub(super) fn hand(&self) -> trace::Caller {
@@ -46,7 +38,7 @@ impl Caller {
     }
 }
 
-impl World {
+impl Endpoint<'_> {
     /// Reads access key and region out of the credential scope of the `Authorization` header.
     pub(super) fn caller(&self, request: &Request) -> Result<Caller, Refusal> {
         let Some(authorization) = request.header("authorization") else {
@@ -61,14 +53,14 @@ impl World {
         let Ok(region) = region.parse::<Region>() else {
             return Err(Refusal::new("InvalidSignatureException", "Credential should be scoped to a valid region."));
         };
-        if let Some(session) = self.wire.sessions.get(key) {
-            if session.expires <= self.now {
+        if let Some(session) = self.state.sessions.get(key) {
+            if session.expires <= self.world.now {
                 let message = "The security token included in the request is expired";
                 return Err(Refusal::new("ExpiredTokenException", message));
             }
             let (account, name) = (session.account.clone(), session.name.clone());
             // A role that is gone takes its sessions with it.
-            if self.role_of(&account) == Role::Missing {
+            if role_of(self.world, &account) == Role::Missing {
                 return Err(unknown_token());
             }
             return Ok(Caller { account, region, session: Some(name) });
@@ -77,14 +69,10 @@ impl World {
         Ok(Caller { account, region, session: None })
     }
 
-    pub(super) fn role_of(&self, account: &AccountId) -> Role {
-        self.roles.get(account).copied().unwrap_or(Role::Present)
-    }
-
     /// What a session of the role may not do. The owner of an account may do everything in it.
     pub(super) fn authorize(&self, caller: &Caller, operation: &str) -> Result<(), Refusal> {
         let action = format!("ecs:{operation}");
-        let refused = !ALLOWED.contains(&operation) || self.role_refuses(&caller.account, &action).is_some();
+        let refused = !ALLOWED.contains(&operation) || self.world.role_refuses(&caller.account, &action).is_some();
         if caller.session.is_none() || !refused {
             return Ok(());
         }
@@ -95,6 +83,11 @@ impl World {
         );
         Err(Refusal::new("AccessDeniedException", message))
     }
+}
+
+/// The state of the central role in an account.
+pub(super) fn role_of(world: &World, account: &AccountId) -> Role {
+    world.roles.get(account).copied().unwrap_or(Role::Present)
 }
 
 fn unknown_token() -> Refusal {

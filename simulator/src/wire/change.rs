@@ -4,14 +4,15 @@ use handlers::strategy::StrategyItem;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::{Answer, Refusal};
 use super::caller::Caller;
-use super::name::{required, service_not_found};
-use super::{Answer, Refusal};
+use super::endpoint::Endpoint;
+use super::input::required;
+use super::name::service_not_found;
 use crate::ecs::api::{TOO_MANY_TASKS, UpdateService};
 use crate::ids::ServiceKey;
 use crate::spec::WorldEvent;
 use crate::trace;
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,7 +85,7 @@ pub(super) const SHOWN: [&str; 8] = [
     "placementConstraints",
 ];
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn update_service_of_caller(&mut self, caller: &Caller, input: UpdateOfService) -> Answer {
         let name = required(input.service, "service")?;
         let cluster = self.cluster(caller, input.cluster.as_deref())?;
@@ -99,18 +100,18 @@ impl World {
         };
         let definition = input.task_definition.as_deref();
         let definition = definition.map(|name| self.task_definition_named(caller, Some(name))).transpose()?;
-        let known = self.wire.services.get(&key).map(|details| &details.task_definition);
+        let known = self.state.services.get(&key).map(|details| &details.task_definition);
         let new_revision = definition.filter(|definition| Some(definition) != known);
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         let asked = input.deployment_configuration.unwrap_or_default();
         let (minimum, maximum) = bounds(&asked, service.minimum_healthy_percent, service.maximum_percent)?;
         let id = service.id.clone();
         let hand = caller.hand();
         if hand == trace::Caller::Recovery {
-            self.judge_update(&id, &update);
+            self.world.judge_update(&id, &update);
         }
-        self.update_service(hand, &id, &update)?;
-        let service = self.ecs.service_mut(key);
+        self.world.update_service(hand, &id, &update)?;
+        let service = self.world.ecs.service_mut(key);
         (service.minimum_healthy_percent, service.maximum_percent) = (minimum, maximum);
         if let Some(breaker) = asked.deployment_circuit_breaker {
             service.circuit_breaker = breaker.enable && breaker.rollback;
@@ -121,17 +122,17 @@ impl World {
         if let Some(rebalancing) = input.availability_zone_rebalancing {
             service.zone_rebalancing = rebalancing == "ENABLED";
         }
-        let details = self.wire.services.entry(key).or_default();
+        let details = self.state.services.entry(key).or_default();
         details.shown.extend(input.more.into_iter().filter(|(name, _)| SHOWN.contains(&name.as_str())));
         if let Some(new_revision) = new_revision {
             let replaced = std::mem::replace(&mut details.task_definition, new_revision);
             // A new task definition is deployed without being forced.
             if !update.force_new_deployment {
                 let deploy = UpdateService { force_new_deployment: true, ..UpdateService::default() };
-                self.update_service(hand, &id, &deploy)?;
+                self.world.update_service(hand, &id, &deploy)?;
             }
-            let of_older = &mut self.wire.services.entry(key).or_default().replaced;
-            for older in self.ecs.service(key).deployments.iter().skip(1) {
+            let of_older = &mut self.state.services.entry(key).or_default().replaced;
+            for older in self.world.ecs.service(key).deployments.iter().skip(1) {
                 of_older.entry(older.id.to_string()).or_insert_with(|| replaced.clone());
             }
         }
@@ -141,25 +142,25 @@ impl World {
     pub(super) fn delete_service(&mut self, caller: &Caller, input: DeleteService) -> Answer {
         let name = required(input.service, "service")?;
         let cluster = self.cluster(caller, input.cluster.as_deref())?;
-        let key = self.service_in(caller, &cluster, &name)?.filter(|key| self.ecs.service(*key).active);
+        let key = self.service_in(caller, &cluster, &name)?.filter(|key| self.world.ecs.service(*key).active);
         let key = key.ok_or_else(service_not_found)?;
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         if service.desired > 0 && input.force != Some(true) {
             return Err(Refusal::invalid("The service cannot be stopped while it is scaled above 0."));
         }
         let id = service.id.clone();
-        self.happen(WorldEvent::DeleteService { service: id.clone() });
+        self.world.happen(WorldEvent::DeleteService { service: id });
         Ok(self.changed(key))
     }
 
     /// A service as the call that changed it gives it back.
     pub(super) fn changed(&self, key: ServiceKey) -> Value {
-        json!({ "service": self.show_service(key, &self.ecs.shown(key), true) })
+        json!({ "service": self.show_service(key, &self.world.ecs.shown(key), true) })
     }
 
     pub(super) fn desired(&self, count: i32) -> Result<u32, Refusal> {
         let count = u32::try_from(count).map_err(|_| Refusal::invalid("The desired count must not be negative."))?;
-        if count > self.facts.tasks_per_service { Err(Refusal::invalid(TOO_MANY_TASKS)) } else { Ok(count) }
+        if count > self.world.facts.tasks_per_service { Err(Refusal::invalid(TOO_MANY_TASKS)) } else { Ok(count) }
     }
 
     /// The ARN of a task definition that is there.

@@ -4,14 +4,15 @@ use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::{Answer, Refusal};
 use super::caller::Caller;
-use super::name::{DEFAULT_CLUSTER, Page, required};
-use super::state::{Cluster, ClusterKey};
-use super::tag::{self, Tag};
-use super::{Answer, Refusal};
+use super::endpoint::Endpoint;
+use super::input::{Page, required};
+use super::name::{DEFAULT_CLUSTER, is_of};
+use super::resource::{ClusterKey, Tag, cluster_arn, show_tags};
+use super::state::Cluster;
 use crate::ecs::api::strategy_message;
 use crate::ecs::service::Service;
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +37,7 @@ pub(super) struct DescribeClusters {
     include: Option<Vec<String>>,
 }
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn create_cluster(&mut self, caller: &Caller, input: CreateCluster) -> Answer {
         let name = input.cluster_name.as_deref().unwrap_or(DEFAULT_CLUSTER);
         let Ok(name) = name.parse() else {
@@ -44,13 +45,13 @@ impl World {
         };
         let key = (caller.account.clone(), caller.region.clone(), name);
         // Creating a cluster that is there gives it back as it is.
-        if !self.wire.clusters.contains_key(&key) {
+        if !self.state.clusters.contains_key(&key) {
             let cluster = self.associate(
                 input.capacity_providers.unwrap_or_default(),
                 input.default_capacity_provider_strategy.unwrap_or_default(),
             )?;
             self.set_tags(&cluster_arn(&key), input.tags.unwrap_or_default())?;
-            self.wire.clusters.insert(key.clone(), cluster);
+            self.state.clusters.insert(key.clone(), cluster);
         }
         Ok(json!({ "cluster": self.show_cluster(&key, true) }))
     }
@@ -73,10 +74,10 @@ impl World {
             let message = "The specified capacity provider is in use and cannot be removed.";
             return Err(Refusal::new("ResourceInUseException", message));
         }
-        for service in self.ecs.services.iter_mut().filter(|service| is_of(service, &key)) {
+        for service in self.world.ecs.services.iter_mut().filter(|service| is_of(service, &key)) {
             service.associated.clone_from(&cluster.providers);
         }
-        self.wire.clusters.insert(key.clone(), cluster);
+        self.state.clusters.insert(key.clone(), cluster);
         Ok(json!({ "cluster": self.show_cluster(&key, false) }))
     }
 
@@ -118,20 +119,15 @@ impl World {
     }
 
     pub(super) fn list_clusters(&mut self, caller: &Caller, page: Page) -> Answer {
-        let own = self.wire.clusters.keys().filter(|key| key.0 == caller.account && key.1 == caller.region);
+        let own = self.state.clusters.keys().filter(|key| key.0 == caller.account && key.1 == caller.region);
         page.of("clusterArns", 100, own.map(cluster_arn).collect())
     }
 
-    /// Services of a cluster that are not gone.
-    pub(super) fn services_of<'a>(&'a self, key: &'a ClusterKey) -> impl Iterator<Item = &'a Service> {
-        self.ecs.services.iter().filter(move |service| is_of(service, key) && !super::service::is_inactive(service))
-    }
-
     fn show_cluster(&self, key: &ClusterKey, with_tags: bool) -> Value {
-        let cluster = &self.wire.clusters[key];
+        let cluster = &self.state.clusters[key];
         let tasks = || self.services_of(key).flat_map(|service| service.tasks.values());
         let arn = cluster_arn(key);
-        let tags = if with_tags { tag::show(self.wire.tags.get(&arn)) } else { Vec::new() };
+        let tags = if with_tags { show_tags(self.state.tags.get(&arn)) } else { Vec::new() };
         json!({
             "clusterArn": arn,
             "clusterName": key.2,
@@ -147,12 +143,4 @@ impl World {
             "defaultCapacityProviderStrategy": cluster.default_strategy,
         })
     }
-}
-
-fn is_of(service: &Service, (account, region, cluster): &ClusterKey) -> bool {
-    service.id.account == *account && service.id.region == *region && service.id.cluster == *cluster
-}
-
-pub(super) fn cluster_arn((account, region, cluster): &ClusterKey) -> String {
-    format!("arn:{}:ecs:{region}:{account}:cluster/{cluster}", region.partition())
 }

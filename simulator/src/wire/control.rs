@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::Response;
-use super::feed::{Feed, PAGE};
+use super::answer::{Response, shortened};
+use super::caller::role_of;
+use super::learn::know_account;
 use crate::ecs::Ecs;
+use crate::eventbridge::log::EventLog;
 use crate::ids::ServiceKey;
 use crate::observers::trace::Clock;
 use crate::runtime::simulation::Simulation;
@@ -99,13 +101,15 @@ struct Advance {
 
 /// Longest time that one request may let pass, in seconds.
 const LONGEST_ADVANCE: f64 = 7.0 * 86_400.0;
+/// Entries of one answer.
+const PAGE: usize = 1_000;
 
 impl Simulation {
     /// From now on keeps the ECS events of the world for `events`. They take no time that they would not take otherwise, but a task's
     /// short steps, whose events nobody heard of before, now take theirs.
     pub fn keep_events(&mut self) {
         self.sim.with(|world| {
-            world.bus.feed.get_or_insert_with(Feed::default);
+            world.bus.feed.get_or_insert_with(EventLog::default);
         });
     }
 
@@ -131,19 +135,20 @@ impl Simulation {
                 ));
             }
             self.advance(Duration::from_millis((seconds * 1000.0) as u64));
-            return Ok(self.sim.with(|world| world.state()));
+            return Ok(self.sim.with(|world| state(world)));
         }
         self.sim.with(|world| match (method, name) {
-            ("GET", "state") => Ok(world.state()),
-            ("GET", "trace") => Ok(world.trace_after(number(query)?)),
+            ("GET", "state") => Ok(state(world)),
+            ("GET", "trace") => Ok(trace_after(world, number(query)?)),
             ("GET", "events") => {
                 let after = number(query)?;
-                let feed = world.bus.feed.as_ref().ok_or((409, "this world keeps no events".to_owned()))?;
-                Ok(feed.after(after))
+                let log = world.bus.feed.as_ref().ok_or((409, "this world keeps no events".to_owned()))?;
+                let page = log.after(after, PAGE);
+                Ok(json!({ "next": page.next, "lost": page.lost, "events": page.events }))
             }
-            ("POST", "spot") => world.set_market(read(body)?, true),
-            ("POST", "on-demand") => world.set_market(read(body)?, false),
-            ("POST", "interrupt") => world.interrupt_by_arn(&read(body)?),
+            ("POST", "spot") => set_market(world, read(body)?, true),
+            ("POST", "on-demand") => set_market(world, read(body)?, false),
+            ("POST", "interrupt") => interrupt_by_arn(world, &read(body)?),
             ("POST", "role") => {
                 let RoleChange { accounts, role } = read(body)?;
                 let role = match role {
@@ -152,118 +157,116 @@ impl Simulation {
                     RoleName::ReadOnly => Role::ReadOnly,
                 };
                 world.happen(WorldEvent::Role { accounts, role });
-                Ok(world.state())
+                Ok(state(world))
             }
             ("POST", "limits") => {
                 let Limits { update, describe } = read(body)?;
                 world.facts.update_bucket = update.unwrap_or(world.facts.update_bucket);
                 world.facts.describe_bucket = describe.unwrap_or(world.facts.describe_bucket);
-                Ok(world.state())
+                Ok(state(world))
             }
-            ("POST", "emit") => Ok(world.emit_by_hand(read(body)?)),
+            ("POST", "emit") => Ok(emit_by_hand(world, read(body)?)),
             (
                 _,
                 "state" | "trace" | "events" | "spot" | "on-demand" | "interrupt" | "role" | "limits" | "emit"
                 | "advance",
             ) => Err((405, format!("{CONTROL}{name} is not for {method}"))),
-            _ => Err((404, format!("no {CONTROL}{}; simulator/README.md lists what there is", super::shortened(name)))),
+            _ => Err((404, format!("no {CONTROL}{}; simulator/README.md lists what there is", shortened(name)))),
         })
     }
 }
 
-impl World {
-    fn state(&self) -> Value {
-        let services = (0..self.ecs.services.len()).map(|n| state_of(&self.ecs, ServiceKey(n)));
-        let accounts = self.ecs.markets.iter().map(|(account, markets)| {
-            json!({
-                "account": account,
-                "spot": capacity(markets.spot.capacity),
-                "spotUsed": markets.spot.used,
-                "onDemand": capacity(markets.on_demand.capacity),
-                "onDemandUsed": markets.on_demand.used,
-                "role": match self.role_of(account) {
-                    Role::Present => "present",
-                    Role::Missing => "missing",
-                    Role::ReadOnly => "read-only",
-                },
-            })
-        });
+fn state(world: &World) -> Value {
+    let services = (0..world.ecs.services.len()).map(|n| state_of(&world.ecs, ServiceKey(n)));
+    let accounts = world.ecs.markets.iter().map(|(account, markets)| {
         json!({
-            "elapsed": Clock(crate::engine::clock::elapsed(self.now)).to_string(),
-            "now": self.dial.shown(self.now).to_string(),
-            "central": self.spec.central,
-            "limits": { "update": self.facts.update_bucket, "describe": self.facts.describe_bucket },
-            "accounts": accounts.collect::<Vec<_>>(),
-            "services": services.collect::<Vec<_>>(),
-            "trace": self.seen.trace.len(),
-            "events": self.bus.feed.as_ref().map(Feed::newest),
-        })
-    }
-
-    /// Lines of the trace after the first `after`.
-    fn trace_after(&self, after: u64) -> Value {
-        let begin = usize::try_from(after).unwrap_or(usize::MAX).min(self.seen.trace.len());
-        let lines: Vec<String> = self.seen.trace[begin..].iter().take(PAGE).map(ToString::to_string).collect();
-        json!({ "next": begin + lines.len(), "trace": lines })
-    }
-
-    fn set_market(&mut self, market: Market, spot: bool) -> Result<Value, Mistake> {
-        let Market { accounts, capacity, loss } = market;
-        let capacity = match capacity {
-            TasksOrUnlimited::Tasks(tasks) => Capacity::Tasks(tasks),
-            TasksOrUnlimited::Word(word) if word == "unlimited" => Capacity::Unlimited,
-            TasksOrUnlimited::Word(word) => {
-                return Err((400, format!("capacity {word:?} is neither a number of tasks nor \"unlimited\"")));
-            }
-        };
-        accounts.iter().for_each(|account| self.know_account(account));
-        self.happen(if spot {
-            let loss = match loss {
-                LossName::Interrupt => Loss::Interrupt,
-                LossName::Silent => Loss::Silent,
-                LossName::Keep => Loss::Keep,
-            };
-            WorldEvent::Spot { accounts, capacity, loss }
-        } else {
-            WorldEvent::OnDemand { accounts, capacity }
-        });
-        Ok(self.state())
-    }
-
-    fn interrupt_by_arn(&mut self, interruption: &Interruption) -> Result<Value, Mistake> {
-        let Interruption { service: arn, tasks } = interruption;
-        let parsed: ServiceArn = arn.parse().map_err(|error| (400, format!("{error}")))?;
-        let Some(cluster) = parsed.cluster else {
-            return Err((400, format!("{arn:?} names no cluster: write service/CLUSTER/NAME")));
-        };
-        let ServiceArn { account, region, service, .. } = parsed;
-        let service = ServiceId { account, region, cluster, service };
-        if self.names.service(&service).is_none() {
-            return Err((404, format!("no service {arn}")));
-        }
-        self.happen(WorldEvent::Interrupt { service, tasks: *tasks });
-        Ok(self.state())
-    }
-
-    /// An event as if a service of AWS had put it on the default bus of the account.
-    fn emit_by_hand(&mut self, emission: Emission) -> Value {
-        let Emission { account, region, source, detail_type, resources, detail } = emission;
-        self.know_account(&account);
-        let event = json!({
-            "version": "0",
-            "id": self.dice.bus.uuid(),
-            "detail-type": detail_type,
-            "source": source.as_deref().unwrap_or(handlers::event::ECS_SOURCE),
             "account": account,
-            "time": humantime::format_rfc3339_seconds(self.wall_clock()).to_string(),
-            "region": region.as_ref().unwrap_or(&self.spec.region),
-            "resources": resources,
-            "detail": detail,
-        });
-        let (_, mut env) = self.ecs();
-        env.put_event(&account, &event);
-        event
+            "spot": capacity(markets.spot.capacity),
+            "spotUsed": markets.spot.used,
+            "onDemand": capacity(markets.on_demand.capacity),
+            "onDemandUsed": markets.on_demand.used,
+            "role": match role_of(world, account) {
+                Role::Present => "present",
+                Role::Missing => "missing",
+                Role::ReadOnly => "read-only",
+            },
+        })
+    });
+    json!({
+        "elapsed": Clock(crate::engine::clock::elapsed(world.now)).to_string(),
+        "now": world.dial.shown(world.now).to_string(),
+        "central": world.spec.central,
+        "limits": { "update": world.facts.update_bucket, "describe": world.facts.describe_bucket },
+        "accounts": accounts.collect::<Vec<_>>(),
+        "services": services.collect::<Vec<_>>(),
+        "trace": world.seen.trace.len(),
+        "events": world.bus.feed.as_ref().map(EventLog::newest),
+    })
+}
+
+/// Lines of the trace after the first `after`.
+fn trace_after(world: &World, after: u64) -> Value {
+    let begin = usize::try_from(after).unwrap_or(usize::MAX).min(world.seen.trace.len());
+    let lines: Vec<String> = world.seen.trace[begin..].iter().take(PAGE).map(ToString::to_string).collect();
+    json!({ "next": begin + lines.len(), "trace": lines })
+}
+
+fn set_market(world: &mut World, market: Market, spot: bool) -> Result<Value, Mistake> {
+    let Market { accounts, capacity, loss } = market;
+    let capacity = match capacity {
+        TasksOrUnlimited::Tasks(tasks) => Capacity::Tasks(tasks),
+        TasksOrUnlimited::Word(word) if word == "unlimited" => Capacity::Unlimited,
+        TasksOrUnlimited::Word(word) => {
+            return Err((400, format!("capacity {word:?} is neither a number of tasks nor \"unlimited\"")));
+        }
+    };
+    accounts.iter().for_each(|account| know_account(world, account));
+    world.happen(if spot {
+        let loss = match loss {
+            LossName::Interrupt => Loss::Interrupt,
+            LossName::Silent => Loss::Silent,
+            LossName::Keep => Loss::Keep,
+        };
+        WorldEvent::Spot { accounts, capacity, loss }
+    } else {
+        WorldEvent::OnDemand { accounts, capacity }
+    });
+    Ok(state(world))
+}
+
+fn interrupt_by_arn(world: &mut World, interruption: &Interruption) -> Result<Value, Mistake> {
+    let Interruption { service: arn, tasks } = interruption;
+    let parsed: ServiceArn = arn.parse().map_err(|error| (400, format!("{error}")))?;
+    let Some(cluster) = parsed.cluster else {
+        return Err((400, format!("{arn:?} names no cluster: write service/CLUSTER/NAME")));
+    };
+    let ServiceArn { account, region, service, .. } = parsed;
+    let service = ServiceId { account, region, cluster, service };
+    if world.names.service(&service).is_none() {
+        return Err((404, format!("no service {arn}")));
     }
+    world.happen(WorldEvent::Interrupt { service, tasks: *tasks });
+    Ok(state(world))
+}
+
+/// An event as if a service of AWS had put it on the default bus of the account.
+fn emit_by_hand(world: &mut World, emission: Emission) -> Value {
+    let Emission { account, region, source, detail_type, resources, detail } = emission;
+    know_account(world, &account);
+    let event = json!({
+        "version": "0",
+        "id": world.dice.bus.uuid(),
+        "detail-type": detail_type,
+        "source": source.as_deref().unwrap_or(handlers::event::ECS_SOURCE),
+        "account": account,
+        "time": humantime::format_rfc3339_seconds(world.wall_clock()).to_string(),
+        "region": region.as_ref().unwrap_or(&world.spec.region),
+        "resources": resources,
+        "detail": detail,
+    });
+    let (_, mut env) = world.ecs();
+    env.put_event(&account, &event);
+    event
 }
 
 /// A service as the state has it.
@@ -297,5 +300,5 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mistake> {
 fn number(query: &str) -> Result<u64, Mistake> {
     let mut fields = form_urlencoded::parse(query.as_bytes());
     let Some((_, after)) = fields.find(|(name, _)| name == "after") else { return Ok(0) };
-    after.parse().map_err(|_| (400, format!("after={} is not a number", super::shortened(&after))))
+    after.parse().map_err(|_| (400, format!("after={} is not a number", shortened(&after))))
 }

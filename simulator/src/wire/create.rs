@@ -8,15 +8,16 @@ use handlers::strategy::Strategy;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::{Answer, Refusal, shortened};
 use super::caller::Caller;
 use super::change::{Configuration, ControllerType, Item, SHOWN, bounds, items};
-use super::name::required;
+use super::endpoint::Endpoint;
+use super::input::required;
+use super::resource::Tag;
 use super::state::Details;
-use super::tag::Tag;
-use super::{Answer, Refusal, task_definition};
+use super::task_definition::cpu_units;
 use crate::ecs::api::{NOT_ASSOCIATED, fargate_alone, strategy_message};
 use crate::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +53,7 @@ struct Vpc {
     assign_public_ip: Option<String>,
 }
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn create_service(&mut self, caller: &Caller, input: CreateService) -> Answer {
         let (account, region, cluster) = self.cluster(caller, input.cluster.as_deref())?;
         let name = required(input.service_name.as_deref(), "serviceName")?;
@@ -62,9 +63,9 @@ impl World {
             )
         })?;
         let id = ServiceId { account, region, cluster, service };
-        let existing = self.names.service(&id);
-        if let Some(key) = existing.filter(|key| self.ecs.service(*key).active) {
-            let token = self.wire.services.get(&key).and_then(|details| details.client_token.as_ref());
+        let existing = self.world.names.service(&id);
+        if let Some(key) = existing.filter(|key| self.world.ecs.service(*key).active) {
+            let token = self.state.services.get(&key).and_then(|details| details.client_token.as_ref());
             if input.client_token.is_none() || token != input.client_token.as_ref() {
                 return Err(Refusal::invalid("Creation of service was not idempotent."));
             }
@@ -73,17 +74,17 @@ impl World {
         let spec = self.spec_of(caller, id, &input)?;
         let definition = self.task_definition_named(caller, input.task_definition.as_deref())?;
         let arn = spec.id.arn();
-        self.wire.tags.remove(&arn);
+        self.state.tags.remove(&arn);
         self.set_tags(&arn, input.tags.unwrap_or_default())?;
         let key = match existing {
             // Nothing of a service of the same name that was deleted is left.
             Some(key) => {
-                self.spec.services[key.0] = spec;
-                let id = self.ecs.service(key).id.clone();
-                self.happen(WorldEvent::CreateService { service: id.clone() });
+                self.world.spec.services[key.0] = spec;
+                let service = self.world.ecs.service(key).id.clone();
+                self.world.happen(WorldEvent::CreateService { service });
                 key
             }
-            None => self.create_new(spec),
+            None => self.world.create_new(spec),
         };
         let mut shown: Map<String, Value> =
             input.more.into_iter().filter(|(name, _)| SHOWN.contains(&name.as_str())).collect();
@@ -97,7 +98,7 @@ impl World {
         }
         let details =
             Details { task_definition: definition, client_token: input.client_token, shown, ..Details::default() };
-        self.wire.services.insert(key, details);
+        self.state.services.insert(key, details);
         self.follow_opt_out(Some(key), &arn);
         Ok(self.changed(key))
     }
@@ -109,7 +110,7 @@ impl World {
             return Err(Refusal::invalid("The daemon scheduling strategy is not supported on Fargate."));
         }
         let desired = self.desired(required(input.desired_count, "desiredCount")?)?;
-        let cluster = &self.wire.clusters[&(id.account.clone(), id.region.clone(), id.cluster.clone())];
+        let cluster = &self.state.clusters[&(id.account.clone(), id.region.clone(), id.cluster.clone())];
         let items = match (&input.launch_type, &input.capacity_provider_strategy) {
             (Some(_), Some(strategy)) if !strategy.is_empty() => {
                 return Err(Refusal::invalid(
@@ -140,7 +141,7 @@ impl World {
         }
         let task_definition = self.task_definition_named(caller, input.task_definition.as_deref())?;
         let definition = self.find_task_definition(caller, &task_definition)?;
-        let cpu = definition.get("cpu").and_then(Value::as_str).and_then(task_definition::cpu_units);
+        let cpu = definition.get("cpu").and_then(Value::as_str).and_then(cpu_units);
         let default = ServiceSpec::new(id, desired, strategy);
         let mut spec = ServiceSpec {
             launch_type: items.is_none(),
@@ -174,6 +175,6 @@ fn controller(input: &CreateService) -> Result<Controller, Refusal> {
         ("ECS", "BLUE_GREEN") => Ok(Controller::Other(BLUE_GREEN.to_owned())),
         ("ECS", other) => Err(Refusal::not_modelled(&format!("the deployment strategy {other:?}"))),
         (other @ ("CODE_DEPLOY" | "EXTERNAL"), _) => Ok(Controller::Other(other.to_owned())),
-        (other, _) => Err(Refusal::invalid(format!("Invalid deployment controller type: {}", super::shortened(other)))),
+        (other, _) => Err(Refusal::invalid(format!("Invalid deployment controller type: {}", shortened(other)))),
     }
 }

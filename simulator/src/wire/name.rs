@@ -1,14 +1,14 @@
-//! Names as callers write them, short or as an ARN, and how they are paged through.
+//! Names as callers write them, short or as an ARN, and what they name.
 
 use handlers::service::{EcsArn, ServiceId};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
+use super::answer::{Refusal, shortened};
 use super::caller::Caller;
-use super::state::ClusterKey;
-use super::{Refusal, shortened};
+use super::endpoint::Endpoint;
+use super::resource::ClusterKey;
+use crate::ecs::service::Service;
 use crate::ids::ServiceKey;
-use crate::world::World;
 
 /// The cluster that is meant where none is named.
 pub(super) const DEFAULT_CLUSTER: &str = "default";
@@ -50,16 +50,7 @@ pub(super) fn service_not_found() -> Refusal {
     Refusal::new("ServiceNotFoundException", "Service not found.")
 }
 
-fn invalid_token() -> Refusal {
-    Refusal::invalid("Invalid token.")
-}
-
-/// A member of the input that must be there.
-pub(super) fn required<T>(value: Option<T>, name: &str) -> Result<T, Refusal> {
-    value.ok_or_else(|| Refusal::invalid(format!("{name} can not be null.")))
-}
-
-impl World {
+impl Endpoint<'_> {
     /// The key of a cluster by name or ARN, whether or not there is one.
     pub(super) fn cluster_key(&self, caller: &Caller, cluster: Option<&str>) -> Result<ClusterKey, Refusal> {
         let name = cluster.unwrap_or(DEFAULT_CLUSTER);
@@ -72,7 +63,7 @@ impl World {
     /// The key of a cluster that is there.
     pub(super) fn cluster(&self, caller: &Caller, cluster: Option<&str>) -> Result<ClusterKey, Refusal> {
         let key = self.cluster_key(caller, cluster)?;
-        if self.wire.clusters.contains_key(&key) { Ok(key) } else { Err(cluster_not_found()) }
+        if self.state.clusters.contains_key(&key) { Ok(key) } else { Err(cluster_not_found()) }
     }
 
     /// The service of that name or ARN in a cluster, deleted or not.
@@ -93,55 +84,34 @@ impl World {
         };
         let (account, region, cluster) = cluster.clone();
         let id = name.parse().map(|service| ServiceId { account, region, cluster, service });
-        Ok(id.ok().and_then(|id| self.names.service(&id)))
+        Ok(id.ok().and_then(|id| self.world.names.service(&id)))
+    }
+
+    /// Services of a cluster that are not gone.
+    pub(super) fn services_of<'a>(&'a self, key: &'a ClusterKey) -> impl Iterator<Item = &'a Service> {
+        self.world.ecs.services.iter().filter(move |service| is_of(service, key) && !is_inactive(service))
+    }
+
+    /// By family, by `family:revision`, or by ARN; a family alone is its newest revision.
+    pub(super) fn find_task_definition(&self, caller: &Caller, name: &str) -> Result<&Map<String, Value>, Refusal> {
+        let name = caller.own_arn("task-definition", name)?.map_or(name, |arn| arn.path);
+        let (family, revision) = match name.split_once(':') {
+            Some((family, revision)) => (family, revision.parse::<usize>().ok().filter(|n| *n > 0)),
+            None => (name, Some(0)),
+        };
+        let key = (caller.account.clone(), caller.region.clone(), family.to_owned());
+        let revisions = self.state.task_definitions.get(&key).zip(revision);
+        let definition =
+            revisions.and_then(|(all, revision)| if revision == 0 { all.last() } else { all.get(revision - 1) });
+        definition.ok_or_else(|| Refusal::new("ClientException", "Unable to describe task definition."))
     }
 }
 
-/// Where a list goes on.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Page {
-    next_token: Option<String>,
-    max_results: Option<i64>,
+pub(super) fn is_of(service: &Service, (account, region, cluster): &ClusterKey) -> bool {
+    service.id.account == *account && service.id.region == *region && service.id.cluster == *cluster
 }
 
-impl Page {
-    /// One page of ARNs, sorted, under `field`; `usual` is the size of a page where none is asked for.
-    pub(super) fn of(&self, field: &str, usual: usize, mut arns: Vec<String>) -> Result<Value, Refusal> {
-        arns.sort();
-        if let Some(after) = &self.next_token {
-            if !after.starts_with("arn:") {
-                return Err(invalid_token());
-            }
-            // Also where that one has gone meanwhile.
-            arns.retain(|arn| arn > after);
-        }
-        self.cut(field, usual, arns.into_iter().map(|arn| (arn.clone(), arn.into())).collect())
-    }
-
-    /// The same of structures with their ARNs that keep their order and never go.
-    pub(super) fn in_order(&self, field: &str, usual: usize, all: Vec<(String, Value)>) -> Result<Value, Refusal> {
-        let begin = match &self.next_token {
-            None => 0,
-            Some(after) => 1 + all.iter().position(|(arn, _)| arn == after).ok_or_else(invalid_token)?,
-        };
-        self.cut(field, usual, all.into_iter().skip(begin).collect())
-    }
-
-    /// The last ARN of a page is the token of the next one.
-    fn cut(&self, field: &str, usual: usize, mut items: Vec<(String, Value)>) -> Result<Value, Refusal> {
-        let size = match self.max_results {
-            None => usual,
-            Some(size @ 1..=100) => size as usize,
-            Some(_) => return Err(Refusal::invalid("maxResults must be between 1 and 100.")),
-        };
-        let more = items.len() > size;
-        items.truncate(size);
-        let next = items.last().filter(|_| more).map(|(arn, _)| arn.clone());
-        let mut page = json!({ field: items.into_iter().map(|(_, item)| item).collect::<Vec<_>>() });
-        if let Some(next) = next {
-            page["nextToken"] = next.into();
-        }
-        Ok(page)
-    }
+/// Deleted, and its last task gone.
+pub(super) fn is_inactive(service: &Service) -> bool {
+    !service.active && service.tasks.is_empty()
 }

@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::control::state_of;
 use crate::engine::clock::GENESIS;
+use crate::eventbridge::log::EventLog;
 use crate::facts::Facts;
 use crate::pattern::PatternError;
 use crate::runtime::handlers::ProductionHandlers;
 use crate::runtime::simulation::Simulation;
 use crate::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
-use crate::wire::Feed;
 use crate::world::World;
 
 impl Simulation {
@@ -27,7 +27,7 @@ impl Simulation {
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn for_handlers_outside(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let mut world = World::empty(spec, facts)?;
-        world.bus.feed = Some(Feed::default());
+        world.bus.feed = Some(EventLog::default());
         let mut world = world.populated();
         let told = world.seen.trace.len();
         for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
@@ -41,7 +41,7 @@ impl Simulation {
     /// A record as it stands in the handlers' own table. To be told before each of their updates is answered: the oracle asks under
     /// which claim it is made.
     pub fn see_record(&mut self, record: Record) {
-        self.sim.with(|world| world.see_record(record));
+        self.sim.with(|world| see_record(world, record));
     }
 
     /// A service as the control API shows it in the state.
@@ -56,32 +56,30 @@ impl Simulation {
 
     /// A transition that the handlers have announced, at the time it says, which is one that callers are shown.
     pub fn hear(&mut self, transition: &Transition) {
-        self.sim.with(|world| world.hear(transition));
+        self.sim.with(|world| hear(world, transition));
     }
 }
 
-impl World {
-    fn see_record(&mut self, record: Record) {
-        // The one time of a record that is compared with the world's own.
-        let lease = record.lease.map(|lease| Lease { until: self.dial.read(lease.until), ..lease });
-        let record = Arc::new(Record { lease, ..record });
-        let replaces = self.stored(&record.service).map_or(0, |stored| stored.version);
-        // The table outside has decided what holds; this one only shows it.
-        let name = self.names.number(&record.service);
-        let _ = self.table.put(name, &record, replaces, self.now);
-        self.judge_record(None, &record);
-    }
+fn see_record(world: &mut World, record: Record) {
+    // The one time of a record that is compared with the world's own.
+    let lease = record.lease.map(|lease| Lease { until: world.dial.read(lease.until), ..lease });
+    let record = Arc::new(Record { lease, ..record });
+    let replaces = world.stored(&record.service).map_or(0, |stored| stored.version);
+    // The table outside has decided what holds; this one only shows it.
+    let name = world.names.number(&record.service);
+    let _ = world.table.put(name, &record, replaces, world.now);
+    world.judge_record(None, &record);
+}
 
-    fn hear(&mut self, transition: &Transition) {
-        self.audit(transition);
-        let Ok(ServiceArn { account, region, cluster: Some(cluster), service }) = transition.service.parse() else {
-            return;
-        };
-        let service = ServiceId { account, region, cluster, service };
-        // News is late by its way here; the books want the time it is about.
-        let now = self.now;
-        self.now = self.dial.read(transition.at).clamp(GENESIS, now);
-        self.note_phase(&service, transition.from, transition.to, transition.reason.clone());
-        self.now = now;
-    }
+fn hear(world: &mut World, transition: &Transition) {
+    world.audit(transition);
+    let Ok(ServiceArn { account, region, cluster: Some(cluster), service }) = transition.service.parse() else {
+        return;
+    };
+    let service = ServiceId { account, region, cluster, service };
+    // News is late by its way here; the books want the time it is about.
+    let now = world.now;
+    world.now = world.dial.read(transition.at).clamp(GENESIS, now);
+    world.note_phase(&service, transition.from, transition.to, transition.reason.clone());
+    world.now = now;
 }

@@ -8,17 +8,18 @@ use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use rustc_hash::FxHasher;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::answer::{Answer, Refusal, extend};
 use super::caller::Caller;
-use super::name::{Page, required};
-use super::{Answer, Refusal};
+use super::endpoint::Endpoint;
+use super::input::{Page, required};
+use super::name::is_inactive;
 use crate::ecs::deployment::DeploymentStatus;
 use crate::ecs::deployment::rollback_reason;
 use crate::ecs::service::Service;
 use crate::ids::ServiceKey;
 use crate::spec::BLUE_GREEN;
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DescribeServices {
@@ -37,12 +38,7 @@ pub(super) struct ListServices {
     page: Page,
 }
 
-impl World {
-    /// A time as AWS JSON has it: seconds since 1970 with a fraction.
-    pub(super) fn seconds(&self, at: Timestamp) -> f64 {
-        self.dial.shown(at).as_millis() as f64 / 1000.0
-    }
-
+impl Endpoint<'_> {
     pub(super) fn describe_services(&mut self, caller: &Caller, input: DescribeServices) -> Answer {
         let names = required(input.services, "services")?;
         match names.len() {
@@ -56,7 +52,7 @@ impl World {
         for name in names {
             match self.service_in(caller, &cluster, &name)? {
                 Some(key) => {
-                    let seen = self.read_service(key);
+                    let seen = self.world.read_service(key);
                     services.push(self.show_service(key, &seen, tags));
                 }
                 None => {
@@ -82,7 +78,7 @@ impl World {
 
     /// The `Service` structure. What a decision could rest on is as `seen`, which may be older than the service; the rest is as it is.
     pub(super) fn show_service(&self, key: ServiceKey, seen: &Observation, with_tags: bool) -> Value {
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         let status = match seen.active {
             true => "ACTIVE",
             false if is_inactive(service) => "INACTIVE",
@@ -93,7 +89,7 @@ impl World {
             json!({ "id": id, "createdAt": self.seconds(message.at), "message": message.text })
         });
         // What the owner said comes first, so that what the model knows prevails.
-        let details = self.wire.services.get(&key);
+        let details = self.state.services.get(&key);
         let mut shown = details.map(|details| details.shown.clone()).unwrap_or_default();
         let known = json!({
             "serviceArn": service.id.arn(),
@@ -123,8 +119,8 @@ impl World {
     }
 
     fn show_deployments(&self, key: ServiceKey, seen: &Observation) -> Vec<Value> {
-        let service = self.ecs.service(key);
-        let details = self.wire.services.get(&key);
+        let service = self.world.ecs.service(key);
+        let details = self.state.services.get(&key);
         let show = |deployment: &handlers::observation::Deployment| {
             let n = service.deployments.iter().position(|d| *d.id == *deployment.id);
             let wanted = n.map_or(0, |n| service.tasks_of(n).count());
@@ -169,11 +165,6 @@ impl World {
         };
         seen.deployments.iter().map(show).collect()
     }
-}
-
-/// Deleted, and its last task gone.
-pub(super) fn is_inactive(service: &Service) -> bool {
-    !service.active && service.tasks.is_empty()
 }
 
 /// Either `capacityProviderStrategy` or `launchType` (aws-facts.md §1.3).
@@ -222,10 +213,4 @@ fn message_id(service: &ServiceId, at: Timestamp, text: &str) -> String {
         low >> 48 & 0xfff,
         low & 0xffff_ffff_ffff
     )
-}
-
-pub(super) fn extend(map: &mut Map<String, Value>, more: Value) {
-    if let Value::Object(more) = more {
-        map.extend(more);
-    }
 }

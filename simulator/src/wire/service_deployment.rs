@@ -4,12 +4,12 @@ use handlers::service::{EcsArn, ServiceId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::{Answer, Refusal, extend, shortened};
 use super::caller::Caller;
-use super::name::{Page, required, service_not_found};
-use super::service::extend;
-use super::{Answer, Refusal, shortened};
+use super::endpoint::Endpoint;
+use super::input::{Page, required};
+use super::name::service_not_found;
 use crate::ecs::deployment::{ServiceDeployment, ServiceDeploymentState};
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,12 +26,12 @@ pub(super) struct ListServiceDeployments {
     page: Page,
 }
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn list_service_deployments(&mut self, caller: &Caller, input: ListServiceDeployments) -> Answer {
         let name = required(input.service, "service")?;
         let cluster = self.cluster(caller, input.cluster.as_deref())?;
         let key = self.service_in(caller, &cluster, &name)?.ok_or_else(service_not_found)?;
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         let wanted = |d: &&ServiceDeployment| {
             let status = input.status.as_ref().filter(|status| !status.is_empty());
             status.is_none_or(|status| status.iter().any(|name| name == d.state.name()))
@@ -73,7 +73,7 @@ impl World {
             cluster: cluster.parse().ok()?,
             service: service.parse().ok()?,
         };
-        let service = self.ecs.service(self.names.service(&service)?);
+        let service = self.world.ecs.service(self.world.names.service(&service)?);
         let deployment = service.service_deployments.iter().find(|d| number(d) == id)?;
         let mut shown = Map::new();
         extend(&mut shown, self.service_deployment_brief(&service.id, deployment));
@@ -82,7 +82,7 @@ impl World {
         extend(
             &mut shown,
             json!({
-                "updatedAt": self.seconds(deployment.finished_at.unwrap_or(self.now)),
+                "updatedAt": self.seconds(deployment.finished_at.unwrap_or(self.world.now)),
                 "sourceServiceRevisions": [],
                 "targetServiceRevision": {
                     "arn": revision,
@@ -110,7 +110,7 @@ fn arn(id: &ServiceId, kind: &str, deployment: &ServiceDeployment) -> String {
     format!("arn:{}:ecs:{region}:{account}:{kind}/{cluster}/{service}/{}", region.partition(), number(deployment))
 }
 
-impl World {
+impl Endpoint<'_> {
     /// `ServiceDeploymentBrief`.
     fn service_deployment_brief(&self, id: &ServiceId, deployment: &ServiceDeployment) -> Value {
         let mut brief = json!({

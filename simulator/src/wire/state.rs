@@ -2,25 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use handlers::service::{AccountId, ClusterName, Region};
+use handlers::service::AccountId;
 use handlers::strategy::{CapacityProvider, StrategyItem};
+use handlers::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
-use super::caller::Session;
-use super::task_definition;
-use crate::ecs::market::Markets;
+use super::resource::{ClusterKey, FamilyKey};
 use crate::ids::ServiceKey;
-use crate::world::World;
 
-/// A cluster's place: account, region, name.
-pub(super) type ClusterKey = (AccountId, Region, ClusterName);
-/// A family of task definitions: account, region, name.
-pub(super) type FamilyKey = (AccountId, Region, String);
-
+/// What AWS remembers about one world between requests. The server, or whatever else answers for the world, keeps it.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub struct State {
     /// Whether the clusters and task definitions of the world's own services are known.
-    learned: bool,
+    pub(super) learned: bool,
     pub(super) requests: u64,
     /// By access key.
     pub(super) sessions: BTreeMap<String, Session>,
@@ -51,32 +45,10 @@ pub(super) struct Details {
     pub(super) shown: Map<String, Value>,
 }
 
-impl World {
-    /// The clusters and task definitions that the services of the world's spec imply.
-    pub(super) fn learn_the_world(&mut self) {
-        if std::mem::replace(&mut self.wire.learned, true) {
-            return;
-        }
-        for (n, service) in self.ecs.services.iter().enumerate() {
-            let id = &service.id;
-            let key = (id.account.clone(), id.region.clone(), id.cluster.clone());
-            let cluster = self.wire.clusters.entry(key).or_default();
-            let known = cluster.providers.clone();
-            cluster.providers.extend(service.associated.iter().filter(|p| !known.contains(p)).cloned());
-            let family = (id.account.clone(), id.region.clone(), id.service.to_string());
-            let definition = task_definition::of_service(id, service.cpu, self.seconds(service.created_at));
-            let task_definition = task_definition::arn(&family, 1);
-            self.wire.task_definitions.entry(family).or_insert_with(|| vec![definition]);
-            self.wire.services.insert(ServiceKey(n), Details { task_definition, ..Details::default() });
-        }
-    }
-
-    /// An account is there as soon as somebody uses it: it has markets, and the cell admits its events.
-    pub(super) fn know_account(&mut self, account: &AccountId) {
-        if !self.ecs.markets.contains_key(account) {
-            self.ecs.markets.insert(account.clone(), Markets::unlimited());
-            self.spec.accounts.push(account.clone());
-            self.bus.onboard(account);
-        }
-    }
+/// A session of the central role in an account.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) account: AccountId,
+    pub(super) name: String,
+    pub(super) expires: Timestamp,
 }

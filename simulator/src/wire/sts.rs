@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use handlers::service::AccountId;
 
-use super::caller::{Caller, ROLE, Session};
-use super::{Refusal, Request, Response, shortened};
+use super::answer::{Refusal, Request, Response, shortened};
+use super::caller::{Caller, ROLE, role_of};
+use super::endpoint::Endpoint;
+use super::state::Session;
 use crate::spec::Role;
-use crate::world::World;
 
 /// `DurationSeconds`: from, to, and without being asked for.
 const DURATION: (u64, u64, u64) = (900, 43_200, 3_600);
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn answer_sts(&mut self, request: &Request, id: String) -> Response {
         let form: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
         let field = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
@@ -71,22 +72,22 @@ impl World {
             return Err(invalid(format!("{} is invalid", shortened(role))));
         };
         // The role trusts the central account alone, and no role of another name is there.
-        let trusted = caller.account == self.spec.central && path == ROLE;
-        if !trusted || self.role_of(&account) == Role::Missing {
+        let trusted = caller.account == self.world.spec.central && path == ROLE;
+        if !trusted || role_of(self.world, &account) == Role::Missing {
             let message =
                 format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role}", caller.arn());
             return Err(Refusal { status: 403, code: "AccessDenied", message });
         }
-        self.wire.sessions_made += 1;
+        self.state.sessions_made += 1;
         // 0 and 1 are no digits of base32, so that the key tells no account once the session is forgotten.
-        let key = format!("ASIA{:016}", self.wire.sessions_made);
-        let expires = self.now + self.dial.takes(Duration::from_secs(seconds));
+        let key = format!("ASIA{:016}", self.state.sessions_made);
+        let expires = self.world.now + self.world.dial.takes(Duration::from_secs(seconds));
         let by_role =
             Caller { account: account.clone(), region: caller.region.clone(), session: Some(name.to_owned()) };
-        let now = self.now;
-        self.wire.sessions.retain(|_, session| session.expires + Duration::from_secs(86_400) > now);
-        self.wire.sessions.insert(key.clone(), Session { account, name: name.to_owned(), expires });
-        let expiration = self.dial.shown(expires);
+        let now = self.world.now;
+        self.state.sessions.retain(|_, session| session.expires + Duration::from_secs(86_400) > now);
+        self.state.sessions.insert(key.clone(), Session { account, name: name.to_owned(), expires });
+        let expiration = self.world.dial.shown(expires);
         Ok(format!(
             "<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret-of-{key}</SecretAccessKey>\
              <SessionToken>token-of-{key}</SessionToken><Expiration>{expiration}</Expiration></Credentials>\

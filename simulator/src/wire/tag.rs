@@ -1,24 +1,17 @@
 //! Tags of clusters, services and task definitions.
 
-use std::collections::BTreeMap;
-
 use handlers::observation::OPT_OUT;
 use handlers::service::EcsArn;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::{Answer, Refusal};
 use super::caller::Caller;
-use super::name::required;
-use super::{Answer, Refusal};
+use super::endpoint::Endpoint;
+use super::input::required;
+use super::resource::{Tag, show_tags};
 use crate::ids::ServiceKey;
 use crate::spec::WorldEvent;
-use crate::world::World;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Tag {
-    key: Option<String>,
-    value: Option<String>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +36,7 @@ pub(super) struct ListTagsForResource {
 /// Tags that one resource may have.
 const MOST: usize = 50;
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn tag_resource(&mut self, caller: &Caller, input: TagResource) -> Answer {
         let arn = required(input.resource_arn, "resourceArn")?;
         let service = self.taggable(caller, &arn)?;
@@ -56,7 +49,7 @@ impl World {
         let arn = required(input.resource_arn, "resourceArn")?;
         let service = self.taggable(caller, &arn)?;
         let keys = required(input.tag_keys, "tagKeys")?;
-        if let Some(tags) = self.wire.tags.get_mut(&arn) {
+        if let Some(tags) = self.state.tags.get_mut(&arn) {
             tags.retain(|key, _| !keys.contains(key));
         }
         if let Some(service) = service.filter(|_| keys.iter().any(|key| key == OPT_OUT.0)) {
@@ -68,15 +61,15 @@ impl World {
     pub(super) fn list_tags_for_resource(&mut self, caller: &Caller, input: ListTagsForResource) -> Answer {
         let arn = required(input.resource_arn, "resourceArn")?;
         let tags = match self.taggable(caller, &arn)? {
-            Some(service) => self.tags_of_service(service, self.ecs.service(service).opted_out),
-            None => show(self.wire.tags.get(&arn)),
+            Some(service) => self.tags_of_service(service, self.world.ecs.service(service).opted_out),
+            None => show_tags(self.state.tags.get(&arn)),
         };
         Ok(json!({ "tags": tags }))
     }
 
     /// Tags of a service, the opt-out tag as `opted_out` says.
     pub(super) fn tags_of_service(&self, service: ServiceKey, opted_out: bool) -> Vec<Value> {
-        let mut tags = show(self.wire.tags.get(&self.ecs.service(service).id.arn()));
+        let mut tags = show_tags(self.state.tags.get(&self.world.ecs.service(service).id.arn()));
         if opted_out {
             tags.push(json!({ "key": OPT_OUT.0, "value": OPT_OUT.1 }));
         }
@@ -85,7 +78,7 @@ impl World {
 
     /// Adds tags to those that are there. A key is at most 128 characters long, a value 256.
     pub(super) fn set_tags(&mut self, arn: &str, tags: Vec<Tag>) -> Result<(), Refusal> {
-        let mut all = self.wire.tags.get(arn).cloned().unwrap_or_default();
+        let mut all = self.state.tags.get(arn).cloned().unwrap_or_default();
         for Tag { key, value } in tags {
             let (key, value) = (required(key, "Tag key")?, value.unwrap_or_default());
             if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 || key.starts_with("aws:") {
@@ -98,14 +91,14 @@ impl World {
         if all.len() > MOST {
             return Err(Refusal::invalid(format!("A resource has at most {MOST} tags.")));
         }
-        self.wire.tags.insert(arn.to_owned(), all);
+        self.state.tags.insert(arn.to_owned(), all);
         Ok(())
     }
 
     /// The model knows the opt-out tag as a state of the service; of that one the tag list keeps nothing.
     pub(super) fn follow_opt_out(&mut self, service: Option<ServiceKey>, arn: &str) {
         let Some(service) = service else { return };
-        let Some(tags) = self.wire.tags.get_mut(arn) else { return };
+        let Some(tags) = self.state.tags.get_mut(arn) else { return };
         let Some(value) = tags.get(OPT_OUT.0) else { return };
         let off = value == OPT_OUT.1;
         if off {
@@ -115,10 +108,10 @@ impl World {
     }
 
     fn opt_out(&mut self, service: ServiceKey, off: bool) {
-        let service = self.ecs.service(service);
+        let service = self.world.ecs.service(service);
         if service.opted_out != off {
             let id = service.id.clone();
-            self.happen(WorldEvent::OptOut { service: id.clone(), off });
+            self.world.happen(WorldEvent::OptOut { service: id, off });
         }
     }
 
@@ -138,8 +131,4 @@ impl World {
             (kind, _) => Err(Refusal::not_modelled(&format!("tags of a {kind}"))),
         }
     }
-}
-
-pub(super) fn show(tags: Option<&BTreeMap<String, String>>) -> Vec<Value> {
-    tags.into_iter().flatten().map(|(key, value)| json!({ "key": key, "value": value })).collect()
 }

@@ -3,15 +3,15 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::{Answer, Refusal, extend};
 use super::caller::Caller;
-use super::name::{Page, required, service_not_found};
-use super::service::extend;
-use super::state::ClusterKey;
-use super::{Answer, Refusal};
+use super::endpoint::Endpoint;
+use super::input::{Page, required};
+use super::name::service_not_found;
+use super::resource::ClusterKey;
 use crate::ecs::task::Stop;
 use crate::ecs::zones::zone_name;
 use crate::ids::{ServiceKey, TaskKey};
-use crate::world::World;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DescribeTasks {
@@ -40,7 +40,7 @@ pub(super) struct StopTask {
     reason: Option<String>,
 }
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn describe_tasks(&mut self, caller: &Caller, input: DescribeTasks) -> Answer {
         let names = required(input.tasks, "tasks")?;
         if !(1..=100).contains(&names.len()) {
@@ -73,7 +73,7 @@ impl World {
             Some(_) => None,
         };
         let tasks = self.tasks_of_cluster(&cluster).filter(|(key, task)| {
-            let state = &self.ecs.service(*key).tasks[task];
+            let state = &self.world.ecs.service(*key).tasks[task];
             let family = input.family.as_deref().is_none_or(|family| self.family_of(*key) == Some(family));
             service.is_none_or(|service| service == *key)
                 && stopped == Some(state.stop.is_some())
@@ -92,16 +92,16 @@ impl World {
         let found = self.find_task(caller, &cluster, &name)?;
         let (key, task) = found.ok_or_else(|| Refusal::invalid("The referenced task was not found."))?;
         let reason = input.reason.unwrap_or_else(|| "Task stopped by user".to_owned());
-        let drain = self.dice.ecs.within(self.facts.scheduler_stop);
-        self.stop_task(key, task, Stop { code: Some("UserInitiated"), reason }, drain);
-        self.ecs.service_mut(key).steady = false;
-        self.schedule(key);
+        let drain = self.world.dice.ecs.within(self.world.facts.scheduler_stop);
+        self.world.stop_task(key, task, Stop { code: Some("UserInitiated"), reason }, drain);
+        self.world.ecs.service_mut(key).steady = false;
+        self.world.schedule(key);
         Ok(json!({ "task": self.show_task(key, task) }))
     }
 
     fn tasks_of_cluster<'a>(&'a self, cluster: &'a ClusterKey) -> impl Iterator<Item = (ServiceKey, TaskKey)> + 'a {
-        let services = self.services_of(cluster).filter_map(|service| self.names.service(&service.id));
-        services.flat_map(|key| self.ecs.service(key).tasks.keys().map(move |task| (key, *task)))
+        let services = self.services_of(cluster).filter_map(|service| self.world.names.service(&service.id));
+        services.flat_map(|key| self.world.ecs.service(key).tasks.keys().map(move |task| (key, *task)))
     }
 
     fn find_task(
@@ -112,24 +112,24 @@ impl World {
     ) -> Result<Option<(ServiceKey, TaskKey)>, Refusal> {
         caller.own_arn("task", name)?;
         let id = last_part(name);
-        Ok(self.tasks_of_cluster(cluster).find(|(key, task)| *self.ecs.service(*key).tasks[task].id == *id))
+        Ok(self.tasks_of_cluster(cluster).find(|(key, task)| *self.world.ecs.service(*key).tasks[task].id == *id))
     }
 
     fn task_arn(&self, key: ServiceKey, task: TaskKey) -> String {
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         service.tasks[&task].arn(&service.id)
     }
 
     fn family_of(&self, key: ServiceKey) -> Option<&str> {
-        let arn = &self.wire.services.get(&key)?.task_definition;
+        let arn = &self.state.services.get(&key)?.task_definition;
         arn.rsplit_once('/')?.1.split(':').next()
     }
 
     fn show_task(&self, key: ServiceKey, task: TaskKey) -> Value {
-        let service = self.ecs.service(key);
+        let service = self.world.ecs.service(key);
         let state = &service.tasks[&task];
         let definition = self
-            .wire
+            .state
             .services
             .get(&key)
             .map(|details| details.replaced.get(&*state.deployment).unwrap_or(&details.task_definition).as_str());

@@ -5,12 +5,11 @@ use handlers::service::ServiceId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::{Answer, Refusal};
 use super::caller::Caller;
-use super::name::required;
-use super::state::FamilyKey;
-use super::tag::{self, Tag};
-use super::{Answer, Refusal};
-use crate::world::World;
+use super::endpoint::Endpoint;
+use super::input::required;
+use super::resource::{Tag, show_tags, task_definition_arn};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +32,7 @@ pub(super) struct DescribeTaskDefinition {
     include: Option<Vec<String>>,
 }
 
-impl World {
+impl Endpoint<'_> {
     pub(super) fn register_task_definition(&mut self, caller: &Caller, input: RegisterTaskDefinition) -> Answer {
         let family = required(input.family, "family")?;
         let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -56,8 +55,8 @@ impl World {
             return Err(client("Invalid 'cpu' setting for task."));
         }
         let key = (caller.account.clone(), caller.region.clone(), family);
-        let revision = self.wire.task_definitions.get(&key).map_or(0, Vec::len) + 1;
-        let arn = arn(&key, revision);
+        let revision = self.state.task_definitions.get(&key).map_or(0, Vec::len) + 1;
+        let arn = task_definition_arn(&key, revision);
         self.set_tags(&arn, input.tags.unwrap_or_default())?;
         let mut definition = input.more;
         let known = json!({
@@ -68,14 +67,14 @@ impl World {
             "containerDefinitions": containers,
             "requiresCompatibilities": compatibilities,
             "compatibilities": ["EC2", "FARGATE"],
-            "registeredAt": self.seconds(self.now),
+            "registeredAt": self.seconds(self.world.now),
             "registeredBy": caller.arn(),
         });
         definition.extend(known.as_object().cloned().unwrap_or_default());
         definition.extend(input.cpu.map(|cpu| ("cpu".to_owned(), cpu.into())));
         definition.extend(input.memory.map(|memory| ("memory".to_owned(), memory.into())));
-        self.wire.task_definitions.entry(key).or_default().push(definition.clone());
-        Ok(json!({ "taskDefinition": definition, "tags": tag::show(self.wire.tags.get(&arn)) }))
+        self.state.task_definitions.entry(key).or_default().push(definition.clone());
+        Ok(json!({ "taskDefinition": definition, "tags": show_tags(self.state.tags.get(&arn)) }))
     }
 
     pub(super) fn describe_task_definition(&mut self, caller: &Caller, input: DescribeTaskDefinition) -> Answer {
@@ -84,23 +83,9 @@ impl World {
         let mut answer = json!({ "taskDefinition": definition });
         if input.include.is_some_and(|include| include.iter().any(|what| what == "TAGS")) {
             let arn = definition["taskDefinitionArn"].as_str().unwrap_or_default();
-            answer["tags"] = tag::show(self.wire.tags.get(arn)).into();
+            answer["tags"] = show_tags(self.state.tags.get(arn)).into();
         }
         Ok(answer)
-    }
-
-    /// By family, by `family:revision`, or by ARN; a family alone is its newest revision.
-    pub(super) fn find_task_definition(&self, caller: &Caller, name: &str) -> Result<&Map<String, Value>, Refusal> {
-        let name = caller.own_arn("task-definition", name)?.map_or(name, |arn| arn.path);
-        let (family, revision) = match name.split_once(':') {
-            Some((family, revision)) => (family, revision.parse::<usize>().ok().filter(|n| *n > 0)),
-            None => (name, Some(0)),
-        };
-        let key = (caller.account.clone(), caller.region.clone(), family.to_owned());
-        let revisions = self.wire.task_definitions.get(&key).zip(revision);
-        let definition =
-            revisions.and_then(|(all, revision)| if revision == 0 { all.last() } else { all.get(revision - 1) });
-        definition.ok_or_else(|| client("Unable to describe task definition."))
     }
 }
 
@@ -108,7 +93,7 @@ impl World {
 pub(super) fn of_service(id: &ServiceId, cpu: u32, registered_at: f64) -> Map<String, Value> {
     let key = (id.account.clone(), id.region.clone(), id.service.to_string());
     let definition = json!({
-        "taskDefinitionArn": arn(&key, 1),
+        "taskDefinitionArn": task_definition_arn(&key, 1),
         "family": id.service,
         "revision": 1,
         "status": "ACTIVE",
@@ -121,10 +106,6 @@ pub(super) fn of_service(id: &ServiceId, cpu: u32, registered_at: f64) -> Map<St
         "registeredAt": registered_at,
     });
     definition.as_object().cloned().unwrap_or_default()
-}
-
-pub(super) fn arn((account, region, family): &FamilyKey, revision: usize) -> String {
-    format!("arn:{}:ecs:{region}:{account}:task-definition/{family}:{revision}", region.partition())
 }
 
 /// `256`, or `.25 vCPU`.

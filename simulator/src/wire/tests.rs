@@ -1,14 +1,15 @@
 //! The codec, request by request. What a real client makes of it is in `tests/boto3.rs`.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use handlers::strategy::Strategy;
 use serde_json::{Value, json};
 
-use super::{ECS, OPERATIONS, Request, Response};
+use super::{ECS, Endpoint, OPERATIONS, Request, Response, State};
 use crate::runtime::simulation::Simulation;
-use crate::spec::{Capacity, Loss, Role, WorldEvent};
+use crate::spec::{Capacity, Loss, Role, ServiceSpec, WorldEvent};
 use crate::testing::{OneService, mixed};
-use crate::world::World;
 
 mod fidelity;
 mod garbage;
@@ -17,6 +18,40 @@ mod roles;
 
 const OWNER: &str = "111111111111";
 const CENTRAL: &str = "999999999999";
+
+/// One service and what AWS remembers about its world.
+struct Bench {
+    service: OneService,
+    state: State,
+}
+
+impl Bench {
+    fn new(desired: u32, strategy: &Strategy) -> Self {
+        Self { service: OneService::new(desired, strategy), state: State::default() }
+    }
+
+    fn of(desired: u32, strategy: &Strategy, shape: impl FnOnce(&mut ServiceSpec)) -> Self {
+        Self { service: OneService::of(desired, strategy, shape), state: State::default() }
+    }
+
+    fn answer(&mut self, request: &Request) -> Response {
+        Endpoint::new(&mut self.service.world, &mut self.state).answer(request)
+    }
+}
+
+impl Deref for Bench {
+    type Target = OneService;
+
+    fn deref(&self) -> &OneService {
+        &self.service
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut OneService {
+        &mut self.service
+    }
+}
 
 /// A signed request, as an SDK sends it.
 fn signed(key: &str, service: &str) -> (String, String) {
@@ -35,25 +70,25 @@ fn status_and_json(response: &Response) -> (u16, Value) {
 }
 
 /// What ECS answers the account `key`.
-fn ask_as(world: &mut World, key: &str, operation: &str, input: Value) -> (u16, Value) {
-    status_and_json(&world.answer(&ecs_request(key, operation, input.to_string().as_bytes())))
+fn ask_as(bench: &mut Bench, key: &str, operation: &str, input: Value) -> (u16, Value) {
+    status_and_json(&bench.answer(&ecs_request(key, operation, input.to_string().as_bytes())))
 }
 
-fn ask(world: &mut World, operation: &str, input: Value) -> Value {
-    let (status, answer) = ask_as(world, OWNER, operation, input);
+fn ask(bench: &mut Bench, operation: &str, input: Value) -> Value {
+    let (status, answer) = ask_as(bench, OWNER, operation, input);
     assert_eq!(status, 200, "{operation}: {answer}");
     answer
 }
 
 /// The code and the message of a refusal.
-fn refused(world: &mut World, operation: &str, input: Value) -> (String, String) {
-    let (status, answer) = ask_as(world, OWNER, operation, input);
+fn refused(bench: &mut Bench, operation: &str, input: Value) -> (String, String) {
+    let (status, answer) = ask_as(bench, OWNER, operation, input);
     assert_eq!(status, 400, "{operation}: {answer}");
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     (text("__type"), text("message"))
 }
 
-fn described(world: &mut World, service: &str) -> Value {
+fn described(bench: &mut Bench, service: &str) -> Value {
     let input = json!({ "cluster": "web", "services": [service], "include": ["TAGS"] });
-    ask(world, "DescribeServices", input)["services"][0].take()
+    ask(bench, "DescribeServices", input)["services"][0].take()
 }

@@ -83,12 +83,12 @@ fn time(value: &Value) -> Timestamp {
 }
 
 /// Looks through both, at every step of a time. Returns how often something had changed.
-fn compare(bench: &mut OneService, steps: u32, step: Duration) -> usize {
+fn compare(bench: &mut Bench, steps: u32, step: Duration) -> usize {
     let mut seen = Vec::new();
     for _ in 0..steps {
         bench.run(step);
         let native = bench.world.ecs.shown(ServiceKey(0));
-        let shown = described(&mut bench.world, "checkout");
+        let shown = described(bench, "checkout");
         assert_eq!(*native, decoded(&shown));
         if seen.last() != Some(&native) {
             seen.push(native);
@@ -100,14 +100,14 @@ fn compare(bench: &mut OneService, steps: u32, step: Duration) -> usize {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn capacity(bench: &mut OneService, capacity: Capacity, loss: Loss) {
+fn capacity(bench: &mut Bench, capacity: Capacity, loss: Loss) {
     let accounts = vec![OWNER.parse().expect("an account")];
     bench.world.happen(WorldEvent::Spot { accounts, capacity, loss });
 }
 
 #[test]
 fn a_service_looks_the_same_through_the_port_and_on_the_wire_all_through_an_outage_and_back() {
-    let mut bench = OneService::new(6, &mixed());
+    let mut bench = Bench::new(6, &mixed());
     assert_eq!(compare(&mut bench, 2, MINUTE), 1);
     capacity(&mut bench, Capacity::Tasks(0), Loss::Interrupt);
     assert!(compare(&mut bench, 40, Duration::from_secs(5)) >= 2);
@@ -115,12 +115,12 @@ fn a_service_looks_the_same_through_the_port_and_on_the_wire_all_through_an_outa
         json!({ "cluster": "web", "service": "checkout", "forceNewDeployment": true,
         "capacityProviderStrategy": strategy.items() })
     };
-    ask(&mut bench.world, "UpdateService", forced(&mixed().fallback()));
+    ask(&mut bench, "UpdateService", forced(&mixed().fallback()));
     assert!(compare(&mut bench, 60, Duration::from_secs(5)) >= 3);
     capacity(&mut bench, Capacity::Unlimited, Loss::Keep);
-    ask(&mut bench.world, "UpdateService", forced(&mixed()));
+    ask(&mut bench, "UpdateService", forced(&mixed()));
     assert!(compare(&mut bench, 60, Duration::from_secs(5)) >= 3);
-    assert_eq!(described(&mut bench.world, "checkout")["capacityProviderStrategy"], json!(mixed().items()));
+    assert_eq!(described(&mut bench, "checkout")["capacityProviderStrategy"], json!(mixed().items()));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn every_kind_of_service_looks_the_same_through_the_port_and_on_the_wire() {
         (&mixed(), |spec| (spec.minimum_healthy_percent, spec.maximum_percent) = (50, 150)),
     ];
     for (strategy, shape) in kinds {
-        let mut bench = OneService::of(5, strategy, shape);
+        let mut bench = Bench::of(5, strategy, shape);
         let id = bench.world.ecs.service(ServiceKey(0)).id.clone();
         bench.world.happen(WorldEvent::OptOut { service: id.clone(), off: true });
         bench.world.happen(WorldEvent::Deploy { service: id.clone() });
@@ -147,19 +147,19 @@ fn every_kind_of_service_looks_the_same_through_the_port_and_on_the_wire() {
         bench.world.happen(WorldEvent::OptOut { service: id.clone(), off: false });
         bench.world.happen(WorldEvent::DeleteService { service: id.clone() });
         compare(&mut bench, 10, Duration::from_secs(20));
-        assert_eq!(described(&mut bench.world, "checkout")["status"], "INACTIVE");
+        assert_eq!(described(&mut bench, "checkout")["status"], "INACTIVE");
     }
 }
 
 #[test]
 fn a_stale_read_is_stale_on_the_wire_too() {
-    let mut bench = OneService::new(3, &spot());
+    let mut bench = Bench::new(3, &spot());
     bench.world.facts.stale_read_percent = 100;
     let update = json!({ "cluster": "web", "service": "checkout", "forceNewDeployment": true,
         "capacityProviderStrategy": on_demand().items() });
-    let answered = ask(&mut bench.world, "UpdateService", update)["service"].take();
+    let answered = ask(&mut bench, "UpdateService", update)["service"].take();
     assert_eq!(answered["capacityProviderStrategy"], json!(on_demand().items()), "the answer itself is never stale");
-    let shown = described(&mut bench.world, "checkout");
+    let shown = described(&mut bench, "checkout");
     assert_eq!(decoded(&shown).strategy, Some(spot()));
     assert_eq!(shown["deployments"].as_array().map(Vec::len), Some(1));
 }
