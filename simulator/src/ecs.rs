@@ -1,5 +1,25 @@
-//! ECS as callers see it: services, tasks, deployments, and what the API accepts. What the scheduler makes of it is in
-//! `scheduler.rs`, how a deployment lives in `deployment.rs`, a task in `task.rs`.
+//! ECS: services, tasks and deployments of every account.
+//!
+//! State is apart from what changes it: `service.rs`, `task.rs` and `deployment.rs` only keep it and answer questions.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | what does `UpdateService` accept, and what `DescribeServices` show? | `api.rs`, `describe.rs` |
+//! | when is a task started or stopped, and on which provider? | `scheduler.rs` |
+//! | how does a task start, run, get its warning and end? | `tasks.rs` |
+//! | how does a deployment begin, complete, fail and roll back? | `deployments.rs` |
+//! | where is there capacity, and who loses it? | `market.rs`, `zones.rs` |
+//! | what slows starts down? | `throttle.rs`, `limits.rs` |
+//! | what does ECS say of it? | `events.rs` (EventBridge), `messages.rs` (the service's event log) |
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use handlers::observation::Observation;
+use handlers::service::AccountId;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::ecs::action::Action;
 use crate::ecs::audience::Audience;
@@ -12,13 +32,6 @@ use crate::ecs::service::Service;
 use crate::ecs::service::{Application, Starts};
 use crate::ids::ServiceKey;
 use crate::spec::ServiceSpec;
-use handlers::observation::Observation;
-use handlers::service::AccountId;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 pub(crate) mod action;
 pub(crate) mod api;
@@ -66,6 +79,16 @@ impl Ecs {
     /// What `DescribeServices` shows of a service now.
     pub(crate) fn shown(&self, key: ServiceKey) -> Arc<Observation> {
         Arc::clone(self.shown[key.0].get_or_init(|| Arc::new(observe(self.service(key)))))
+    }
+
+    /// Does what was planned.
+    pub(crate) fn step(&mut self, env: &mut Env<'_>, action: Action) {
+        match action {
+            Action::Task(service, task) => self.step_task(env, service, task),
+            Action::Reclaim(service, task, how) => self.reclaim_task(env, service, task, how),
+            Action::Fail(service, task) => self.fail_task(env, service, task),
+            Action::Schedule(service) => self.schedule(env, service),
+        }
     }
 
     fn insert(&mut self, service: Service) -> ServiceKey {

@@ -1,11 +1,12 @@
 //! Every service that anybody in the world has named, by number. What the parts of the world keep of a service they keep under its
 //! number: to look a name up among a hundred thousand costs a processor several trips to memory, a number one.
 
+use std::sync::Arc;
+
 use handlers::ports::Cluster;
 use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use indexmap::{Equivalent, IndexMap};
 use rustc_hash::FxBuildHasher;
-use std::sync::Arc;
 
 /// A service's place in [`Ecs::services`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,20 +4,26 @@
 //! One seed decides everything. The rules that keep it so: ordered maps only, no clock but the virtual one, no chance but
 //! [`dice`]. The production handlers run in it unchanged, through their ports.
 //!
-//! | question | file |
+//! The crate is a stack: each line below imports only lines above it (`handlers/tests/fence.rs`). Each AWS service keeps its own state and
+//! what it plans; a step of one may use what is in its `Env`, and returns what the next one gets. The observers are told of every event
+//! and asked by no part of the model.
+//!
+//! | part | what it is |
 //! | --- | --- |
-//! | what is a world made of, what can happen to it? | [`spec`] |
-//! | what does AWS not promise, and what do we assume? | [`facts`] |
-//! | how are tasks placed and deployments rolled? | `scheduler.rs` |
-//! | what does `UpdateService` accept? | `ecs.rs` |
-//! | how does a deployment begin and end? | `deployment.rs` |
-//! | in which zone, and what does AZ rebalancing move? | `zones.rs` |
-//! | how does an event reach a handler? | `eventbridge.rs`, `sqs.rs`, `lambda.rs` |
-//! | what must never happen? | `oracle.rs` |
-//! | how are other handlers tried in the same world? | `runtime/handlers.rs` |
-//! | how do the handlers call it through the AWS SDK? | `sdk` (feature `sdk`) |
-//! | what does an AWS client see of it? | `wire.rs` (feature `wire`), `serve.rs` (feature `serve`) |
-//! | what did a run cost and how fast was it? | [`figures`], [`prices`] |
+//! | `engine` | agenda, clocks, chance, timers: nothing of AWS |
+//! | `ids`, [`facts`], [`spec`] | names and numbers; what AWS does not promise, and what we assume; what a world is made of and what will happen to it |
+//! | `observers` | [`trace`], [`ledger`], and what the oracle remembers |
+//! | `sqs`, `dynamodb` | a queue with its DLQ; the state table and its due index |
+//! | `eventbridge`, [`pattern`] | from an account's bus to the central bus and to a queue |
+//! | `lambda` | event-source mappings, functions, the schedule |
+//! | `ecs` | services, tasks, deployments, capacity: see `ecs.rs` |
+//! | `workload` | owners, auto scalers, Terraform, Spot markets: what acts on ECS from outside |
+//! | `world` | all of it: whose turn it is, what one service hands to another, and what must never happen (`world/judge.rs`) |
+//! | `runtime` | runs a world with handlers in it, which call it through their ports |
+//! | [`figures`], [`prices`] | what a run cost and how fast it was |
+//! | `planted` | handlers with a bug in them (feature `planted`) |
+//! | `wire`, `serve` | what an AWS client sees of a world (features of these names) |
+//! | `sdk` | the handlers call the world through the AWS SDK (feature `sdk`) |
 
 mod chance;
 mod dynamodb;

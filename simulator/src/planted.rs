@@ -79,7 +79,7 @@ bugs! {
     /// One state for all services of a name, whatever their account
     KeyWithoutAccount, "aws-facts.md §11.18";
     /// One state for all services of a name, whatever their cluster
-    KeyWithoutCluster, "peers.md 8";
+    KeyWithoutCluster, "aws-facts.md §11.18";
     /// A synthetic event is believed whoever sent it
     BelievesAnyone, "aws-facts.md §11.14";
     /// An event is acted on however old it is
@@ -87,13 +87,13 @@ bugs! {
     /// A placement failure is acted on at full count, as AZ rebalancing causes it
     NoiseIsLoss, "aws-facts.md §11.9";
     /// A crash-looping application is taken for a loss of capacity
-    CrashesAreLoss, "DESIGN rule 7";
+    CrashesAreLoss, "architecture.md rule 7";
     /// An `UpdateService` without an answer is sent again
     RetriesUpdate, "aws-facts.md §11.8";
     /// Records are written whatever is stored by now
-    WritesUnconditionally, "peers.md 14";
+    WritesUnconditionally, "architecture.md rule 2";
     /// The claim of another handler is not respected
-    IgnoresLeases, "peers.md 14";
+    IgnoresLeases, "architecture.md rule 2";
     /// `forceNewDeployment` is forgotten
     ForgetsForce, "aws-facts.md §11.4";
     /// A deployment is forced although the strategy is right already
@@ -111,9 +111,9 @@ bugs! {
     /// A service whose role cannot be assumed is dropped
     DropsTheForbidden, "aws-facts.md §11.23";
     /// The owner's opt-out is not read
-    IgnoresOptOut, "DESIGN rule 6";
+    IgnoresOptOut, "architecture.md rule 6";
     /// The kill switch is not read
-    IgnoresKillSwitch, "DESIGN §6";
+    IgnoresKillSwitch, "docs/policy.md";
     /// An audit event counts as sent whatever the bus says of it
     AnnouncesToNobody, "aws-facts.md §5";
     /// A strategy that was ours once counts as ours for ever

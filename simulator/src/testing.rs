@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) use CapacityProvider::{Fargate, FargateSpot};
 use handlers::policy::Policy;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
@@ -21,10 +22,8 @@ use crate::facts::Facts;
 use crate::ids::ServiceKey;
 use crate::observers::trace::{Caller, Happening};
 use crate::pattern::Pattern;
-use crate::spec::{Capacity, Loss, ServiceSpec, WorldSpec};
+use crate::spec::{Capacity, Loss, ServiceSpec, WorldEvent, WorldSpec};
 use crate::world::{Turn, World};
-
-pub(crate) use CapacityProvider::{Fargate, FargateSpot};
 
 /// A valid strategy of `(provider, base, weight)`.
 pub(crate) fn strategy(items: &[(CapacityProvider, u32, u32)]) -> Strategy {
@@ -150,8 +149,7 @@ impl OneService {
 
     /// Something is done to ECS.
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Ecs, &mut Env<'_>) -> T) -> T {
-        let (ecs, mut env) = self.world.ecs();
-        act(ecs, &mut env)
+        self.world.on_ecs(act)
     }
 
     /// A task of the primary deployment could not be started.
@@ -179,12 +177,12 @@ impl OneService {
 
     pub(crate) fn set_spot(&mut self, capacity: Capacity, loss: Loss) {
         let accounts = self.world.spec.accounts.clone();
-        self.world.set_spot(&accounts, capacity, loss);
+        self.world.happen(WorldEvent::Spot { accounts, capacity, loss });
     }
 
     pub(crate) fn set_on_demand(&mut self, capacity: Capacity) {
         let accounts = self.world.spec.accounts.clone();
-        self.world.set_on_demand(&accounts, capacity);
+        self.world.happen(WorldEvent::OnDemand { accounts, capacity });
     }
 
     /// From now on every event leaves the account.
@@ -195,7 +193,7 @@ impl OneService {
     }
 
     pub(crate) fn interrupt(&mut self, tasks: u32) {
-        self.world.interrupt(KEY, tasks);
+        self.act(|ecs, env| ecs.interrupt(env, KEY, tasks));
     }
 
     pub(crate) fn service(&self) -> &Service {

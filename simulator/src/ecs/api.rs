@@ -1,14 +1,15 @@
 //! `UpdateService`: what it accepts, what it changes, and what it answers.
 
+use handlers::observation::Controller;
+use handlers::service::ServiceId;
+use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
+
 use crate::ecs::Ecs;
 use crate::ecs::action::Action;
 use crate::ecs::env::Env;
 use crate::ecs::service::Starts;
 use crate::ids::ServiceKey;
 use crate::observers::trace::{Caller, Happening};
-use handlers::observation::Controller;
-use handlers::service::ServiceId;
-use handlers::strategy::{CapacityProvider, Strategy, StrategyError, StrategyItem};
 
 /// An AWS error: code and message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! A deployment, and the service deployment that it is shown as: their state. How they change is in `deployments.rs`.
 
-use crate::observers::trace::RollbackCause;
-use handlers::strategy::Strategy;
-use handlers::timestamp::Timestamp;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+
+use handlers::strategy::Strategy;
+use handlers::timestamp::Timestamp;
+
+use crate::observers::trace::RollbackCause;
 
 /// `ecs-svc/` and 19 digits. Each is made once and passed on from there, so two are told apart by where they lie, and not read.
 #[derive(Debug, Clone)]

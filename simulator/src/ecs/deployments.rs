@@ -1,5 +1,8 @@
 //! A deployment's life: it begins, is superseded, completes, fails, is rolled back (aws-facts.md §1.2, §1.6).
 
+use handlers::service::ServiceId;
+use handlers::strategy::Strategy;
+
 use crate::ecs::Ecs;
 use crate::ecs::action::Action;
 use crate::ecs::deployment::rollback_reason;
@@ -9,8 +12,6 @@ use crate::ecs::service::Starts;
 use crate::ecs::task::Status;
 use crate::ids::ServiceKey;
 use crate::observers::trace::{Happening, RollbackCause};
-use handlers::service::ServiceId;
-use handlers::strategy::Strategy;
 
 impl Ecs {
     /// A new primary deployment on the service's strategy; returns its id.

@@ -1,9 +1,11 @@
 //! `DescribeServices`: a service as callers are shown it.
 
+use std::sync::Arc;
+
+use handlers::observation::{Deployment, Observation, Rollout};
+
 use crate::ecs::deployment::DeploymentId;
 use crate::ecs::service::Service;
-use handlers::observation::{Deployment, Observation, Rollout};
-use std::sync::Arc;
 
 pub(crate) fn observe(service: &Service) -> Observation {
     let running = |deployment: &DeploymentId| {

@@ -1,18 +1,20 @@
 //! A service as ECS keeps it: its state, and what can be asked of it. How it changes is in the files beside.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlers::observation::{Controller, Message, Observation};
+use handlers::service::ServiceId;
+use handlers::strategy::{CapacityProvider, Strategy};
+use handlers::timestamp::Timestamp;
+
 use crate::ecs::deployment::DeploymentStatus;
 use crate::ecs::deployment::{Deployment, ServiceDeployment};
 use crate::ecs::task::Task;
 use crate::ids::NameKey;
 use crate::ids::TaskKey;
 use crate::spec::BLUE_GREEN;
-use handlers::observation::{Controller, Message, Observation};
-use handlers::service::ServiceId;
-use handlers::strategy::{CapacityProvider, Strategy};
-use handlers::timestamp::Timestamp;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Service {

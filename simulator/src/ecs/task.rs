@@ -1,11 +1,13 @@
 //! A task: its state, and what can be asked of it. How it changes is in `tasks.rs`.
 
-use crate::ecs::deployment::DeploymentId;
+use std::sync::Arc;
+use std::time::Duration;
+
 use handlers::service::ServiceId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
-use std::sync::Arc;
-use std::time::Duration;
+
+use crate::ecs::deployment::DeploymentId;
 
 /// `stopCode` of a task that the scheduler itself stops.
 pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";

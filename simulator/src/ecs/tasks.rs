@@ -4,6 +4,11 @@
 //! ACTIVATING, STOPPING and DEPROVISIONING take time of their own only where a rule could let their events pass; elsewhere they
 //! are passed through at the end of the step before.
 
+use std::time::Duration;
+
+use handlers::strategy::CapacityProvider;
+use handlers::timestamp::Timestamp;
+
 use crate::ecs::Ecs;
 use crate::ecs::action::{Action, Reclaim};
 use crate::ecs::env::Env;
@@ -11,9 +16,6 @@ use crate::ecs::service::{Application, Starts};
 use crate::ecs::task::{SCHEDULER, Status, Stop, Task};
 use crate::ids::{ServiceKey, TaskKey};
 use crate::observers::trace::Happening;
-use handlers::strategy::CapacityProvider;
-use handlers::timestamp::Timestamp;
-use std::time::Duration;
 
 impl Ecs {
     /// Tasks of a new world, running and healthy since before it began.

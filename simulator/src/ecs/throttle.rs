@@ -1,6 +1,8 @@
 //! What holds launches back besides capacity: tasks that repeatedly fail to start, and the scheduler's own pace
 //! (aws-facts.md §3, §4).
 
+use std::time::Duration;
+
 use crate::ecs::Ecs;
 use crate::ecs::action::Action;
 use crate::ecs::env::Env;
@@ -8,7 +10,6 @@ use crate::ecs::service::{Application, Starts};
 use crate::ecs::task::Stop;
 use crate::engine::dice::Span;
 use crate::ids::{ServiceKey, TaskKey};
-use std::time::Duration;
 
 /// How long an application that crashes runs: not long enough to count as healthy (aws-facts.md §3).
 const FAILS_AFTER: Span = Span::secs(5, 30);

@@ -3,6 +3,11 @@
 //!
 //! It moves one task at a time: one more starts in the emptiest zone, and once that is healthy one of the fullest stops.
 
+use std::time::Duration;
+
+use handlers::service::{AccountId, Region};
+use handlers::strategy::CapacityProvider;
+
 use crate::ecs::Ecs;
 use crate::ecs::action::{Action, Reclaim};
 use crate::ecs::env::Env;
@@ -13,9 +18,6 @@ use crate::ecs::task::Task;
 use crate::ids::{ServiceKey, TaskKey};
 use crate::observers::trace::Happening;
 use crate::spec::Loss;
-use handlers::service::{AccountId, Region};
-use handlers::strategy::CapacityProvider;
-use std::time::Duration;
 
 const STARTED: &str = "SERVICE_REBALANCING_STARTED";
 

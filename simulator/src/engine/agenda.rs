@@ -1,10 +1,11 @@
 //! What will happen, in order: by time, then by the order in which it was planned.
 
-use handlers::timestamp::Timestamp;
 use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
+
+use handlers::timestamp::Timestamp;
 
 /// Numbers what is planned, over all agendas of a world: of two things due in the same millisecond, the one planned first comes first.
 #[derive(Debug, Clone, Default)]

@@ -1,13 +1,15 @@
-//! Knows the truth and checks at every step what must never be otherwise (DESIGN §3, invariants).
+//! Knows the truth and checks at every step what must never be otherwise (docs/architecture.md, invariants).
 
-use crate::ids::NameKey;
-use crate::observers::trace::{Caller, Happening};
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use handlers::event::SYNTHETIC_SOURCE;
 use handlers::service::AccountId;
 use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
-use std::collections::VecDeque;
-use std::time::Duration;
+
+use crate::ids::NameKey;
+use crate::observers::trace::{Caller, Happening};
 
 /// A handler acts on a look that may be this old: its own longest run, and a stale read. What an owner chose within this time
 /// before, it cannot know.

@@ -1,13 +1,10 @@
 //! The handlers' ports on the simulated AWS: what the adapters on the SDK are in production.
 
-use crate::ecs::api::{ApiError, UpdateService};
-use crate::ecs::limits::Bucket;
-use crate::ids::NameKey;
-use crate::ids::ServiceKey;
-use crate::observers::trace::Caller;
-use crate::runtime::simulation::Sim;
-use crate::spec::WorldSpec;
-use crate::world::World;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
 use handlers::event::Trust;
 use handlers::held::HeldReason;
 use handlers::market::Market;
@@ -23,10 +20,15 @@ use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
+
+use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::limits::Bucket;
+use crate::ids::NameKey;
+use crate::ids::ServiceKey;
+use crate::observers::trace::Caller;
+use crate::runtime::simulation::Sim;
+use crate::spec::WorldSpec;
+use crate::world::World;
 
 /// The ports of one invocation. Each call takes its time on the way there and back, and may be the invocation's last.
 #[derive(Debug)]

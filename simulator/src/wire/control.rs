@@ -259,7 +259,7 @@ fn emit_by_hand(world: &mut World, emission: Emission) -> Value {
         "detail-type": detail_type,
         "source": source.as_deref().unwrap_or(handlers::event::ECS_SOURCE),
         "account": account,
-        "time": humantime::format_rfc3339_seconds(world.wall_clock()).to_string(),
+        "time": humantime::format_rfc3339_seconds(world.lambda().1.wall_clock()).to_string(),
         "region": region.as_ref().unwrap_or(&world.spec.region),
         "resources": resources,
         "detail": detail,

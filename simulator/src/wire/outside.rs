@@ -7,7 +7,6 @@ use std::sync::Arc;
 use handlers::record::{Lease, Record};
 use handlers::service::{ServiceArn, ServiceId};
 use handlers::transition::Transition;
-
 use serde_json::Value;
 
 use super::control::state_of;

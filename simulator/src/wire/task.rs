@@ -93,9 +93,10 @@ impl Endpoint<'_> {
         let (key, task) = found.ok_or_else(|| Refusal::invalid("The referenced task was not found."))?;
         let reason = input.reason.unwrap_or_else(|| "Task stopped by user".to_owned());
         let drain = self.world.dice.ecs.within(self.world.facts.scheduler_stop);
-        self.world.stop_task(key, task, Stop { code: Some("UserInitiated"), reason }, drain);
+        self.world
+            .on_ecs(|ecs, env| ecs.stop_task(env, key, task, Stop { code: Some("UserInitiated"), reason }, drain));
         self.world.ecs.service_mut(key).steady = false;
-        self.world.schedule(key);
+        self.world.on_ecs(|ecs, env| ecs.schedule(env, key));
         Ok(json!({ "task": self.show_task(key, task) }))
     }
 

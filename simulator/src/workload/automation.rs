@@ -31,7 +31,7 @@ impl Workload {
     /// One task more or less where the load asks for it. It starts from the running count, so it adds nothing to a service that
     /// is short, and it takes nothing away while a deployment runs (aws-facts.md §1.6).
     pub(crate) fn autoscale(&mut self, ecs: &mut Ecs, env: &mut Env<'_>, key: ServiceKey) -> Option<(Caller, Updated)> {
-        let Some(bounds) = env.spec.services[key.0].autoscaling else { return None };
+        let bounds = env.spec.services[key.0].autoscaling?;
         self.agenda.plan(env.now + AUTOSCALE_EVERY, Action::Autoscale(key));
         let noise = env.dice.owners.below(3) as i64 - 1;
         let wanted = bounds.load(elapsed(env.now)) + noise;
@@ -63,7 +63,7 @@ impl Workload {
         env: &mut Env<'_>,
         key: ServiceKey,
     ) -> Option<(Caller, Updated)> {
-        let Some(terraform) = env.spec.services[key.0].terraform else { return None };
+        let terraform = env.spec.services[key.0].terraform?;
         self.agenda.plan(env.now + terraform.every, Action::Terraform(key));
         let service = ecs.service(key);
         let id = service.id.clone();

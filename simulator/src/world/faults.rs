@@ -1,16 +1,18 @@
 //! What may go wrong between a caller and a service: throttling, a role, replies that get lost, reads that are stale, and the end
 //! of the caller itself.
 
-use crate::ecs::limits::Bucket;
-use crate::ids::ServiceKey;
-use crate::spec::Role;
-use crate::world::World;
+use std::sync::Arc;
+use std::time::Duration;
+
 use handlers::held::HeldReason;
 use handlers::observation::Observation;
 use handlers::service::AccountId;
 use handlers::timestamp::Timestamp;
-use std::sync::Arc;
-use std::time::Duration;
+
+use crate::ecs::limits::Bucket;
+use crate::ids::ServiceKey;
+use crate::spec::Role;
+use crate::world::World;
 
 /// What will become of one call.
 #[derive(Debug)]

@@ -1,5 +1,13 @@
 //! What the oracle is asked, and when: the evidence is collected here.
 
+use handlers::reconcile::MOST_UNANNOUNCED;
+use handlers::record::{Phase, Record};
+use handlers::service::ServiceId;
+use handlers::strategy::Strategy;
+use handlers::timestamp::Timestamp;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
 use crate::ecs::api::UpdateService;
 use crate::ecs::task::Task;
 use crate::facts::Facts;
@@ -8,13 +16,6 @@ use crate::ids::ServiceKey;
 use crate::observers::oracle::{BESIDES_RESTORES, DAY, FROM_LOOK_TO_WRITE, LAST_WORD, Life, PER_RESTORE, UNKNOWABLE};
 use crate::observers::trace::{Entry, Happening};
 use crate::world::World;
-use handlers::reconcile::MOST_UNANNOUNCED;
-use handlers::record::{Phase, Record};
-use handlers::service::ServiceId;
-use handlers::strategy::Strategy;
-use handlers::timestamp::Timestamp;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 
 /// Whether nothing was decided: `after` is `before` once what it had to announce is announced, or to be looked at later because a look
 /// failed.

@@ -26,7 +26,7 @@ fn rollbacks(bench: &OneService, cause: RollbackCause) -> usize {
 
 fn set_alarm(bench: &mut OneService) {
     let id = bench.service().id.clone();
-    bench.world.alarm(&id);
+    bench.act(|ecs, env| ecs.alarm(env, &id));
 }
 
 // ---- Lost tasks of the old revision (aws-facts.md §3) ---------------------------------------------------------------
@@ -240,7 +240,7 @@ fn a_rollback_says_that_it_is_one_until_it_is_complete_and_in_the_log_for_ever()
     bench.switch(&spot());
     bench.run(mins(1));
     let (id, since) = (bench.service().id.clone(), bench.world.now);
-    bench.world.alarm(&id);
+    bench.act(|ecs, env| ecs.alarm(env, &id));
     let seen = observe(bench.service());
     assert!(seen.deployments[0].rolls_back && !seen.deployments[1].rolls_back);
     assert_eq!((seen.deployments[1].rollout, seen.is_rollback(since)), (Rollout::Failed, Some(true)));

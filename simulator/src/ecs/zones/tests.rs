@@ -12,7 +12,7 @@ fn mins(minutes: u64) -> Duration {
 
 fn set_zone(bench: &mut OneService, zone: u8, short: bool, loss: Loss) {
     let accounts = bench.world.spec.accounts.clone();
-    bench.world.set_spot_zone(accounts, zone, short, loss);
+    bench.act(|ecs, env| ecs.set_spot_zone(env, accounts, zone, short, loss));
 }
 
 /// Wanted Spot tasks in the zones `a`, `b` and `c`.

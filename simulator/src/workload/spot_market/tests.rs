@@ -67,7 +67,7 @@ fn a_new_shape_takes_the_place_of_the_one_before() {
 fn tasks_moved_in_silence_are_replaced_on_spot_and_announce_nothing() {
     let mut bench = OneService::new(5, &spot());
     let accounts = bench.world.spec.accounts.clone();
-    bench.world.rebalance_spot(&accounts, 2);
+    bench.world.happen(WorldEvent::SpotRebalance { accounts, tasks: 2 });
     bench.run(mins(5));
     assert_eq!((bench.counts(), bench.running()), ((0, 5), 5));
     assert_eq!(bench.times(|h| matches!(h, Happening::Vanished { .. })).len(), 2);

@@ -10,7 +10,7 @@ use crate::testing::{OneService, on_demand, spot};
 
 fn protect(bench: &mut OneService, tasks: u32, time: Duration) {
     let id = bench.service().id.clone();
-    bench.world.happen(WorldEvent::Protect { service: id.clone(), tasks: tasks, time: time });
+    bench.world.happen(WorldEvent::Protect { service: id, tasks, time });
 }
 
 #[test]
