@@ -40,9 +40,20 @@ fn sources(directory: &str) -> Vec<PathBuf> {
 
 #[test]
 fn what_decides_does_no_io_and_reads_no_clock() {
-    for file in
-        ["decide", "event", "held", "market", "metrics", "observation", "reason", "record", "service", "strategy"]
-    {
+    for file in [
+        "decide",
+        "event",
+        "held",
+        "market",
+        "metrics",
+        "observation",
+        "phase",
+        "reason",
+        "record",
+        "service",
+        "strategy",
+        "transition",
+    ] {
         let code = code(format!("handlers/src/{file}.rs"));
         for word in
             ["async ", ".await", "ports::", "SystemTime::now", "Instant::now", "std::fs", "std::net", "std::env"]
