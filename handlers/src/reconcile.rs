@@ -309,8 +309,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             };
             match self.ports.put_market(&market).await {
                 Ok(true) => {
-                    let written = Market { version: market.version + 1, ..market };
-                    self.markets.borrow_mut().insert(service.account.clone(), Rc::new(written));
+                    self.markets.borrow_mut().insert(service.account.clone(), Rc::new(market));
                     return;
                 }
                 Ok(false) => {}

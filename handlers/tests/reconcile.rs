@@ -104,6 +104,8 @@ fn the_record_of_a_service_that_is_gone_is_deleted_and_that_is_said() {
     assert_eq!(fake.record(&service()), None);
     let announced = fake.announced.borrow();
     assert_eq!((announced.len(), announced[0].from, announced[0].to), (1, Some(Phase::OnDemand), None));
+    assert_eq!(announced[0].reason, Reason::Gone.text());
+    assert_eq!(fake.measured.borrow().len(), 1);
 }
 
 #[test]
@@ -143,13 +145,13 @@ fn a_claim_that_differs_from_our_own_only_in_its_lease_is_not_our_own() {
 #[test]
 fn each_change_after_the_burst_of_its_account_waits_for_the_pause() {
     let policy = Policy { update_burst: 2, ..Policy::default() };
-    let lost = ["111122223333", "444455556666"].map(|account| many(account, "shop", 3)).concat();
+    let lost = ["111122223333", "444455556666"].map(|account| many(account, "shop", 5)).concat();
     let fake = lost.into_iter().fold(Fake::new(), |fake, id| {
         let record = Record { service: id.clone(), short_since: Some(NOW - mins(5)), ..watching() };
         fake.with_service(id, short_on(original())).with_record(record)
     });
     sweep_with(&fake, &policy, ME);
-    assert_eq!((fake.updates.borrow().len(), fake.slept.get()), (6, policy.update_pause * 2));
+    assert_eq!((fake.updates.borrow().len(), fake.slept.get()), (10, policy.update_pause * 6));
 }
 
 #[test]

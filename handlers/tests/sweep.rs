@@ -232,6 +232,7 @@ fn every_transition_is_announced_with_what_people_ask_for() {
     );
     assert!(announced.iter().all(|t| t.id == service().record_id() && t.service == service().arn()));
     assert_eq!(announced[0].reason, "no Spot capacity for its tasks");
+    assert_eq!(fake.measured.borrow().len(), announced.len());
     assert_eq!(fake.updates.borrow().len(), 2);
 }
 
