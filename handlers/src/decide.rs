@@ -3,7 +3,7 @@
 //! One transition takes several calls of [`decide()`], each on fresh facts: the first says [`Decision::Claim`]; once the
 //! claim is written and the service looked at again, the next says [`Decision::Update`]; once ECS has answered, the last
 //! says [`Decision::Write`], which confirms. A handler killed anywhere in between leaves a record from which the same
-//! function goes on: level-triggered (DESIGN §3).
+//! function goes on: level-triggered (docs/architecture.md).
 //!
 //! Each decision has a [`Reason`]. The table says which phase a service is in after it, by the phase before:
 //!

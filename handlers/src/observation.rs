@@ -241,7 +241,7 @@ impl Observation {
         self.desired.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
     }
 
-    /// Why we cannot handle this service at all, if so (DESIGN rule 11).
+    /// Why we cannot handle this service at all, if so (architecture.md rule 11).
     pub fn unsupported(&self) -> Option<HeldReason> {
         self.undeployable().or_else(|| {
             let other = self.strategy.as_ref().and_then(Strategy::other_provider)?;

@@ -19,7 +19,7 @@ pub(crate) fn hash(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
 }
 
-/// When a Spot interruption alone moves a service to On-Demand (DESIGN rule 10).
+/// When a Spot interruption alone moves a service to On-Demand (architecture.md rule 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InterruptionPolicy {
@@ -169,7 +169,7 @@ macro_rules! tunables {
     };
 }
 
-/// Nothing waits longer than this (DESIGN rule 12).
+/// Nothing waits longer than this (architecture.md rule 12).
 const WEEK: Duration = h(7 * 24);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = m(1);

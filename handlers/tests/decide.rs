@@ -1,4 +1,4 @@
-//! Proves the pure function `decide` rule by rule (DESIGN §3). What holds for any record, look, trigger and policy is in
+//! Proves the pure function `decide` rule by rule (docs/architecture.md). What holds for any record, look, trigger and policy is in
 //! `decide_properties.rs`.
 
 #[path = "common/ask.rs"]

@@ -65,7 +65,7 @@ pub struct Run {
     pub slowest_way_back: Option<Duration>,
     /// Services that end on another strategy than their owner chose last.
     pub left_behind: usize,
-    /// What the oracle found broken, each in a sentence; see `simulator/src/oracle.rs`.
+    /// What the oracle found broken, each in a sentence; see `simulator/src/world/judge.rs`.
     pub violations: Vec<String>,
 }
 

@@ -115,7 +115,7 @@ impl ProvideCredentials for Role {
     }
 }
 
-/// The role is built from the account alone, never from a text in an event (DESIGN §6).
+/// The role is built from the account alone, never from a text in an event (aws-facts.md §5).
 fn role_arn(cell: &Cell, account: &AccountId) -> String {
     format!("arn:{}:iam::{account}:role/{ROLE}", cell.region.partition())
 }

@@ -29,7 +29,7 @@ impl Step<'_> {
     }
 
     /// Someone else's strategy is live, or the record was edited by hand and lacks what it should hold: what is live stands, and
-    /// our claim on the service ends (DESIGN rule 6).
+    /// our claim on the service ends (architecture.md rule 6).
     pub(super) fn adopt(mut self) -> Decision {
         if let Some(decision) = self.ours_came_back() {
             return decision;

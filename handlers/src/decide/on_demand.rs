@@ -52,7 +52,7 @@ impl Step<'_> {
     }
 
     /// The fallback does not come up. Held is an alert, not an end: once the backoff allows, Spot is tried again, which
-    /// can only be better (DESIGN rule 8).
+    /// can only be better (architecture.md rule 8).
     fn fallback_fails(self, original: Strategy, due: bool) -> Decision {
         if due {
             // ECS starts no more tasks of a deployment that it gave up: a restore, later, is another try.

@@ -1,5 +1,5 @@
-//! Restoring: the original, or one task of it as a probe, is claimed or on probation. A restore is a probation, not a call (DESIGN
-//! rule 4). Calls `on_demand.rs`, `close.rs`, `origin.rs` and `step.rs`.
+//! Restoring: the original, or one task of it as a probe, is claimed or on probation. A restore is a probation, not a
+//! call (architecture.md rule 4). Calls `on_demand.rs`, `close.rs`, `origin.rs` and `step.rs`.
 
 use super::decision::{Decision, Trigger};
 use super::step::Step;
@@ -131,7 +131,7 @@ impl Step<'_> {
         if let Some(reason) = self.told_of_loss(up) {
             return Some(reason);
         }
-        // An application that fails is no loss of capacity, and the fallback would not help it (DESIGN rule 7), unless ECS has given
+        // An application that fails is no loss of capacity, and the fallback would not help it (architecture.md rule 7), unless ECS has given
         // up to start it.
         let seen = self.seen;
         if up || (seen.application_fails() && !(late && seen.gave_up())) {

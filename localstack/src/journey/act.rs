@@ -12,7 +12,7 @@ use crate::clients::failed;
 use crate::world::now;
 
 impl Walk<'_> {
-    /// The event of the original design about a service, put on the central bus by the central account (original-design, §8).
+    /// The event of the original design about a service, put on the central bus by the central account.
     pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
         let event = self.synthetic_event(service);
         self.world().happen(self.synthetic_in_the_world(service));

@@ -1,4 +1,4 @@
-//! `cargo xtask inject placement-failure`: the original design's synthetic event (its §8), which drives the whole pipeline although the
+//! `cargo xtask inject placement-failure`: the original design's synthetic event, which drives the whole pipeline although the
 //! service is healthy.
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: the original design's verification commands (its §8) as one check list: queues, function logs, table, ECS.
+//! `cargo xtask verify`: the original design's verification commands as one check list: queues, function logs, table, ECS.
 
 mod logs;
 mod queues;

@@ -30,7 +30,7 @@ struct Arguments {
     only: Option<u32>,
 }
 
-/// What a fleet may take, with two processors (DESIGN §5).
+/// What a fleet may take, with two processors.
 struct Goal {
     services: usize,
     wall: Duration,
@@ -42,7 +42,7 @@ const GOALS: [Goal; 2] = [
     Goal { services: 100_000, wall: Duration::from_secs(100), peak: 10 << 30 },
 ];
 
-/// Random worlds a second and processor that are the least (DESIGN §5).
+/// Random worlds a second and processor that are the least.
 const WORLDS: f64 = 200.0;
 
 /// One run of the fleet scenario.

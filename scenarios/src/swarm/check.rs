@@ -123,7 +123,7 @@ fn stays_held(service: &ServiceSpec, phase: Phase) -> bool {
 
 /// Services of accounts whose owners ask for more than a quota of theirs allows, counted as ECS counts while they all deploy: old
 /// and new tasks side by side. Whose tasks then find no room is chance, for as long as nobody raises the quota (aws-facts.md §4);
-/// and a placement failure on Spot says the same whether it is Spot or the quota that is short (§2.2), so the recovery goes back to
+/// and a placement failure on Spot says the same whether it is Spot or the quota that is short (aws-facts.md §2.2), so the recovery goes back to
 /// On-Demand every time. Of the fallback this excuses nothing: where On-Demand has no room for it, Spot must take the service back
 /// all the same.
 fn over_quota(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
@@ -187,7 +187,7 @@ fn most_units(spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityP
         return u64::MAX;
     }
     let tasks = service.desired.max(spec.autoscaling.map_or(0, |bounds| bounds.max));
-    // A task on its way out counts against the quota until it is STOPPED, but no longer against the maximum percent (§3).
+    // A task on its way out counts against the quota until it is STOPPED, but no longer against the maximum percent (aws-facts.md §3).
     u64::from(tasks) * u64::from(spec.cpu) * u64::from(100 + spec.maximum_percent) / 100
 }
 
