@@ -27,9 +27,7 @@ use crate::ecs::deployment::Deployment;
 use crate::ecs::describe::observe;
 use crate::ecs::env::Env;
 use crate::ecs::market::Markets;
-use crate::ecs::service::MAX_ZONES;
-use crate::ecs::service::Service;
-use crate::ecs::service::{Application, Starts};
+use crate::ecs::service::{Application, MAX_ZONES, Service, Starts};
 use crate::ids::ServiceKey;
 use crate::spec::ServiceSpec;
 

@@ -5,8 +5,7 @@ use handlers::strategy::Strategy;
 
 use crate::ecs::Ecs;
 use crate::ecs::action::Action;
-use crate::ecs::deployment::rollback_reason;
-use crate::ecs::deployment::{Deployment, DeploymentId, ServiceDeployment, ServiceDeploymentState};
+use crate::ecs::deployment::{Deployment, DeploymentId, ServiceDeployment, ServiceDeploymentState, rollback_reason};
 use crate::ecs::env::Env;
 use crate::ecs::service::Starts;
 use crate::ecs::task::Status;

@@ -9,11 +9,9 @@ use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy};
 use handlers::timestamp::Timestamp;
 
-use crate::ecs::deployment::DeploymentStatus;
-use crate::ecs::deployment::{Deployment, ServiceDeployment};
+use crate::ecs::deployment::{Deployment, DeploymentStatus, ServiceDeployment};
 use crate::ecs::task::Task;
-use crate::ids::NameKey;
-use crate::ids::TaskKey;
+use crate::ids::{NameKey, TaskKey};
 use crate::spec::BLUE_GREEN;
 
 #[derive(Debug)]

@@ -6,8 +6,7 @@ use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, StrategyItem};
 
-use crate::ecs::api::fargate_alone;
-use crate::ecs::api::{ApiError, UpdateService};
+use crate::ecs::api::{ApiError, UpdateService, fargate_alone};
 use crate::ecs::describe::observe;
 use crate::observers::trace::{Caller, Happening};
 use crate::spec::{BLUE_GREEN, Capacity, Loss, WorldEvent};

@@ -23,8 +23,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::ecs::api::{ApiError, UpdateService};
 use crate::ecs::limits::Bucket;
-use crate::ids::NameKey;
-use crate::ids::ServiceKey;
+use crate::ids::{NameKey, ServiceKey};
 use crate::observers::trace::Caller;
 use crate::runtime::simulation::Sim;
 use crate::spec::WorldSpec;
