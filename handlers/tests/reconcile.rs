@@ -510,10 +510,11 @@ fn a_message_whose_service_cannot_be_handled_now_comes_back_and_the_others_do_no
     let services = many("111122223333", "shop", 3);
     let fake = services.iter().fold(Fake::new(), |fake, id| fake.with_service(id.clone(), short_on(original())));
     let fake = fake.with_faults("update", [Fault::None, Fault::Throttled]);
-    let policy = Policy::default();
+    let policy = Policy { retry_delay: secs(7), ..Policy::default() };
     let batch = [message("first", &services[0]), message("second", &services[1]), message("third", &services[2])];
     let failures = block_on(handle_placement_failures(&Reconciler::new(&fake, &policy, ME), &trust(), &batch));
     assert_eq!((failures.len(), failures[0].id.as_str()), (1, "second"));
+    assert_eq!(failures[0].retry_in, policy.message_delay("second", 1));
     assert!(matches!(failures[0].error, MessageError::Reconcile(ReconcileError::Update { .. })));
     assert_eq!(fake.updates.borrow().len(), 2);
 }
