@@ -214,6 +214,18 @@ fn a_failover_that_ecs_rolled_back_to_the_probe_keeps_the_owners_strategy() {
 }
 
 #[test]
+fn a_failover_that_ecs_rolled_back_leaves_nothing_of_ours_to_come_back() {
+    let record = Record { phase_since: NOW - mins(4), ..on_demand(NOW + mins(20)) };
+    let seen = rolled_back(replaced(original(), 30, Rollout::Failed, fallback()));
+    let (closed, reason) = written(on_sweep(&record, &seen, NOW));
+    assert_eq!((closed.phase, reason, closed.previous), (Phase::Watching, Reason::RolledBack, None));
+    // Without a sign that ECS did it, the fallback may have been complete.
+    let unsure = deploying(original(), NOW - secs(30));
+    let (closed, reason) = written(on_sweep(&record, &unsure, NOW));
+    assert_eq!((closed.phase, reason, closed.previous), (Phase::Watching, Reason::RolledBack, Some(original())));
+}
+
+#[test]
 fn a_restore_waits_for_a_young_release_of_the_owners() {
     let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
     let (next, reason) = written(on_sweep(&record, &deploying(fallback(), NOW - secs(20)), NOW));

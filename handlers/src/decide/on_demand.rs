@@ -77,6 +77,11 @@ impl Step<'_> {
     fn failover_rolled_back(mut self, live: &Strategy, original: &Strategy) -> Decision {
         if live == original {
             if !self.seen.is_short() {
+                // What ECS rolls back was never complete, so there is nothing of ours that it could go back to later
+                // (aws-facts.md §1.6). From now on the fallback, too, is its owner's choice.
+                if self.seen.is_rollback(self.record.phase_since) == Some(true) {
+                    self.record.original = None;
+                }
                 return self.close(Reason::RolledBack);
             }
             // In the order of items that is live now, which may be an owner's new one.
