@@ -2,7 +2,6 @@
 
 use crate::engine::dice::Dice;
 
-/// One stream of chance per part.
 #[derive(Debug)]
 pub(crate) struct AllDice {
     pub(crate) ecs: Dice,
@@ -15,4 +14,19 @@ pub(crate) struct AllDice {
     pub(crate) starts: Dice,
     pub(crate) market: Dice,
     pub(crate) owners: Dice,
+}
+
+impl AllDice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            ecs: Dice::new(seed, 0),
+            bus: Dice::new(seed, 1),
+            lambda: Dice::new(seed, 2),
+            faults: Dice::new(seed, 3),
+            retries: Dice::new(seed, 4),
+            starts: Dice::new(seed, 5),
+            market: Dice::new(seed, 6),
+            owners: Dice::new(seed, 7),
+        }
+    }
 }

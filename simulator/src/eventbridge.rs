@@ -48,7 +48,7 @@ pub(crate) struct EventBridge {
     pub(crate) dead: usize,
     /// Every event of every account, where somebody outside the world wants them.
     #[cfg(feature = "wire")]
-    pub(crate) feed: Option<log::EventLog>,
+    pub(crate) log: Option<log::EventLog>,
 }
 
 /// A rule on the central bus; its target is a queue.
@@ -103,7 +103,7 @@ impl EventBridge {
             targets: Targets::default(),
             dead: 0,
             #[cfg(feature = "wire")]
-            feed: None,
+            log: None,
         })
     }
 
@@ -138,7 +138,7 @@ impl EventBridge {
     /// Whether somebody outside the world hears of everything.
     pub(crate) fn is_watched(&self) -> bool {
         #[cfg(feature = "wire")]
-        return self.feed.is_some();
+        return self.log.is_some();
         #[cfg(not(feature = "wire"))]
         false
     }

@@ -1,4 +1,6 @@
-//! Every service that anybody in the world has named, by number. What the parts of the world keep of a service they keep under its
+//! Numbers for services, tasks and names.
+//!
+//! [`Names`] has every service that anybody in the world has named, by number. What the parts of the world keep of a service they keep under its
 //! number: to look a name up among a hundred thousand costs a processor several trips to memory, a number one.
 
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use indexmap::{Equivalent, IndexMap};
 use rustc_hash::FxBuildHasher;
 
-/// A service's place in [`Ecs::services`].
+/// A service's number in ECS, in order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ServiceKey(pub(crate) usize);
 

@@ -5,12 +5,9 @@ use crate::observers::oracle::Oracle;
 use crate::observers::trace::Entry;
 
 pub mod ledger;
-
 pub(crate) mod oracle;
-
 pub mod trace;
 
-/// Everything that watches: told of each event, asked by nobody in the model.
 #[derive(Debug, Default)]
 pub(crate) struct Observers {
     pub(crate) oracle: Oracle,

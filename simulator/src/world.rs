@@ -19,7 +19,6 @@ use crate::ecs::market::Markets;
 use crate::engine::agenda::{Agenda, Due, Sequence};
 use crate::engine::clock::GENESIS;
 use crate::engine::dial::Dial;
-use crate::engine::dice::Dice;
 use crate::eventbridge::{Delivered, EventBridge};
 use crate::facts::Facts;
 use crate::ids::{Names, ServiceKey};
@@ -29,7 +28,7 @@ use crate::observers::trace::{Caller, Happening};
 use crate::pattern::PatternError;
 use crate::spec::{Role, WorldEvent, WorldSpec};
 use crate::workload::Workload;
-use crate::{ecs, lambda};
+use crate::{ecs, env, lambda};
 
 mod faults;
 mod judge;
@@ -81,23 +80,13 @@ impl World {
 
     /// The world without its services.
     pub(crate) fn empty(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
-        let seed = spec.seed;
         let sequence = Sequence::default();
         let bus = EventBridge::new(&spec, &sequence)?;
         let markets = spec.accounts.iter().map(|account| (account.clone(), Markets::unlimited())).collect();
         Ok(Self {
             now: GENESIS,
             dial: Dial::default(),
-            dice: AllDice {
-                ecs: Dice::new(seed, 0),
-                bus: Dice::new(seed, 1),
-                lambda: Dice::new(seed, 2),
-                faults: Dice::new(seed, 3),
-                retries: Dice::new(seed, 4),
-                starts: Dice::new(seed, 5),
-                market: Dice::new(seed, 6),
-                owners: Dice::new(seed, 7),
-            },
+            dice: AllDice::new(spec.seed),
             agenda: Agenda::new(&sequence),
             workload: Workload::new(&sequence),
             script: Agenda::new(&sequence),
@@ -193,27 +182,32 @@ impl World {
         }
     }
 
+    /// What a step of any part may use.
+    pub(crate) fn env(&mut self) -> env::Env<'_> {
+        self.lambda().1
+    }
+
     /// ECS, and what a step of it may use.
-    pub(crate) fn ecs(&mut self) -> (&mut Ecs, Env<'_>) {
-        let Self { now, dial, facts, spec, dice, agenda, names, bus, seen, ecs, .. } = self;
-        (ecs, Env { now: *now, dial: *dial, facts, spec, dice, agenda, names, bus, seen })
+    fn ecs(&mut self) -> (&mut Ecs, Env<'_>) {
+        let (ecs, env, _) = self.workload();
+        (ecs, env)
     }
 
     /// EventBridge, and what a step of it may use.
-    fn bus(&mut self) -> (&mut EventBridge, crate::env::Env<'_>) {
+    fn bus(&mut self) -> (&mut EventBridge, env::Env<'_>) {
         let Self { now, dial, facts, spec, dice, names, seen, bus, .. } = self;
-        (bus, crate::env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
+        (bus, env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
     }
 
-    fn on_bus<T>(&mut self, act: impl FnOnce(&mut EventBridge, &mut crate::env::Env<'_>) -> T) -> T {
+    fn on_bus<T>(&mut self, act: impl FnOnce(&mut EventBridge, &mut env::Env<'_>) -> T) -> T {
         let (bus, mut env) = self.bus();
         act(bus, &mut env)
     }
 
     /// Lambda, and what a step of it may use.
-    pub(crate) fn lambda(&mut self) -> (&mut Lambda, crate::env::Env<'_>) {
+    pub(crate) fn lambda(&mut self) -> (&mut Lambda, env::Env<'_>) {
         let Self { now, dial, facts, spec, dice, names, seen, lambda, .. } = self;
-        (lambda, crate::env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
+        (lambda, env::Env { now: *now, dial: *dial, facts, spec, dice, names, seen })
     }
 
     /// ECS, what a step of it may use, and what acts on it from outside.
@@ -238,7 +232,7 @@ impl World {
     }
 
     pub(crate) fn record(&mut self, service: Option<&ServiceId>, what: Happening) {
-        let (_, mut env) = self.ecs();
+        let mut env = self.env();
         match service {
             Some(id) => env.record_named(id, what),
             None => env.record(None, what),

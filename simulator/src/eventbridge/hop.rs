@@ -92,26 +92,23 @@ impl Hop {
 }
 
 impl EventBridge {
-    /// An event on the default bus of `account`.
+    /// An event on the default bus of `account`, which its forwarding rule hands on if it lets it pass.
     pub(crate) fn put(&mut self, env: &mut Env<'_>, account: &AccountId, event: &(impl Node + Serialize)) {
-        let Some(event) = self.on_default_bus(account, event) else { return };
+        #[cfg(feature = "wire")]
+        if let Some(log) = &mut self.log {
+            log.push(serde_json::to_value(event).expect("an event is JSON"));
+        }
+        if self.hop.broken.get(account) == Some(&Forwarding::Disabled) || !self.hop.pattern.fires_on(event) {
+            return;
+        }
+        let event = Box::new(self.seal(event));
         let hops = env.dice.bus.within(env.facts.event_latency) + env.dice.bus.within(env.facts.event_latency);
         if env.dice.faults.chance(env.facts.lost_percent) {
             return;
         }
         let late = env.dice.faults.chance(env.facts.late_percent);
         let delay = if late { env.dice.faults.within(env.facts.late_by) } else { Duration::ZERO };
-        self.agenda.plan(env.now + hops + delay, Action::Forward(account.clone(), Box::new(event)));
-    }
-
-    /// An event on the default bus of a workload account: what the forwarding rule makes of it, if it lets it pass.
-    fn on_default_bus(&mut self, account: &AccountId, event: &(impl Node + Serialize)) -> Option<Envelope> {
-        #[cfg(feature = "wire")]
-        if let Some(feed) = &mut self.feed {
-            feed.push(serde_json::to_value(event).expect("an event is JSON"));
-        }
-        let disabled = self.hop.broken.get(account) == Some(&Forwarding::Disabled);
-        (!disabled && self.hop.pattern.fires_on(event)).then(|| self.seal(event))
+        self.agenda.plan(env.now + hops + delay, Action::Forward(account.clone(), event));
     }
 
     /// The forwarding rule of `account` hands an event to the central bus.

@@ -1,4 +1,5 @@
-//! Knows the truth and checks at every step what must never be otherwise (docs/architecture.md, invariants).
+//! What the oracle remembers of every service: what its owner chose, what was lost, what the recovery forced. On plain data alone;
+//! `world/judge.rs` collects the evidence and holds it against this.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,37 +29,37 @@ pub(crate) const PER_RESTORE: usize = 3;
 /// Deployments a day that no restore explains: the failover, and those that ECS rolled back.
 pub(crate) const BESIDES_RESTORES: usize = 12;
 
-pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The truth about whose strategy is whose, and every breach found.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     /// By [`NameKey`].
-    pub(crate) lives: Vec<Life>,
+    lives: Vec<Life>,
     /// When a synthetic event that the cell must believe was last put.
-    pub(crate) synthetic_at: Option<Timestamp>,
+    synthetic_at: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
 }
 
 /// What the oracle remembers of one service.
 #[derive(Debug, Default)]
-pub(crate) struct Life {
+struct Life {
     /// What its owner chose, and since when; the last is in force.
-    pub(crate) chosen: Vec<(Timestamp, Strategy)>,
+    chosen: Vec<(Timestamp, Strategy)>,
     /// Whether its owner lost a choice to a rollback, or to an update of ours whose answer nobody could keep.
-    pub(crate) unknowable: bool,
+    unknowable: bool,
     /// When Spot last took a task or refused one.
-    pub(crate) lost_at: Option<Timestamp>,
+    lost_at: Option<Timestamp>,
     /// When its owner last did something to it.
-    pub(crate) owner_at: Option<Timestamp>,
+    owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
-    pub(crate) forced: VecDeque<Timestamp>,
+    forced: VecDeque<Timestamp>,
     /// Most of them that were ever counted.
-    pub(crate) most_forced: usize,
+    most_forced: usize,
     /// Whether its record had more news than it may keep.
-    pub(crate) news_dropped: bool,
+    news_dropped: bool,
     /// The claim that the last deployment was made under: version of the record, token of the handler.
-    pub(crate) claim: Option<(u64, String)>,
+    claim: Option<(u64, String)>,
 }
 
 impl Oracle {
@@ -91,7 +92,7 @@ impl Oracle {
         }
     }
 
-    pub(crate) fn life(&mut self, service: NameKey) -> &mut Life {
+    fn life(&mut self, service: NameKey) -> &mut Life {
         if self.lives.len() <= service.0 {
             self.lives.resize_with(service.0 + 1, Life::default);
         }
@@ -111,8 +112,8 @@ impl Oracle {
         life.chosen.push((now, strategy.clone()));
     }
 
-    /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then stands for, nobody can tell: two of
-    /// them may have the same fallback. From now on any of them is credible.
+    /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then
+    /// stands for, nobody can tell: two of them may have the same fallback. From now on any of them is credible.
     pub(crate) fn rolled_back(&mut self, service: NameKey) {
         let Life { chosen, unknowable, .. } = self.life(service);
         *unknowable |= chosen.iter().any(|(_, strategy)| strategy.items() != chosen[0].1.items());
@@ -126,7 +127,59 @@ impl Oracle {
         self.lives.get(service.0).is_some_and(|life| life.unknowable)
     }
 
-    /// Most deployments of ours on one service within a day, counted as [`World::judge_pace`] does.
+    /// Whether a handler may take a strategy for which `is` holds for the owner's.
+    pub(crate) fn is_credible(&mut self, service: NameKey, now: Timestamp, is: impl Fn(&Strategy) -> bool) -> bool {
+        self.life(service).credible(now).any(is)
+    }
+
+    /// Whether the owner did something that a handler may not have seen.
+    pub(crate) fn owner_just_acted(&mut self, service: NameKey, now: Timestamp) -> bool {
+        self.life(service).owner_just_acted(now)
+    }
+
+    /// Whether the service lost a Spot task within `time`, or a synthetic event that must be believed was put.
+    pub(crate) fn lost_within(&mut self, service: NameKey, now: Timestamp, time: Duration) -> bool {
+        let recently = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < time);
+        recently(self.synthetic_at) || recently(self.life(service).lost_at)
+    }
+
+    /// The recovery forces a deployment, with `saved` as the original. Where the answers to its calls get lost, an owner's choice that it
+    /// overruns is lost too: the answer lists the deployment it replaced, but whoever cannot keep the answer, because it dies, or its
+    /// reply or its write is lost, leaves nobody who could know.
+    pub(crate) fn overrun(&mut self, service: NameKey, now: Timestamp, saved: Option<&Strategy>) {
+        let life = self.life(service);
+        let last = life.chosen.last();
+        life.unknowable |= last.is_some_and(|(at, owners)| now.since(*at) < UNKNOWABLE && saved != Some(owners));
+    }
+
+    /// The recovery forces a deployment: how many it has forced within a day, since the owner last did something.
+    pub(crate) fn forces(&mut self, service: NameKey, now: Timestamp) -> usize {
+        let Life { forced, most_forced, .. } = self.life(service);
+        forced.push_back(now);
+        while forced.front().is_some_and(|at| now.since(*at) >= DAY) {
+            forced.pop_front();
+        }
+        *most_forced = forced.len().max(*most_forced);
+        forced.len()
+    }
+
+    /// The recovery updates under this claim: whether the last update was made under the same one.
+    pub(crate) fn repeats_claim(&mut self, service: NameKey, version: u64, owner: &str) -> bool {
+        let claim = Some((version, owner.to_owned()));
+        let last = std::mem::replace(&mut self.life(service).claim, claim);
+        self.life(service).claim == last
+    }
+
+    /// The record of the service had to drop some of its news.
+    pub(crate) fn drops_news(&mut self, service: NameKey) {
+        self.life(service).news_dropped = true;
+    }
+
+    pub(crate) fn has_dropped_news(&self, service: NameKey) -> bool {
+        self.lives.get(service.0).is_some_and(|life| life.news_dropped)
+    }
+
+    /// Most deployments that [`Oracle::forces`] counted.
     pub(crate) fn most_forced_in_a_day(&self, service: NameKey) -> u32 {
         self.lives.get(service.0).map_or(0, |life| life.most_forced as u32)
     }
@@ -135,7 +188,7 @@ impl Oracle {
 impl Life {
     /// What a handler may take for the owner's strategy now: the one in force, those replaced only just now, and after a rollback
     /// any.
-    pub(crate) fn credible(&self, now: Timestamp) -> impl Iterator<Item = &Strategy> {
+    fn credible(&self, now: Timestamp) -> impl Iterator<Item = &Strategy> {
         let in_force = move |n: usize| {
             let replaced = self.chosen.get(n + 1);
             self.unknowable || replaced.is_none_or(|(replaced, _)| now.since(*replaced) < UNKNOWABLE)
@@ -144,7 +197,7 @@ impl Life {
     }
 
     /// Whether its owner did something that a handler may not have seen.
-    pub(crate) fn owner_just_acted(&self, now: Timestamp) -> bool {
+    fn owner_just_acted(&self, now: Timestamp) -> bool {
         self.owner_at.is_some_and(|at| now.since(at) < UNKNOWABLE)
     }
 }

@@ -63,7 +63,7 @@ impl AsyncSleep for Network {
 
 impl TimeSource for Network {
     fn now(&self) -> SystemTime {
-        self.ports.sim.with(|world| world.lambda().1.wall_clock())
+        self.ports.sim.with(|world| world.env().wall_clock())
     }
 }
 

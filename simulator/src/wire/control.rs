@@ -109,7 +109,7 @@ impl Simulation {
     /// short steps, whose events nobody heard of before, now take theirs.
     pub fn keep_events(&mut self) {
         self.sim.with(|world| {
-            world.bus.feed.get_or_insert_with(EventLog::default);
+            world.bus.log.get_or_insert_with(EventLog::default);
         });
     }
 
@@ -142,7 +142,7 @@ impl Simulation {
             ("GET", "trace") => Ok(trace_after(world, number(query)?)),
             ("GET", "events") => {
                 let after = number(query)?;
-                let log = world.bus.feed.as_ref().ok_or((409, "this world keeps no events".to_owned()))?;
+                let log = world.bus.log.as_ref().ok_or((409, "this world keeps no events".to_owned()))?;
                 let page = log.after(after, PAGE);
                 Ok(json!({ "next": page.next, "lost": page.lost, "events": page.events }))
             }
@@ -200,7 +200,7 @@ fn state(world: &World) -> Value {
         "accounts": accounts.collect::<Vec<_>>(),
         "services": services.collect::<Vec<_>>(),
         "trace": world.seen.trace.len(),
-        "events": world.bus.feed.as_ref().map(EventLog::newest),
+        "events": world.bus.log.as_ref().map(EventLog::newest),
     })
 }
 
@@ -259,13 +259,12 @@ fn emit_by_hand(world: &mut World, emission: Emission) -> Value {
         "detail-type": detail_type,
         "source": source.as_deref().unwrap_or(handlers::event::ECS_SOURCE),
         "account": account,
-        "time": humantime::format_rfc3339_seconds(world.lambda().1.wall_clock()).to_string(),
+        "time": humantime::format_rfc3339_seconds(world.env().wall_clock()).to_string(),
         "region": region.as_ref().unwrap_or(&world.spec.region),
         "resources": resources,
         "detail": detail,
     });
-    let (_, mut env) = world.ecs();
-    env.put_event(&account, &event);
+    world.on_ecs(|_, env| env.put_event(&account, &event));
     event
 }
 

@@ -26,7 +26,7 @@ impl Simulation {
     /// [`PatternError`] when an event pattern of the product is invalid.
     pub fn for_handlers_outside(spec: WorldSpec, facts: Facts) -> Result<Self, PatternError> {
         let mut world = World::empty(spec, facts)?;
-        world.bus.feed = Some(EventLog::default());
+        world.bus.log = Some(EventLog::default());
         let mut world = world.populated();
         let told = world.seen.trace.len();
         for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {

@@ -1,4 +1,4 @@
-//! What the oracle is asked, and when: the evidence is collected here.
+//! The invariants: at each step of the recovery, what the world knows is held against what the oracle remembers.
 
 use handlers::reconcile::MOST_UNANNOUNCED;
 use handlers::record::{Phase, Record};
@@ -12,7 +12,7 @@ use crate::ecs::api::UpdateService;
 use crate::ecs::task::Task;
 use crate::facts::Facts;
 use crate::ids::{NameKey, ServiceKey};
-use crate::observers::oracle::{BESIDES_RESTORES, DAY, FROM_LOOK_TO_WRITE, LAST_WORD, Life, PER_RESTORE, UNKNOWABLE};
+use crate::observers::oracle::{BESIDES_RESTORES, FROM_LOOK_TO_WRITE, LAST_WORD, PER_RESTORE, UNKNOWABLE};
 use crate::observers::trace::{Entry, Happening};
 use crate::world::World;
 
@@ -33,7 +33,7 @@ impl World {
         let full = |record: &Record| record.unannounced.len() >= MOST_UNANNOUNCED;
         if full(record) && before.is_some_and(full) {
             let name = self.names.number(&record.service);
-            self.seen.oracle.life(name).news_dropped = true;
+            self.seen.oracle.drops_news(name);
         }
         let Some(saved) = &record.original else {
             if matches!(record.phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring) {
@@ -46,7 +46,7 @@ impl World {
             return;
         }
         let name = self.names.number(&record.service);
-        let credible = self.seen.oracle.life(name).credible(self.now).any(|owners| owners == saved);
+        let credible = self.seen.oracle.is_credible(name, self.now, |owners| owners == saved);
         if !credible && !before.is_some_and(|before| is_kept(before, record)) {
             let owners = self.seen.oracle.owners_strategy(name).map_or("none".to_owned(), Strategy::to_string);
             self.violation(&record.service, format!("saved original is {saved}, the owner's strategy is {owners}"));
@@ -60,17 +60,17 @@ impl World {
         self.judge_pace(name);
         self.note_overrun(name);
         self.judge_interference(key);
-        let (now, life) = (self.now, self.seen.oracle.life(name));
+        let now = self.now;
         let Some(strategy) = changed else {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
             // cannot be seen in time, and ECS knows no update on a condition.
-            if !life.owner_just_acted(now) {
+            if !self.seen.oracle.owner_just_acted(name, now) {
                 self.violation_of(key, format!("deployment {deployment} forced without a change of strategy"));
             }
             return;
         };
         let ours = |o: &Strategy| strategy == o || strategy.stands_in_for(o);
-        if !life.credible(now).any(ours) {
+        if !self.seen.oracle.is_credible(name, now, ours) {
             self.violation_of(key, format!("{strategy} is neither the owner's strategy nor its fallback or probe"));
         }
     }
@@ -86,22 +86,18 @@ impl World {
         let under_way = service.deployments.get(1).filter(|replaced| !replaced.completed && !replaced.failed);
         let age = under_way.map(|replaced| self.now.since(replaced.created_at));
         let young = age.is_some_and(|age| age + FROM_LOOK_TO_WRITE < self.spec.policy.deployment_grace);
-        if restores && young && !self.seen.oracle.life(name).owner_just_acted(self.now) {
+        if restores && young && !self.seen.oracle.owner_just_acted(name, self.now) {
             self.violation_of(key, "restore forced into a release".into());
         }
     }
 
-    /// An owner's choice that no look showed in time is overrun. The answer to the update lists the deployment it replaced, which
-    /// tells; but whoever cannot keep that answer, because it dies, or its reply or its write is lost, leaves nobody who
-    /// could know.
+    /// An owner's choice that no look showed in time is overrun, and lost where the answers to calls get lost.
     fn note_overrun(&mut self, service: NameKey) {
         let Facts { kill_per_myriad, kill_percent, lost_reply_percent, table_throttle_percent, .. } = self.facts;
-        let answers_get_lost = kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0;
-        let saved = self.table.get(service).and_then(|record| record.original.as_ref());
-        let life = self.seen.oracle.life(service);
-        let last = life.chosen.last();
-        let overruns = last.is_some_and(|(at, owners)| self.now.since(*at) < UNKNOWABLE && saved != Some(owners));
-        life.unknowable |= answers_get_lost && overruns;
+        if kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0 {
+            let saved = self.table.get(service).and_then(|record| record.original.as_ref());
+            self.seen.oracle.overrun(service, self.now, saved);
+        }
     }
 
     /// What the recovery sends to ECS: force and a strategy, nothing else (aws-facts.md §11.4, §11.11), under a claim that is in
@@ -116,7 +112,7 @@ impl World {
         let name = self.names.number(service);
         let key = self.names.service(service);
         let opted_out = key.is_some_and(|key| self.ecs.service(key).opted_out);
-        if opted_out && !self.seen.oracle.life(name).owner_just_acted(self.now) {
+        if opted_out && !self.seen.oracle.owner_just_acted(name, self.now) {
             self.violation(service, "UpdateService for a service that its owner opted out".into());
         }
         let stored = self.table.get(name).cloned();
@@ -126,8 +122,7 @@ impl World {
         let (Some(record), Some(lease)) = (&stored, lease.filter(|_| sent == claimed)) else {
             return self.violation(service, "UpdateService without a claim in force".into());
         };
-        let claim = Some((record.version, lease.owner.clone()));
-        if std::mem::replace(&mut self.seen.oracle.life(name).claim, claim.clone()) == claim {
+        if self.seen.oracle.repeats_claim(name, record.version, &lease.owner) {
             self.violation(service, "a second UpdateService under the same claim".into());
         }
     }
@@ -146,11 +141,10 @@ impl World {
         let arrived = |task: &Task| recently(task.running_since, look) || recently(Some(task.created_at), look);
         let was_short = service.tasks.values().any(arrived);
         let told = self.spec.policy.event_max_age + LAST_WORD;
-        let synthetic = recently(self.seen.oracle.synthetic_at, told);
         // A deployment that ECS gave up tries no more; it may have been for want of a place.
         let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
-        let life = self.seen.oracle.life(name);
-        if !(no_place || was_short || synthetic || recently(life.lost_at, told) || life.owner_just_acted(now)) {
+        let oracle = &mut self.seen.oracle;
+        if !(no_place || was_short || oracle.lost_within(name, now, told) || oracle.owner_just_acted(name, now)) {
             self.violation_of(key, "failover of a service that lost nothing".into());
         }
     }
@@ -159,7 +153,7 @@ impl World {
     pub(crate) fn judge_success(&mut self, key: ServiceKey) {
         let (now, service) = (self.now, self.ecs.service(key));
         let (name, complete) = (service.name, service.deployments.first().is_none_or(|primary| primary.completed));
-        if !complete && !self.seen.oracle.life(name).owner_just_acted(now) {
+        if !complete && !self.seen.oracle.owner_just_acted(name, now) {
             self.violation_of(key, "episode closed while the restore is under way".into());
         }
     }
@@ -167,16 +161,9 @@ impl World {
     /// Deployments of ours on one service within a day are bounded, whatever happens to it: an owner who does something to the
     /// service begins a new count.
     fn judge_pace(&mut self, service: NameKey) {
-        let now = self.now;
         let most = self.spec.policy.restores_per_day as usize * PER_RESTORE + BESIDES_RESTORES;
-        let Life { forced, most_forced, .. } = self.seen.oracle.life(service);
-        forced.push_back(now);
-        while forced.front().is_some_and(|at| now.since(*at) >= DAY) {
-            forced.pop_front();
-        }
-        *most_forced = forced.len().max(*most_forced);
         // Said once, not with every further one.
-        if forced.len() == most + 1 {
+        if self.seen.oracle.forces(service, self.now) == most + 1 {
             let service = self.names.shared(service);
             self.violation(&service, format!("more than {most} deployments forced within a day"));
         }
@@ -207,10 +194,8 @@ impl World {
             }
         }
         // A bus or a sweep that does nothing for days makes a record forget its oldest news, which the log says.
-        let is_full = |service: &ServiceId| {
-            let life = self.names.find(service).and_then(|name| self.seen.oracle.lives.get(name.0));
-            life.is_some_and(|life| life.news_dropped)
-        };
+        let is_full =
+            |service: &ServiceId| self.names.find(service).is_some_and(|name| self.seen.oracle.has_dropped_news(name));
         untold.retain(|(service, _)| !is_full(service));
         for (service, to) in untold {
             self.violation(&service, format!("its transition to {to} was never announced"));
