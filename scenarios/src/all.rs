@@ -118,12 +118,7 @@ fn one(named: &Named, width: usize, seed: Option<u64>) -> Played {
 
 /// The scenario, and of a fleet that is scaled down how many services it has.
 fn load(named: &Named) -> Result<(Scenario, Option<usize>), file::Problem> {
-    let scenario = file::load(&named.path)?;
-    let services = scenario.world.services.len();
-    if !cfg!(debug_assertions) || services <= FLEET_WITHOUT_OPTIMISATION as usize {
-        return Ok((scenario, None));
-    }
-    Ok((file::load_scaled(&named.path, FLEET_WITHOUT_OPTIMISATION)?, Some(services)))
+    file::load_at_most(&named.path, if cfg!(debug_assertions) { FLEET_WITHOUT_OPTIMISATION } else { u32::MAX })
 }
 
 fn figures(report: &Report, took: Duration) -> String {

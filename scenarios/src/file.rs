@@ -71,6 +71,17 @@ pub fn load_scaled(path: &Path, services: u32) -> Result<Scenario, Problem> {
     parse_with(&name, &read(&name, path)?, Some(services))
 }
 
+/// Reads the scenario at `path`, and scales it to about `most` services if it has more, as [`load_scaled`] does. The second is how many it
+/// has in full, where it was scaled.
+pub fn load_at_most(path: &Path, most: u32) -> Result<(Scenario, Option<usize>), Problem> {
+    let scenario = load(path)?;
+    let services = scenario.world.services.len();
+    if services <= most as usize {
+        return Ok((scenario, None));
+    }
+    Ok((load_scaled(path, most)?, Some(services)))
+}
+
 /// Reads the scenario in `text`; `name` stands for the file in what is printed.
 pub fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
     parse_with(name, text, None)

@@ -6,7 +6,7 @@ use simulator::facts::Facts;
 use simulator::pattern::PatternError;
 #[cfg(feature = "sdk")]
 use simulator::sdk::{CallLimits, SdkHandlers};
-use simulator::{Handlers, Outcome, Simulation, run};
+use simulator::{Handlers, Outcome, ProductionHandlers, Simulation};
 
 use crate::file::Scenario;
 use crate::verdict::{self, FEW, Verdict};
@@ -34,8 +34,7 @@ impl Play {
 /// # Errors
 /// [`PatternError`] when an event pattern of the product is invalid.
 pub fn play(scenario: Scenario) -> Result<Play, PatternError> {
-    let outcome = run(scenario.world.clone(), facts(&scenario), scenario.duration)?;
-    Ok(judged(scenario, outcome))
+    play_with(scenario, Rc::new(ProductionHandlers))
 }
 
 /// Plays `scenario` with handlers that call the simulator through production's adapters and the AWS SDK, within `limits`.

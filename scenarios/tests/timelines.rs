@@ -19,11 +19,8 @@ const SCALED: u32 = 60;
 
 /// The scenario, and whether it is a fleet that was scaled.
 fn load(named: &library::Named) -> (Scenario, bool) {
-    let scenario = file::load(&named.path).unwrap_or_else(|problem| panic!("{problem}"));
-    if scenario.world.services.len() <= SCALED as usize {
-        return (scenario, false);
-    }
-    (file::load_scaled(&named.path, SCALED).unwrap_or_else(|problem| panic!("{problem}")), true)
+    let (scenario, scaled) = file::load_at_most(&named.path, SCALED).unwrap_or_else(|problem| panic!("{problem}"));
+    (scenario, scaled.is_some())
 }
 
 #[test]

@@ -14,10 +14,7 @@ use simulator::facts::Facts;
 const SCALED: u32 = 500;
 
 fn load(named: &library::Named, seed: u64) -> Scenario {
-    let mut scenario = file::load(&named.path).unwrap_or_else(|problem| panic!("{problem}"));
-    if scenario.world.services.len() > SCALED as usize {
-        scenario = file::load_scaled(&named.path, SCALED).unwrap_or_else(|problem| panic!("{problem}"));
-    }
+    let (mut scenario, _) = file::load_at_most(&named.path, SCALED).unwrap_or_else(|problem| panic!("{problem}"));
     scenario.world.seed = seed;
     scenario
 }

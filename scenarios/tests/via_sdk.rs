@@ -28,11 +28,7 @@ fn once() -> CallLimits {
 
 fn load(name: &str) -> Scenario {
     let path = library::find(name).expect("it is in the library");
-    let scenario = file::load(&path).unwrap_or_else(|problem| panic!("{problem}"));
-    if scenario.world.services.len() <= SCALED as usize {
-        return scenario;
-    }
-    file::load_scaled(&path, SCALED).unwrap_or_else(|problem| panic!("{problem}"))
+    file::load_at_most(&path, SCALED).unwrap_or_else(|problem| panic!("{problem}")).0
 }
 
 /// Whether calls to AWS fail by chance, which the SDK notices.
