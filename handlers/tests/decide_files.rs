@@ -1,10 +1,12 @@
-//! The files of `decide/`: they call one another in one direction, which no import shows, for methods need none; and they do no I/O.
+//! The files of `decide/`: they call one another in one direction, which no import shows, for methods need none.
 
-use std::path::Path;
+#[path = "common/repository.rs"]
+mod repository;
+
+use repository::root;
 
 fn read(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    repository::read(format!("handlers/src/{file}"))
 }
 
 /// The files in the order that the page of `decide.rs` gives: each may call those after it.
@@ -14,9 +16,8 @@ fn files() -> Vec<String> {
     list.split('`').filter(|name| name.ends_with(".rs")).map(|name| format!("decide/{name}")).collect()
 }
 
-/// A file without its comments.
 fn code(file: &str) -> String {
-    read(file).lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    repository::code(&read(file))
 }
 
 /// The methods that a file has for the others.
@@ -28,7 +29,7 @@ fn methods(code: &str) -> impl Iterator<Item = &str> {
 fn the_list_in_decide_names_every_file() {
     let mut listed = files();
     listed.sort();
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/decide");
+    let directory = root().join("handlers/src/decide");
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
     let mut found: Vec<String> = entries.map(|name| format!("decide/{}", name.to_string_lossy())).collect();
     found.sort();
@@ -48,19 +49,6 @@ fn files_of_decide_call_only_files_after_them_in_the_list() {
         for import in caller_code.lines().filter_map(|line| line.trim().strip_prefix("use super::")) {
             let shared = import.starts_with("step::") || import.starts_with("decision::");
             assert!(shared, "{caller} imports {import}");
-        }
-    }
-}
-
-/// As `house.rs` checks of `decide.rs` itself.
-#[test]
-fn files_of_decide_do_no_io_and_read_no_clock() {
-    for file in files() {
-        let code = code(&file);
-        for word in
-            ["async ", ".await", "ports::", "SystemTime::now", "Instant::now", "std::fs", "std::net", "std::env"]
-        {
-            assert!(!code.contains(word), "{file} has {word}");
         }
     }
 }

@@ -4,8 +4,13 @@
 //! An import that a table does not list fails with its line. It may be wrong, or the table may want a new entry; an entry that needs a
 //! part further down means that something lies in the wrong part.
 
+#[path = "common/repository.rs"]
+mod repository;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use repository::{code, files, read, root};
 
 /// A part, and the parts that it may import.
 type Table = &'static [(&'static str, &'static [&'static str])];
@@ -210,38 +215,19 @@ struct Import {
 }
 
 fn modules(package: &str) -> Vec<Module> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src");
-    let (mut found, mut left) = (Vec::new(), vec![root.clone()]);
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
-            let file = entry.unwrap().path();
-            if file.is_dir() {
-                left.push(file);
-            } else if file.extension().is_some_and(|extension| extension == "rs") {
-                let below = file.strip_prefix(&root).unwrap().with_extension("");
-                let mut path: Vec<String> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-                path.retain(|part| part != "mod");
-                let text = std::fs::read_to_string(&file).unwrap();
-                found.push(Module { path, code: without_tests(&text), file });
-            }
-        }
-    }
+    let source = format!("{package}/src");
+    let of_file = |file: PathBuf| {
+        let below = file.strip_prefix(root().join(&source)).unwrap().with_extension("");
+        let mut path: Vec<String> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        path.retain(|part| part != "mod");
+        Module { path, code: code(&read(&file)), file }
+    };
+    let mut found: Vec<Module> = files(&source, &["rs"]).into_iter().map(of_file).collect();
     // Programs use the crate from outside; tests may import anything.
     found.retain(|module| {
         !module.path.iter().any(|part| part == "tests" || part == "testing" || part == "bin") && module.path != ["main"]
     });
-    found.sort_by(|a, b| a.file.cmp(&b.file));
     found
-}
-
-/// The code with an empty line for each comment, and nothing from the module of tests on.
-fn without_tests(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
-    let line = |line: &str| match line.trim_start().starts_with("//") {
-        true => "\n".to_owned(),
-        false => format!("{}\n", line.split(" // ").next().unwrap_or_default()),
-    };
-    text.lines().map(line).collect()
 }
 
 /// What `module` imports of other parts of its crate, by paths that begin with `crate` or lead there with `super`.
@@ -323,7 +309,7 @@ fn every_import_runs_downwards_as_its_table_says() {
 
 fn module(path: &str, code: &str) -> Module {
     let path: Vec<String> = path.split('/').map(str::to_owned).collect();
-    Module { file: PathBuf::from(path.join("/")).with_extension("rs"), path, code: without_tests(code) }
+    Module { file: PathBuf::from(path.join("/")).with_extension("rs"), path, code: repository::code(code) }
 }
 
 #[test]

@@ -1,46 +1,25 @@
 //! The invariants of the house that a machine can check; docs/architecture.md lists them all.
 
+#[path = "common/repository.rs"]
+mod repository;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use handlers::policy::{ENV_PREFIX, TUNABLES};
+use repository::{files, read, root};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A source file without its comments and its tests: what a word in it means is then what the code says.
 fn code(path: impl AsRef<Path>) -> String {
-    let text = read(path);
-    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    repository::code(&read(path))
 }
 
 fn sources(directory: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut left = vec![root().join(directory)];
-    while let Some(path) = left.pop() {
-        for entry in std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                left.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
+    files(directory, &["rs"])
 }
 
 #[test]
 fn what_decides_does_no_io_and_reads_no_clock() {
-    for file in [
+    let files = [
         "decide",
         "event",
         "held",
@@ -53,12 +32,14 @@ fn what_decides_does_no_io_and_reads_no_clock() {
         "service",
         "strategy",
         "transition",
-    ] {
-        let code = code(format!("handlers/src/{file}.rs"));
+    ];
+    let files = files.map(|file| root().join(format!("handlers/src/{file}.rs")));
+    for path in files.into_iter().chain(sources("handlers/src/decide")) {
+        let code = code(&path);
         for word in
             ["async ", ".await", "ports::", "SystemTime::now", "Instant::now", "std::fs", "std::net", "std::env"]
         {
-            assert!(!code.contains(word), "{file}.rs has {word}");
+            assert!(!code.contains(word), "{} has {word}", path.display());
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Citations and links point at something the repository has: a fact of docs/aws-facts.md, a rule of docs/architecture.md, a page.
 
+#[path = "common/repository.rs"]
+mod repository;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use repository::{files, read, root};
 
 const FACTS: &str = "aws-facts";
 const RULES: &str = "architecture.md";
 /// Documents that were never part of the repository. In two parts, so that this file does not name them.
 const ABSENT: [&str; 2] = [concat!("peers", ".md"), concat!("DES", "IGN")];
 const READ: [&str; 11] = ["rs", "md", "toml", "ts", "js", "json", "yaml", "yml", "snap", "py", "sh"];
-const SKIPPED: [&str; 5] = ["target", "node_modules", ".git", "cdk.out", "corpus"];
 
 /// A text of the repository, by its path from the root.
 struct File {
@@ -16,36 +20,14 @@ struct File {
     text: String,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 fn repository() -> Vec<File> {
-    let root = root();
-    let mut files = Vec::new();
-    let mut left = vec![root.clone()];
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(&directory).unwrap() {
-            let entry = entry.unwrap();
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let kind = entry.file_type().unwrap();
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
-                left.push(path);
-            } else if kind.is_file() && path.extension().is_some_and(|e| READ.iter().any(|read| e == *read)) {
-                let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                let path = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-                files.push(File { path, text });
-            }
-        }
-    }
+    let of_file = |file: PathBuf| {
+        let path = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        File { text: read(&file), path }
+    };
+    let files: Vec<File> = files("", &READ).into_iter().map(of_file).collect();
     assert!(files.len() > 100, "only {} files found", files.len());
-    files.sort_by(|a, b| a.path.cmp(&b.path));
     files
-}
-
-fn page(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -244,7 +226,7 @@ fn nothing_wrong(wrong: &[String]) {
 
 #[test]
 fn every_fact_that_is_cited_is_on_the_page_of_facts() {
-    let facts = page("docs/aws-facts.md");
+    let facts = read("docs/aws-facts.md");
     let files = repository();
     let cited: usize = files.iter().map(|file| facts_cited(&file.text).len()).sum();
     assert!(cited > 300, "only {cited} citations found");
@@ -253,7 +235,7 @@ fn every_fact_that_is_cited_is_on_the_page_of_facts() {
 
 #[test]
 fn every_rule_that_is_cited_is_in_the_architecture() {
-    let architecture = page("docs/architecture.md");
+    let architecture = read("docs/architecture.md");
     assert!(rules(&architecture).len() >= 12, "{:?}", rules(&architecture));
     let files = repository();
     let cited: usize = files.iter().map(|file| rules_cited(&file.text).len()).sum();
@@ -289,7 +271,7 @@ fn every_relative_link_of_a_page_leads_to_a_file() {
 fn every_parameter_that_the_page_of_facts_names_is_a_field_of_the_simulator() {
     let code: String =
         repository().into_iter().filter(|file| file.path.starts_with("simulator/src")).map(|file| file.text).collect();
-    let facts = page("docs/aws-facts.md");
+    let facts = read("docs/aws-facts.md");
     let named = facts.split("`Facts::").skip(1).filter_map(|rest| rest.split('`').next());
     let named: BTreeSet<&str> = named.collect();
     assert!(named.len() > 30, "{named:?}");
