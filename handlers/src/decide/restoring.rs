@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::record::Change;
 use crate::strategy::Strategy;
 
-/// A restore ends after so many times the time that it should take at most (rule 12): tasks may come and go for ever.
+/// A restore ends after so many times the time that it should take at most (architecture.md rule 12): tasks may come and go for ever.
 const LONGEST_RESTORE: u32 = 4;
 
 impl Step<'_> {

@@ -69,9 +69,8 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the fallback would not help, because the application fails. A deployment that ECS gave up without a word may have
-    /// failed for want of Spot as well as by its application: the fallback is the test, and costs nothing, for nothing more is
-    /// started otherwise.
+    /// Whether ECS blames the application for the missing tasks, so that On-Demand would not help. If ECS gave the deployment up and
+    /// does not say why, Spot may have been short: then On-Demand is tried, because ECS itself starts no more tasks.
     pub(super) fn is_application_blamed(&self) -> bool {
         self.seen.blames_application() == Some(true)
     }
