@@ -177,7 +177,11 @@ fn opted_out(step: Step<'_>) -> Decision {
         return Decision::Forget(Reason::OptedOut);
     }
     match step.record.phase {
-        Phase::Watching => step.keep_watching(Reason::OptedOut),
+        Phase::Watching => {
+            // What is live is still ours, and no owner's choice, up to now.
+            let record = Record { phase_since: step.ctx.now, ..step.record };
+            Step { record, ..step }.keep_watching(Reason::OptedOut)
+        }
         _ => step.close(Reason::OptedOut),
     }
 }

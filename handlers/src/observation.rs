@@ -126,6 +126,23 @@ impl Observation {
         self.running.saturating_add(self.pending) < self.desired
     }
 
+    /// The deployment that brought the live strategy, as far as deployments are listed: who deploys again does not change the
+    /// strategy.
+    fn brought_it(&self) -> Option<&Deployment> {
+        self.newest_first().into_iter().take_while(|d| d.strategy == self.strategy).last()
+    }
+
+    /// Whether the live strategy was so before `at`: then nobody has chosen it since.
+    pub fn was_live_before(&self, at: Timestamp) -> bool {
+        self.brought_it().is_some_and(|d| d.created_at + CLOCK_SKEW < at)
+    }
+
+    /// Whether a deployment on `strategy` that began at `since` or later was replaced at `until` or later.
+    pub fn was_replaced(&self, strategy: &Strategy, since: Timestamp, until: Timestamp) -> bool {
+        let ours = |d: &Deployment| d.strategy.as_ref() == Some(strategy) && d.created_at + CLOCK_SKEW >= since;
+        self.brought_it().is_some_and(|d| d.created_at > until + CLOCK_SKEW) && self.deployments.iter().any(ours)
+    }
+
     /// The deployment that the primary one replaced, as long as it is still listed.
     pub fn replaced(&self) -> Option<&Deployment> {
         self.newest_first().into_iter().find(|d| !d.primary)
@@ -135,10 +152,8 @@ impl Observation {
     /// that somebody called `UpdateService`, `None` that nothing shown tells the two apart. ECS rolls back only what is not
     /// COMPLETED (aws-facts.md §1.6).
     pub fn is_rollback(&self, since: Timestamp) -> Option<bool> {
-        // Who deploys again does not change the strategy: what counts is the deployment that brought it.
-        let deployments = self.newest_first();
-        let brought_it = deployments.iter().take_while(|d| d.strategy == self.strategy).last()?;
-        let replaced = deployments.iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
+        let brought_it = self.brought_it()?;
+        let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
         let messages = self.messages.iter().take_while(|m| m.at + CLOCK_SKEW >= since);
         let first_told = messages.filter_map(|m| match m.text.as_str() {
             text if text.contains("rolling back to deployment") => Some(true),

@@ -207,10 +207,60 @@ fn a_failover_that_ecs_rolled_back_to_the_probe_keeps_the_owners_strategy() {
     // The probe was complete, the restore after it was not, and the failover from that was rolled back: to the probe.
     let record = Record { phase_since: NOW - mins(2), healthy_since: None, ..on_demand(NOW + mins(20)) };
     let back = rolled_back(replaced(original().probe(), 30, Rollout::Failed, fallback()));
-    let (next, _) = written(on_sweep(&record, &back, NOW));
-    assert_eq!((next.phase, next.previous.clone()), (Phase::Watching, Some(original())));
-    let (again, reason) = written(on_event(Some(&next), &back, Signal::Interruption));
-    assert_eq!((again.phase, again.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    let (next, reason) = written(on_sweep(&record, &back, NOW));
+    assert_eq!((next.phase, next.original.clone(), reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    assert_eq!(next.change.clone().map(|change| change.to), Some(original().probe()));
+    let (restored, _) = claimed(on_sweep(&next, &full_on(original().probe()), NOW + hours(5)));
+    assert_eq!(restored.change.map(|change| change.to), Some(original()));
+}
+
+#[test]
+fn an_owner_who_pins_the_fallback_over_a_restore_that_nobody_confirmed_keeps_it() {
+    // The claim is six minutes old, its deployment was made, and nobody could write that down.
+    let record = Record { phase_since: NOW - mins(6), confirmed: false, ..restoring() };
+    let pinned = |age: u64, made: u64| {
+        let mut seen = replaced(fallback(), age, Rollout::InProgress, original());
+        seen.deployments[1].created_at = NOW - secs(made);
+        seen
+    };
+    assert_eq!(forgotten(on_sweep(&record, &pinned(150, 350), NOW)), Reason::OwnerChanged);
+    // Within the lease it may be an update of our own, from before the claim, that came late.
+    assert_eq!(written(on_sweep(&record, &pinned(300, 350), NOW)).0.original, Some(original()));
+    // And a release on the fallback replaces a deployment on the original from before the claim: the restore is still to be made.
+    assert_eq!(written(on_sweep(&record, &pinned(150, 500), NOW)).0.original, Some(original()));
+}
+
+#[test]
+fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_deployed_meanwhile() {
+    let out = |seen: Observation| Observation { opted_out: true, ..seen };
+    let left = written(on_sweep(&restoring(), &out(full_on(fallback())), NOW)).0;
+    // A release, which ends before the tag goes.
+    let released = deploying(fallback(), NOW + mins(30));
+    let due = Record { next_check_at: NOW + mins(40), ..left };
+    let still = written(on_sweep(&due, &out(released.clone()), NOW + mins(40))).0;
+    assert_eq!((still.phase, still.previous.clone()), (Phase::Watching, Some(original())));
+    let told = |mut seen: Observation| {
+        seen.messages = telling(full_on(fallback()), 3600, "has reached a steady state.").messages;
+        seen
+    };
+    let (back, reason) = written(on_sweep(&still, &told(released), NOW + hours(1)));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    // A release as the tag goes: the deployment that brought the fallback is still listed.
+    let both = released_after(full_on(fallback()));
+    let (back, reason) = written(on_sweep(&Record { phase_since: NOW - secs(60), ..due }, &told(both), NOW + mins(1)));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+}
+
+#[test]
+fn a_fallback_that_ecs_gave_up_is_told() {
+    let record = on_demand(NOW + hours(5));
+    let failing = crash_looping(deploying_short(fallback(), NOW - mins(11)), NOW - mins(1));
+    assert_eq!(written(on_sweep(&record, &failing, NOW)).1, Reason::ApplicationFails);
+    for mut given_up in [failing, deploying_short(fallback(), NOW - mins(11))] {
+        given_up.deployments[0].rollout = Rollout::Failed;
+        let (told, reason) = written(on_sweep(&record, &given_up, NOW));
+        assert_eq!((told.phase, reason), (Phase::Held, Reason::Held(HeldReason::ApplicationFails)));
+    }
 }
 
 #[test]

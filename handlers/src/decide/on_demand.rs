@@ -47,8 +47,17 @@ impl Step<'_> {
         }
         match &self.seen.strategy {
             Some(live) if *live == change.from && self.by_ecs() => self.failover_rolled_back(live, &original),
+            Some(live) if live.stands_in_for(&original) && self.by_ecs() => self.probe_came_back(live, original),
             _ => self.adopt(),
         }
+    }
+
+    /// ECS rolled the way back of a restore back, to the probe before it: nearly all of it runs on On-Demand.
+    fn probe_came_back(&self, probe: &Strategy, original: Strategy) -> Decision {
+        let mut step = self.clone();
+        step.enter_on_demand();
+        step.record.change = Some(Change { from: original, to: probe.clone() });
+        step.write(Reason::RolledBack)
     }
 
     /// The fallback does not come up. Held is an alert, not an end: once the backoff allows, Spot is tried again, which
@@ -64,7 +73,9 @@ impl Step<'_> {
             return self.restore(original);
         }
         if self.seen.application_fails() {
-            self.postpone(Reason::ApplicationFails)
+            // A deployment that ECS gave up starts no more tasks until its owner deploys: somebody must be told.
+            let given_up = self.seen.gave_up() && self.seen.is_short();
+            if given_up { self.hold(HeldReason::ApplicationFails) } else { self.postpone(Reason::ApplicationFails) }
         } else if self.seen.lacks_capacity() {
             self.hold(HeldReason::OnDemandShort)
         } else {

@@ -40,7 +40,7 @@ impl Step<'_> {
     fn stands_for_previous(&self) -> bool {
         let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
         let since = self.record.phase_since;
-        let owners = !self.seen.is_older_than(since) && self.seen.is_rollback(since) == Some(false);
+        let owners = !self.seen.was_live_before(since) && self.seen.is_rollback(since) == Some(false);
         live.stands_in_for(previous) && !owners
     }
 

@@ -32,13 +32,20 @@ impl Step<'_> {
             }
             return self.on_probation(&original, change);
         }
-        if self.is_live(&change.from) && !self.record.confirmed {
+        if self.is_live(&change.from) && !self.record.confirmed && !self.was_made_and_replaced(&change) {
             return if self.is_claimed_by_us() { self.apply(change) } else { self.restore_not_begun(original, change) };
         }
         if self.phase_age() < self.ctx.policy.settle {
             return self.postpone(Reason::Settling);
         }
         self.restore_replaced(&original, change)
+    }
+
+    /// Whether a restore that nobody could confirm was made, and what is live came after it. Within one lease that may be an update of
+    /// our own, from before the claim, that came late.
+    fn was_made_and_replaced(&self, change: &Change) -> bool {
+        let claimed = self.record.phase_since;
+        self.seen.was_replaced(&change.to, claimed, claimed + self.ctx.policy.lease)
     }
 
     /// A restore that was claimed and not carried out, maybe hours ago: decided anew, by the market, the day's restores and what

@@ -50,6 +50,8 @@ struct Life {
     unknowable: bool,
     /// When Spot last took a task or refused one.
     lost_at: Option<Timestamp>,
+    /// When ECS last rolled a deployment of it back.
+    rolled_back_at: Option<Timestamp>,
     /// When its owner last did something to it.
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
@@ -83,6 +85,7 @@ impl Oracle {
                 | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
                 Some(service),
             ) => self.life(service).lost_at = Some(now),
+            (Happening::RolledBack { .. }, Some(service)) => self.life(service).rolled_back_at = Some(now),
             (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
                 let life = self.life(service);
                 life.owner_at = Some(now);
@@ -135,6 +138,11 @@ impl Oracle {
     /// Whether the owner did something that a handler may not have seen.
     pub(crate) fn owner_just_acted(&mut self, service: NameKey, now: Timestamp) -> bool {
         self.life(service).owner_just_acted(now)
+    }
+
+    /// Whether ECS rolled a deployment of the service back within `time`.
+    pub(crate) fn rolled_back_within(&mut self, service: NameKey, now: Timestamp, time: Duration) -> bool {
+        self.life(service).rolled_back_at.is_some_and(|at| now.since(at) < time)
     }
 
     /// Whether the service lost a Spot task within `time`, or a synthetic event that must be believed was put.

@@ -1,5 +1,7 @@
 //! The invariants: at each step of the recovery, what the world knows is held against what the oracle remembers.
 
+use std::time::Duration;
+
 use handlers::reconcile::MOST_UNANNOUNCED;
 use handlers::record::{Phase, Record};
 use handlers::service::ServiceId;
@@ -63,8 +65,10 @@ impl World {
         let now = self.now;
         let Some(strategy) = changed else {
             // An owner who puts the same in place just before, such as a pipeline that applies the original while we restore it,
-            // cannot be seen in time, and ECS knows no update on a condition.
-            if !self.seen.oracle.owner_just_acted(name, now) {
+            // cannot be seen in time, nor can a rollback by ECS; and ECS knows no update on a condition.
+            let look = self.oldest_look();
+            let oracle = &mut self.seen.oracle;
+            if !(oracle.owner_just_acted(name, now) || oracle.rolled_back_within(name, now, look)) {
                 self.violation_of(key, format!("deployment {deployment} forced without a change of strategy"));
             }
             return;
@@ -136,8 +140,7 @@ impl World {
         let service = self.ecs.service(key);
         let name = service.name;
         let seen = self.ecs.shown(key);
-        // A look may be from before the last update of the service, where such reads occur at all.
-        let look = if self.facts.stale_read_percent > 0 { UNKNOWABLE } else { FROM_LOOK_TO_WRITE };
+        let look = self.oldest_look();
         let arrived = |task: &Task| recently(task.running_since, look) || recently(Some(task.created_at), look);
         let was_short = service.tasks.values().any(arrived);
         let told = self.spec.policy.event_max_age + LAST_WORD;
@@ -147,6 +150,11 @@ impl World {
         if !(no_place || was_short || oracle.lost_within(name, now, told) || oracle.owner_just_acted(name, now)) {
             self.violation_of(key, "failover of a service that lost nothing".into());
         }
+    }
+
+    /// How old a look may be that something is decided from: from before the last update of the service, where such reads occur at all.
+    fn oldest_look(&self) -> Duration {
+        if self.facts.stale_read_percent > 0 { UNKNOWABLE } else { FROM_LOOK_TO_WRITE }
     }
 
     /// A restore holds only once its deployment is complete (aws-facts.md §11.26), unless an owner has just begun another.

@@ -138,6 +138,8 @@ pub(super) struct Excuses {
     /// AZ rebalancing said that it could not place a task, or somebody put a synthetic event that says so: either fails a restore that
     /// is under way.
     pub(super) noise: Vec<Span>,
+    /// A quota of the account refused one of its tasks: the clock begins anew.
+    pub(super) over_quota: Vec<Span>,
     /// The day's restores were used up.
     pub(super) capped: Vec<Span>,
     /// Its owner protected tasks, so that no deployment could end.
@@ -170,6 +172,7 @@ impl Excuses {
             deploying: deployments.clone().map(|at| (*at, *at + court.policy.deployment_grace)).collect(),
             acts: deployments.chain(&history.taken).chain(&history.scaled).map(|at| (*at, *at)).collect(),
             noise: history.noise.iter().copied().chain(synthetic).map(|at| (at, at)).collect(),
+            over_quota: history.over_quota.iter().map(|at| (*at, *at)).collect(),
             capped: capped(&history.restores, court.policy.restores_per_day as usize),
             protected: protected.collect(),
         }

@@ -26,6 +26,8 @@ pub(super) struct Stay {
     pub(super) reason: String,
     /// Failed restores of the episode by then.
     pub(super) failed: u32,
+    /// The phase before.
+    pub(super) before: Option<Phase>,
 }
 
 /// A forced deployment of ours.
@@ -50,6 +52,8 @@ pub(super) struct History {
     pub(super) short: Vec<Span>,
     /// When Spot refused a task for want of room, and whether an event said so.
     pub(super) refused: Vec<(Duration, bool)>,
+    /// When a quota of the account refused a task.
+    pub(super) over_quota: Vec<Duration>,
     /// When AZ rebalancing said that it could not place a task: the same event, at full count.
     pub(super) noise: Vec<Duration>,
     /// When the owner did something to it.
@@ -139,7 +143,8 @@ impl<'a> Reader<'a> {
                 self.history.taken.push(at);
                 self.goes(task);
             }
-            Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, announced, over_quota: false } => {
+            Happening::PlacementFailure { over_quota: true, .. } => self.history.over_quota.push(at),
+            Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, announced, .. } => {
                 self.history.refused.push((at, *announced));
             }
             Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" } => self.history.noise.push(at),
@@ -253,11 +258,13 @@ impl<'a> Reader<'a> {
         self.stay_ends(at);
         match (from, to) {
             (Some(Phase::Restoring), Some(Phase::FailingOver | Phase::OnDemand)) => self.failed += 1,
-            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => {
-                let same = self.restored.is_some_and(|restored| at.saturating_sub(restored) < self.episode_memory);
-                self.failed = if same { self.failed + 1 } else { 0 };
-            }
-            (Some(Phase::Held), Some(Phase::FailingOver)) if self.was_held_in(Phase::Restoring) => self.failed += 1,
+            (None | Some(Phase::Watching), Some(Phase::FailingOver)) => self.begins_episode(at),
+            (Some(Phase::Held), Some(Phase::FailingOver)) => match self.was_held_in() {
+                // From On-Demand: ECS rolled the failover back while the service was held.
+                Some(Phase::Restoring | Phase::OnDemand) => self.failed += 1,
+                None | Some(Phase::Watching) => self.begins_episode(at),
+                _ => {}
+            },
             // From `Held` too: a restore that was rolled back while nobody could look.
             (_, Some(Phase::Held)) | (Some(Phase::Held), Some(Phase::OnDemand)) if reason.starts_with("ECS rolled") => {
                 self.failed += 1;
@@ -272,14 +279,21 @@ impl<'a> Reader<'a> {
         (self.phase, self.since, self.reason) = (to, at, reason.to_owned());
     }
 
-    /// Whether the stay in `Held` that has just ended began in this phase.
-    fn was_held_in(&self, phase: Phase) -> bool {
-        self.history.stays.iter().rev().nth(1).is_some_and(|stay| stay.phase == Some(phase))
+    /// One that begins soon after a restore is the same outage.
+    fn begins_episode(&mut self, at: Duration) {
+        let same = self.restored.is_some_and(|restored| at.saturating_sub(restored) < self.episode_memory);
+        self.failed = if same { self.failed + 1 } else { 0 };
+    }
+
+    /// The phase before the stay in `Held` that has just ended.
+    fn was_held_in(&self) -> Option<Phase> {
+        self.history.stays.last().and_then(|held| held.before)
     }
 
     fn stay_ends(&mut self, at: Duration) {
         let reason = std::mem::take(&mut self.reason);
-        let stay = Stay { phase: self.phase, from: self.since, to: at, reason, failed: self.failed };
+        let before = self.history.stays.last().and_then(|stay| stay.phase);
+        let stay = Stay { phase: self.phase, from: self.since, to: at, reason, failed: self.failed, before };
         self.history.stays.push(stay);
     }
 

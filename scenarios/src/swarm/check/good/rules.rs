@@ -73,7 +73,10 @@ fn failovers(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &C
 fn waits_for_failover(stay: &Stay) -> bool {
     match stay.phase {
         None | Some(Phase::Watching) => true,
-        Some(Phase::Held) => stay.reason.contains("CentralSpotAutomationRole"),
+        Some(Phase::Held) => {
+            let watched = matches!(stay.before, None | Some(Phase::Watching));
+            watched && stay.reason.contains("CentralSpotAutomationRole")
+        }
         _ => false,
     }
 }
@@ -96,8 +99,8 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
     let policy = court.policy;
     let mut found = Vec::new();
     let away = |stay: &Stay| matches!(stay.phase, Some(Phase::FailingOver | Phase::OnDemand | Phase::Restoring));
-    let Excuses { broken, market, own, acts, noise, capped, protected, .. } = excuses;
-    let why: [&[Span]; 7] = [broken, market, own, acts, noise, capped, protected];
+    let Excuses { broken, market, own, acts, noise, over_quota, capped, protected, .. } = excuses;
+    let why: [&[Span]; 8] = [broken, market, own, acts, noise, over_quota, capped, protected];
     let mut n = 0;
     while n < history.stays.len() {
         let stays = history.stays[n..].iter().take_while(|stay| away(stay)).count();
