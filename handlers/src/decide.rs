@@ -170,19 +170,15 @@ fn known(step: Step<'_>) -> Decision {
 
 /// What is live is left live. As long as that is a strategy of ours, what it stands for is remembered: should the tag go again, it
 /// must not be taken for the owner's.
-fn opted_out(step: Step<'_>) -> Decision {
-    let live = step.seen.strategy.as_ref();
-    let stands_in = |original| live.is_some_and(|live| live.stands_in_for(original));
-    if ![&step.record.original, &step.record.previous].into_iter().flatten().any(stands_in) {
-        return Decision::Forget(Reason::OptedOut);
-    }
-    match step.record.phase {
-        Phase::Watching => {
-            // What is live is still ours, and no owner's choice, up to now.
-            let record = Record { phase_since: step.ctx.now, ..step.record };
-            Step { record, ..step }.keep_watching(Reason::OptedOut)
-        }
-        _ => step.close(Reason::OptedOut),
+fn opted_out(mut step: Step<'_>) -> Decision {
+    let Some(original) = step.stands_for() else { return Decision::Forget(Reason::OptedOut) };
+    if step.record.phase == Phase::Watching {
+        // It is ours up to now, and no owner's choice, whatever is deployed later.
+        step.record.phase_since = step.ctx.now;
+        step.keep_watching(Reason::OptedOut)
+    } else {
+        step.record.original = Some(original);
+        step.close(Reason::OptedOut)
     }
 }
 

@@ -252,6 +252,32 @@ fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_d
 }
 
 #[test]
+fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
+    let out = |seen: Observation| Observation { opted_out: true, ..seen };
+    // In the middle of a restore.
+    let pinned = out(replaced(fallback(), 30, Rollout::InProgress, original()));
+    let record = Record { phase_since: NOW - mins(6), ..restoring() };
+    assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::OptedOut);
+    let unconfirmed = Record { confirmed: false, phase_since: NOW - mins(4), ..record.clone() };
+    assert_eq!(
+        forgotten(on_sweep(&unconfirmed, &out(replaced(fallback(), 30, Rollout::InProgress, original())), NOW)),
+        Reason::OptedOut
+    );
+    let rolled = written(on_sweep(&record, &rolled_back(pinned.clone()), NOW)).0;
+    assert_eq!((rolled.phase, rolled.previous), (Phase::Watching, Some(original())));
+    // And after one, opted out already.
+    let closed = Record {
+        phase: Phase::Watching,
+        original: None,
+        change: None,
+        previous: Some(original()),
+        next_check_at: NOW,
+        ..record
+    };
+    assert_eq!(forgotten(on_sweep(&closed, &pinned, NOW)), Reason::OptedOut);
+}
+
+#[test]
 fn a_fallback_that_ecs_gave_up_is_told() {
     let record = on_demand(NOW + hours(5));
     let failing = crash_looping(deploying_short(fallback(), NOW - mins(11)), NOW - mins(1));

@@ -225,7 +225,7 @@ impl World {
     /// The owner of a service that is new wants this of it.
     fn declare(&mut self, id: &ServiceId, strategy: &Strategy) {
         let name = self.names.number(id);
-        self.seen.oracle.owner_chose(self.now, name, strategy, None);
+        self.seen.oracle.owner_chose(self.now, name, strategy, false);
         if let Some(key) = self.names.service(id) {
             self.workload.declare(key, strategy);
         }
@@ -268,8 +268,11 @@ impl World {
         let name = self.ecs.service(key).name;
         let moving = |phase| matches!(phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
         let record = self.table.get(name).filter(|record| moving(record.phase));
-        let ours = record.and_then(|record| record.change.as_ref()).map(|change| &change.to);
-        self.seen.oracle.owner_chose(self.now, name, strategy, ours);
+        // Of a change that nobody has seen made, both sides are: what is live may be from before it.
+        let ours = record.and_then(|record| Some((record.change.as_ref()?, record.confirmed)));
+        let like_ours =
+            ours.is_some_and(|(change, confirmed)| change.to == *strategy || (!confirmed && change.from == *strategy));
+        self.seen.oracle.owner_chose(self.now, name, strategy, like_ours);
         self.workload.declare(key, strategy);
         if like_a_rollback {
             self.seen.oracle.rolled_back(name);

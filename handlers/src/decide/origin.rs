@@ -44,6 +44,25 @@ impl Step<'_> {
         live.stands_in_for(previous) && !owners
     }
 
+    /// What the live strategy stands for, if it is one of ours: the original of the episode or the one before.
+    pub(super) fn stands_for(&self) -> Option<Strategy> {
+        let (live, record) = (self.seen.strategy.as_ref()?, &self.record);
+        let original = record.original.as_ref().filter(|original| live.stands_in_for(original));
+        let is_ours = record.change.as_ref().is_some_and(|change| {
+            let not_made = !record.confirmed && *live == change.from && !self.was_made_and_replaced(change);
+            *live == change.to || not_made || self.by_ecs()
+        });
+        let previous = record.previous.as_ref().filter(|_| self.stands_for_previous());
+        original.filter(|_| is_ours).or(previous).cloned()
+    }
+
+    /// Whether a change that nobody could confirm was made, and what is live came after it. Within one lease that may be an update of
+    /// our own, from before the claim, that came late.
+    pub(super) fn was_made_and_replaced(&self, change: &Change) -> bool {
+        let claimed = self.record.phase_since;
+        self.seen.was_replaced(&change.to, claimed, claimed + self.ctx.policy.lease)
+    }
+
     /// Whether the previous original still matters.
     pub(super) fn ours_may_come_back(&self) -> bool {
         let Some(previous) = &self.record.previous else { return false };

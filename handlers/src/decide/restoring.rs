@@ -41,13 +41,6 @@ impl Step<'_> {
         self.restore_replaced(&original, change)
     }
 
-    /// Whether a restore that nobody could confirm was made, and what is live came after it. Within one lease that may be an update of
-    /// our own, from before the claim, that came late.
-    fn was_made_and_replaced(&self, change: &Change) -> bool {
-        let claimed = self.record.phase_since;
-        self.seen.was_replaced(&change.to, claimed, claimed + self.ctx.policy.lease)
-    }
-
     /// A restore that was claimed and not carried out, maybe hours ago: decided anew, by the market, the day's restores and what
     /// the service is like now.
     fn restore_not_begun(mut self, original: Strategy, change: Change) -> Decision {

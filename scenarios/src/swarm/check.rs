@@ -143,19 +143,26 @@ fn over_quota(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
     services().map(|(spec, _)| &spec.id).filter(|id| is_over(&id.account)).cloned().collect()
 }
 
-/// Services with a circuit breaker whose own On-Demand tasks found the quota used up in the calm: others may still be on their
-/// fallback then. A deployment that failed for good needs its owner once more (aws-facts.md §1.6), and nobody deploys again.
+/// Services whose own On-Demand tasks found the quota used up in the calm, and which that stops for good. With a circuit breaker, others
+/// may still be on their fallback then: a deployment that failed needs its owner once more (aws-facts.md §1.6), and nobody deploys
+/// again. With tasks that drain for longer than a restore may take, the probe of each restore waits for their room.
 fn crowded_out(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
-    let with_breaker = |id: &ServiceId| plan.world.services.iter().any(|spec| spec.id == *id && spec.circuit_breaker);
-    let crowded_out = outcome.trace.iter().filter_map(|entry| match &entry.what {
-        Happening::PlacementFailure { provider: CapacityProvider::Fargate, over_quota: true, .. } => {
-            entry.service.as_deref().filter(|id| entry.at >= plan.chaos && with_breaker(id))
-        }
-        _ => None,
+    let crowded_out = |id: &ServiceId| {
+        outcome.trace.iter().any(|entry| {
+            let over_quota = matches!(
+                entry.what,
+                Happening::PlacementFailure { provider: CapacityProvider::Fargate, over_quota: true, .. }
+            );
+            over_quota && entry.at >= plan.chaos && entry.service.as_deref() == Some(id)
+        })
+    };
+    let services = plan.world.services.iter().zip(&outcome.services);
+    let stopped = services.filter(|(spec, service)| {
+        let fails = spec.circuit_breaker && places_on(&service.original, &CapacityProvider::Fargate);
+        let drains = good::deployment(spec) > plan.world.policy.restore_timeout;
+        (fails || drains) && crowded_out(&spec.id)
     });
-    let by_choice = outcome.services.iter().filter(|service| places_on(&service.original, &CapacityProvider::Fargate));
-    let by_choice: BTreeSet<_> = by_choice.map(|service| &service.id).collect();
-    crowded_out.filter(|id| by_choice.contains(id)).cloned().collect()
+    stopped.map(|(spec, _)| spec.id.clone()).collect()
 }
 
 /// Services whose bounds let a deployment move nothing while every task runs, at the count that they have or may have: they stay

@@ -102,16 +102,10 @@ impl Oracle {
         &mut self.lives[service.0]
     }
 
-    /// `ours`: what the recovery has applied and would say is its own. An owner who chooses the same cannot be told from it.
-    pub(crate) fn owner_chose(
-        &mut self,
-        now: Timestamp,
-        service: NameKey,
-        strategy: &Strategy,
-        ours: Option<&Strategy>,
-    ) {
+    /// `like_ours`: the recovery has applied the same, or may have, and would say that it is its own.
+    pub(crate) fn owner_chose(&mut self, now: Timestamp, service: NameKey, strategy: &Strategy, like_ours: bool) {
         let life = self.life(service);
-        life.unknowable |= ours == Some(strategy);
+        life.unknowable |= like_ours;
         life.chosen.push((now, strategy.clone()));
     }
 

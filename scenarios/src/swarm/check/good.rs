@@ -28,6 +28,7 @@ use court::Court;
 pub use court::{FAILOVER_BY_EVENT, FAILOVER_UNTOLD, FALLBACK_SHORT, Near, RESTORE, RULES, TRANSIENT, VAIN};
 pub(crate) use history::cannot_move;
 use history::histories;
+pub(crate) use rules::deployment;
 
 /// Services whose end nobody can foretell.
 pub type Free = BTreeSet<ServiceId>;

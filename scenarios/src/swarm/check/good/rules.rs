@@ -82,7 +82,7 @@ fn waits_for_failover(stay: &Stay) -> bool {
 }
 
 /// How long ECS may take to move every task, wave after wave as the bounds allow.
-fn deployment(spec: &ServiceSpec) -> Duration {
+pub(crate) fn deployment(spec: &ServiceSpec) -> Duration {
     let desired = u64::from(spec.desired.max(spec.autoscaling.map_or(0, |bounds| bounds.max)).max(8));
     let kept = (desired * u64::from(spec.minimum_healthy_percent)).div_ceil(100);
     let room = desired * u64::from(spec.maximum_percent) / 100;
