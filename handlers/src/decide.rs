@@ -168,17 +168,24 @@ fn known(step: Step<'_>) -> Decision {
     }
 }
 
-/// What is live is left live. As long as that is a strategy of ours, what it stands for is remembered: should the tag go again, it
-/// must not be taken for the owner's.
+/// What is live is left live. As long as that is a strategy of ours, or ECS may bring one back, what it stands for is remembered:
+/// should the tag go again, it must not be taken for the owner's.
 fn opted_out(mut step: Step<'_>) -> Decision {
-    let Some(original) = step.stands_for() else { return Decision::Forget(Reason::OptedOut) };
-    if step.record.phase == Phase::Watching {
-        // It is ours up to now, and no owner's choice, whatever is deployed later.
-        step.record.phase_since = step.ctx.now;
-        step.keep_watching(Reason::OptedOut)
-    } else {
-        step.record.original = Some(original);
-        step.close(Reason::OptedOut)
+    let watched = step.record.phase == Phase::Watching;
+    if step.record.held.as_ref().is_some_and(|held| step.is_owners(held)) {
+        return Decision::Forget(Reason::OptedOut);
+    }
+    match step.stands_for() {
+        Some(_) if watched => step.keep_watching(Reason::OptedOut),
+        None if watched && step.ours_may_come_back() => step.keep_watching(Reason::OptedOut),
+        Some(original) => {
+            step.record.original = Some(original);
+            step.close(Reason::OptedOut)
+        }
+        None if !watched && !step.stands_for_original() && step.seen.may_be_rolled_back() => {
+            step.close(Reason::OptedOut)
+        }
+        None => Decision::Forget(Reason::OptedOut),
     }
 }
 

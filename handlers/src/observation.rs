@@ -82,6 +82,9 @@ pub struct Deployment {
 /// Service clocks and ours may differ by a second.
 const CLOCK_SKEW: Duration = Duration::from_secs(1);
 
+/// So many messages the event log of a service holds: one with fewer goes back to the service's creation (aws-facts.md §2.6).
+const LOG_HOLDS: usize = 100;
+
 /// `rolloutState` (aws-facts.md §1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollout {
@@ -100,6 +103,16 @@ pub struct Message {
     pub at: Timestamp,
     /// Its text (aws-facts.md §2.6).
     pub text: String,
+}
+
+/// What a rollback is told by, before the deployment that it goes back to.
+const ROLLING_BACK: &str = "rolling back to deployment ";
+
+impl Message {
+    fn tells_of_rollback_to(&self, deployment: &str) -> bool {
+        let told = self.text.split_once(ROLLING_BACK).and_then(|(_, rest)| rest.strip_prefix(deployment));
+        told.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    }
 }
 
 impl Look {
@@ -137,6 +150,11 @@ impl Observation {
         self.brought_it().is_some_and(|d| d.created_at + CLOCK_SKEW < at)
     }
 
+    /// Whether a deployment on another strategy is still listed.
+    pub fn replaces_another(&self) -> bool {
+        self.deployments.iter().any(|d| d.strategy != self.strategy)
+    }
+
     /// Whether a deployment on `strategy` that began at `since` or later was replaced at `until` or later.
     pub fn was_replaced(&self, strategy: &Strategy, since: Timestamp, until: Timestamp) -> bool {
         let ours = |d: &Deployment| d.strategy.as_ref() == Some(strategy) && d.created_at + CLOCK_SKEW >= since;
@@ -150,34 +168,44 @@ impl Observation {
 
     /// Whether ECS itself, by a rollback, put the strategy that is live in the place of a change of ours made at `since`: `false` means
     /// that somebody called `UpdateService`, `None` that nothing shown tells the two apart. ECS rolls back only what is not
-    /// COMPLETED (aws-facts.md §1.6).
+    /// COMPLETED (aws-facts.md §1.6), and says so as it begins (aws-facts.md §2.6).
     pub fn is_rollback(&self, since: Timestamp) -> Option<bool> {
         let brought_it = self.brought_it()?;
-        let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
-        let messages = self.messages.iter().take_while(|m| m.at + CLOCK_SKEW >= since);
-        let first_told = messages.filter_map(|m| match m.text.as_str() {
-            text if text.contains("rolling back to deployment") => Some(true),
-            text if text.contains(") deployment completed") && m.at <= brought_it.created_at => Some(false),
+        if brought_it.rolls_back || self.since(since).any(|m| m.tells_of_rollback_to(&brought_it.id)) {
+            return Some(true);
+        }
+        let first_told = self.since(since).filter_map(|m| match m.text.as_str() {
+            // To one that is not listed any more: who deployed on its strategy did not choose it.
+            text if text.contains(ROLLING_BACK) => Some(None),
+            text if text.contains(") deployment completed") && m.at <= brought_it.created_at => Some(Some(false)),
             _ => None,
         });
+        let first_told = first_told.last();
+        let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
         match (brought_it.rollout, replaced) {
-            _ if brought_it.rolls_back => Some(true),
-            (_, Some(Rollout::Completed)) => Some(false),
             // A rollback under way would say that it is one.
-            (Rollout::InProgress, Some(_)) => Some(false),
-            (_, replaced) => first_told
-                .last()
-                .or((replaced == Some(Rollout::Failed)).then_some(true))
-                .or(self.log_knows_no_failure(since).then_some(false)),
+            (_, Some(Rollout::Completed)) | (Rollout::InProgress, Some(_)) => Some(false),
+            (_, Some(_)) if self.log_reaches(brought_it.created_at.max(since)) => Some(false),
+            (_, Some(Rollout::Failed)) => Some(true),
+            _ => first_told.unwrap_or_else(|| self.log_knows_no_failure(since).then_some(false)),
         }
+    }
+
+    /// Messages from `at` on, newest first.
+    fn since(&self, at: Timestamp) -> impl Iterator<Item = &Message> {
+        self.messages.iter().take_while(move |m| m.at + CLOCK_SKEW >= at)
+    }
+
+    /// Whether the log holds all that was said since `at`.
+    fn log_reaches(&self, at: Timestamp) -> bool {
+        let is_whole = self.messages.len() < LOG_HOLDS;
+        self.messages.last().is_some_and(|oldest| is_whole || oldest.at + CLOCK_SKEW < at)
     }
 
     /// Whether the log goes back to `since`, and no deployment failed in that time: ECS rolls back no other, and it says so
     /// (aws-facts.md §2.6).
     fn log_knows_no_failure(&self, since: Timestamp) -> bool {
-        let is_recent = |m: &&Message| m.at + CLOCK_SKEW >= since;
-        let failed = self.messages.iter().take_while(is_recent).any(|m| m.text.contains("deployment failed"));
-        self.messages.last().is_some_and(|oldest| !is_recent(&oldest)) && !failed
+        self.log_reaches(since) && !self.since(since).any(|m| m.text.contains("deployment failed"))
     }
 
     /// Until a deployment is complete, ECS may take the service back to what it was before (aws-facts.md §1.6): to a strategy of ours,

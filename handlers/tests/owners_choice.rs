@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ask::*;
 use common::table::decide;
 use common::*;
-use handlers::decide::{Reason, Trigger};
+use handlers::decide::{Decision, Reason, Trigger};
 use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
@@ -42,7 +42,13 @@ fn telling(mut seen: Observation, age: u64, text: &str) -> Observation {
     seen
 }
 
+/// With a log that is full of what was said `age` seconds ago.
+fn busy(seen: Observation, age: u64) -> Observation {
+    (0..100).fold(seen, |seen, _| telling(seen, age, "has started 1 tasks: (task 1)."))
+}
+
 const ROLLING_BACK: &str = "rolling back to deployment ecs-svc/1.";
+const ROLLING_BACK_TO_ANOTHER: &str = "rolling back to deployment ecs-svc/17.";
 const FAILED: &str = "(deployment ecs-svc/1) deployment failed: tasks failed to start.";
 const COMPLETED: &str = "(deployment ecs-svc/1) deployment completed.";
 
@@ -133,13 +139,20 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         // A log that goes back that far and knows of no failure.
         (telling(full_on(original()), 600, "has reached a steady state."), Some(false)),
         (telling(telling(full_on(original()), 60, FAILED), 600, "has reached a steady state."), None),
+        // Of one that ECS gave up long ago and could not roll back, and one that an owner set after a rollback to another.
+        (telling(complete(seen(Failed)), 600, FAILED), Some(false)),
+        (busy(complete(seen(Failed)), 40), Some(false)),
+        (busy(complete(seen(Failed)), 20), Some(true)),
+        (telling(complete(seen(Failed)), 30, ROLLING_BACK_TO_ANOTHER), Some(false)),
+        (telling(deploying(original(), NOW - secs(30)), 60, ROLLING_BACK_TO_ANOTHER), None),
         // Whoever deploys again after a rollback does not choose its strategy.
         (released_after(rolled_back(seen(Failed))), Some(true)),
         (released_after(complete(seen(Failed))), Some(true)),
         (released_after(complete(seen(Completed))), Some(false)),
         (released_after(full_on(original())), None),
-        // Its own completion, or one from before our change, says nothing of what was replaced.
-        (telling(deploying(original(), NOW - secs(90)), 60, COMPLETED), None),
+        // Its own completion, or one from before our change, says nothing of what was replaced; a log that is whole does.
+        (telling(busy(deploying(original(), NOW - secs(90)), 40), 60, COMPLETED), None),
+        (telling(deploying(original(), NOW - secs(90)), 60, COMPLETED), Some(false)),
     ] {
         assert_eq!(seen.is_rollback(since), told, "{seen:?}");
     }
@@ -188,10 +201,18 @@ fn what_ecs_rolled_back_before_nobody_could_look_is_still_a_rollback() {
 #[test]
 fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
-    let chosen = telling(full_on(fallback()), 3600, "has reached a steady state.");
+    let set = deploying(fallback(), NOW - mins(2));
+    let chosen = telling(set.clone(), 3600, "has reached a steady state.");
     assert_eq!(forgotten(on_sweep(&record, &chosen, NOW)), Reason::OwnerChanged);
     // Also where the log says that the owner's deployment failed.
-    assert_eq!(forgotten(on_sweep(&record, &telling(full_on(fallback()), 60, FAILED), NOW)), Reason::OwnerChanged);
+    assert_eq!(forgotten(on_sweep(&record, &telling(set, 60, FAILED), NOW)), Reason::OwnerChanged);
+    // Seen at once, and not taken from a look at the time before the rollback.
+    let early = Record { next_check_at: NOW + mins(20), ..record.clone() };
+    let asked = decide(&service(), Some(&early), &Look::found(chosen), &ctx(Trigger::Sweep, &Policy::default(), NOW));
+    assert_eq!(forgotten(asked), Reason::OwnerChanged);
+    let stale = telling(full_on(fallback()), 3600, "has reached a steady state.");
+    let asked = decide(&service(), Some(&early), &Look::found(stale), &ctx(Trigger::Sweep, &Policy::default(), NOW));
+    assert!(matches!(asked, Decision::Leave(_)), "{asked:?}");
     // The way back of a restore was refused, and ECS went it by itself.
     let record = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
     let back = telling(telling(full_on(fallback()), 600, ROLLING_BACK), 3600, "has reached a steady state.");

@@ -169,7 +169,6 @@ fn what() -> impl Draw<Value = What> {
 struct Run {
     simulation: Simulation,
     schedule: Schedule,
-    opted_out: Vec<bool>,
 }
 
 impl Run {
@@ -212,7 +211,7 @@ impl StateMachineTest for Model {
             ..Facts::default()
         };
         let simulation = Simulation::new(world.clone(), facts.clone()).expect("the product's patterns are valid");
-        Run { simulation, opted_out: vec![false; world.services.len()], schedule: Schedule::new(world, facts) }
+        Run { simulation, schedule: Schedule::new(world, facts) }
     }
 
     fn apply(mut run: Run, _: &Start, step: Step) -> Run {
@@ -235,11 +234,7 @@ impl StateMachineTest for Model {
             What::Deploy(n) => Some(WorldEvent::Deploy { service: service(n) }),
             What::Delete(n) => Some(WorldEvent::DeleteService { service: service(n) }),
             What::Create(n) => Some(WorldEvent::CreateService { service: service(n) }),
-            What::OptOut(n, off) => {
-                let count = run.opted_out.len();
-                run.opted_out[n % count] |= off;
-                Some(WorldEvent::OptOut { service: run.spec().services[n % count].id.clone(), off })
-            }
+            What::OptOut(n, off) => Some(WorldEvent::OptOut { service: service(n), off }),
             What::Application(n, fails) => Some(WorldEvent::Application { service: service(n), fails }),
             What::Rebalancing(n) => Some(WorldEvent::RebalancingFailure { service: service(n) }),
             What::Role(a, role) => Some(WorldEvent::Role { accounts: account(a), role }),
@@ -271,10 +266,10 @@ impl StateMachineTest for Model {
         }
         run.simulation.advance(CALM);
         run.check();
-        let Run { simulation, schedule, opted_out } = run;
+        let Run { simulation, schedule } = run;
         let outcome = simulation.finish();
-        for ((spec, service), opted_out) in services.iter().zip(&outcome.services).zip(opted_out) {
-            if let Some(why) = check::wrong(spec, service, opted_out) {
+        for (spec, service) in services.iter().zip(&outcome.services) {
+            if let Some(why) = check::wrong(spec, service) {
                 schedule.fail(&why);
             }
         }

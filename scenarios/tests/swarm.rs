@@ -311,13 +311,13 @@ fn a_service_without_all_of_its_tasks_is_wrong_but_for_the_one_that_an_auto_scal
     let plan = quiet(|_| (), Vec::new());
     let mut service = check::play(&plan).outcome.services.remove(0);
     let mut spec = plan.world.services[0].clone();
-    assert_eq!(check::wrong(&spec, &service, false), None);
+    assert_eq!(check::wrong(&spec, &service), None);
     service.running -= 1;
-    assert!(check::wrong(&spec, &service, false).is_some_and(|why| why.contains("runs 3 of 4 tasks")));
+    assert!(check::wrong(&spec, &service).is_some_and(|why| why.contains("runs 3 of 4 tasks")));
     spec.autoscaling = Some(Autoscaling { min: 1, max: 4 });
-    assert_eq!(check::wrong(&spec, &service, false), None);
+    assert_eq!(check::wrong(&spec, &service), None);
     service.running -= 1;
-    assert!(check::wrong(&spec, &service, false).is_some_and(|why| why.contains("runs 2 of 4 tasks")));
+    assert!(check::wrong(&spec, &service).is_some_and(|why| why.contains("runs 2 of 4 tasks")));
 }
 
 fn none() -> BTreeSet<ServiceId> {

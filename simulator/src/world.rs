@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use handlers::record::Phase;
+use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
@@ -266,8 +266,17 @@ impl World {
     /// The oracle is told, with what the recovery says of the service at that moment.
     fn owner_chose(&mut self, key: ServiceKey, strategy: &Strategy, like_a_rollback: bool) {
         let name = self.ecs.service(key).name;
-        let moving = |phase| matches!(phase, Phase::FailingOver | Phase::OnDemand | Phase::Restoring);
-        let record = self.table.get(name).filter(|record| moving(record.phase));
+        // While a service on our strategy is held nobody may look, or look again: what happens in between goes unseen.
+        let moving = |record: &Record| match record.phase {
+            Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
+            Phase::Held => record.held.as_ref().is_some_and(|held| match held.resume {
+                Phase::OnDemand | Phase::Restoring => true,
+                Phase::FailingOver => held.reason.is_blindness(),
+                Phase::Watching | Phase::Held => false,
+            }),
+            Phase::Watching => false,
+        };
+        let record = self.table.get(name).filter(|record| moving(record));
         // Of a change that nobody has seen made, both sides are: what is live may be from before it.
         let ours = record.and_then(|record| Some((record.change.as_ref()?, record.confirmed)));
         let like_ours =

@@ -5,7 +5,7 @@ use super::decision::Decision;
 use super::step::Step;
 use crate::phase::Phase;
 use crate::reason::Reason;
-use crate::record::Record;
+use crate::record::{Change, Record};
 
 impl Step<'_> {
     /// Ends the episode: the service is its owner's again.
@@ -17,7 +17,10 @@ impl Step<'_> {
     fn end_episode(&mut self, reason: &Reason) {
         self.enter(Phase::Watching);
         self.record.previous = self.record.original.take();
-        self.record.change = None;
+        // What an owner opts out while a strategy of ours is live is known to be ours.
+        let opted_out = self.record.previous.clone().filter(|_| *reason == Reason::OptedOut);
+        let ours = opted_out.zip(self.seen.strategy.clone()).filter(|(original, live)| live.stands_in_for(original));
+        self.record.change = ours.map(|(from, to)| Change { from, to });
         self.record.event = None;
         // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
         self.record.restored_at = match reason {
@@ -56,7 +59,7 @@ impl Step<'_> {
     }
 
     /// Whether what is live stands for the original.
-    fn stands_for_original(&self) -> bool {
+    pub(super) fn stands_for_original(&self) -> bool {
         let (Some(original), Some(live)) = (&self.record.original, &self.seen.strategy) else { return false };
         live.stands_in_for(original)
     }

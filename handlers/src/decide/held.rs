@@ -13,11 +13,11 @@ impl Step<'_> {
     /// Goes on from the phase before when the cause is gone: at any look where a look shows that, else at a slow pace.
     pub(super) fn held(self) -> Decision {
         let Some(held) = self.record.held.clone() else { return self.adopt() };
+        if self.is_owners(&held) {
+            return self.adopt();
+        }
         if self.is_early() && !held.reason.shows_in_a_look() {
             return Decision::Leave(Reason::Held(held.reason));
-        }
-        if self.fallback_is_owners(&held) {
-            return Decision::Forget(Reason::OwnerChanged);
         }
         if self.failover_is_needless(&held) {
             return self.close(Reason::Cured);
@@ -35,11 +35,16 @@ impl Step<'_> {
         self.ctx.is_event() || self.ctx.now < self.record.next_check_at
     }
 
-    /// Whether the fallback of a failover that ECS refused, or rolled back, is live by its owner's choice.
-    fn fallback_is_owners(&self, held: &Held) -> bool {
-        let failed = held.resume == Phase::FailingOver && !held.reason.shows_in_a_look();
-        let live = self.seen.strategy.as_ref() == self.record.change.as_ref().map(|change| &change.to);
-        failed && live && !self.by_ecs()
+    /// Whether the owner chose, since, what is live after a failover that ECS refused, or rolled back.
+    pub(super) fn is_owners(&self, held: &Held) -> bool {
+        let Some(change) = self.record.change.as_ref().filter(|_| held.resume == Phase::FailingOver) else {
+            return false;
+        };
+        let changed = match held.reason {
+            HeldReason::RolledBack => !self.is_live(&change.from),
+            _ => self.is_live(&change.to) && !held.reason.shows_in_a_look(),
+        };
+        changed && !self.seen.is_older_than(self.record.phase_since) && !self.by_ecs()
     }
 
     /// Whether a failover that could not be made is not needed any more.

@@ -40,7 +40,10 @@ impl Step<'_> {
     fn stands_for_previous(&self) -> bool {
         let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
         let since = self.record.phase_since;
-        let owners = !self.seen.was_live_before(since) && self.seen.is_rollback(since) == Some(false);
+        // It was so as the episode was closed: then whoever chose it since, chose something else in between.
+        let was_live =
+            self.record.change.as_ref().is_some_and(|change| change.to == *live) && !self.seen.replaces_another();
+        let owners = !was_live && !self.seen.was_live_before(since) && self.seen.is_rollback(since) == Some(false);
         live.stands_in_for(previous) && !owners
     }
 

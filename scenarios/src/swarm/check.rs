@@ -7,7 +7,7 @@ use handlers::observation::Controller;
 use handlers::record::Phase;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
-use simulator::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
+use simulator::spec::{BLUE_GREEN, ServiceSpec};
 use simulator::trace::Happening;
 use simulator::{Outcome, ServiceOutcome, Simulation};
 
@@ -86,11 +86,10 @@ pub fn play(plan: &Plan) -> Played {
 pub fn scenario(plan: &Plan, duration: Duration, free: &BTreeSet<ServiceId>, about: &str) -> Scenario {
     let mut world = mended(plan);
     world.events.retain(|event| event.at <= duration);
-    let opted_out = opted_out(plan);
     let mut expectations: Vec<Expectation> = world
         .services
         .iter()
-        .filter(|service| !free.contains(&service.id) && !opted_out.contains(&service.id))
+        .filter(|service| !free.contains(&service.id))
         .map(|service| Expectation {
             service: service.id.clone(),
             check: Check::FinalStrategy(FinalStrategy::Original),
@@ -103,15 +102,6 @@ pub fn scenario(plan: &Plan, duration: Duration, free: &BTreeSet<ServiceId>, abo
     }
     let title = format!("Random world {}", world.seed);
     Scenario { title, about: about.trim().to_owned(), duration, world, facts: plan.facts.clone(), expectations }
-}
-
-/// Whom an owner opted out while on On-Demand stays there: that was the wish.
-fn opted_out(plan: &Plan) -> BTreeSet<ServiceId> {
-    let opted_out = plan.world.events.iter().filter_map(|event| match &event.event {
-        WorldEvent::OptOut { service, off: true } => Some(service.clone()),
-        _ => None,
-    });
-    opted_out.collect()
 }
 
 /// Whether a service can never be moved, and so stays held.
@@ -206,18 +196,17 @@ fn violation(plan: &Plan, outcome: &Outcome, duration: Duration, free: &Free, ne
     if let Some(violation) = near.iter().find_map(Near::violation) {
         return Some(violation);
     }
-    let opted_out = opted_out(plan);
     let mut services = plan.world.services.iter().zip(&outcome.services).filter(|(spec, _)| !free.contains(&spec.id));
-    let wrong = services.find_map(|(spec, service)| wrong(spec, service, opted_out.contains(&spec.id)));
+    let wrong = services.find_map(|(spec, service)| wrong(spec, service));
     wrong.or_else(|| lost_message(outcome, duration))
 }
 
-/// Why a service is not as its owner wants it, once everything is mended and calm: on the strategy last chosen, unless it was
-/// opted out while on another; at rest; with every task.
-pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome, opted_out: bool) -> Option<String> {
+/// Why a service is not as its owner wants it, once everything is mended and calm: on the strategy last chosen; at rest;
+/// with every task.
+pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome) -> Option<String> {
     let ServiceOutcome { id, live, original, record, running, desired, .. } = service;
     // After a rollback by ECS nobody can tell which of several choices of the owner is meant.
-    let as_the_owner_wants = opted_out || service.owner_unknowable || live == original;
+    let as_the_owner_wants = service.owner_unknowable || live == original;
     // An auto scaler may have asked for one task more or less a moment ago, and asks for no second before the first is there.
     let on_its_way = u32::from(spec.autoscaling.is_some());
     // AZ rebalancing starts a task before it stops another.

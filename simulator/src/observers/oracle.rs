@@ -50,8 +50,8 @@ struct Life {
     unknowable: bool,
     /// When Spot last took a task or refused one.
     lost_at: Option<Timestamp>,
-    /// When ECS last rolled a deployment of it back.
-    rolled_back_at: Option<Timestamp>,
+    /// When ECS last rolled a deployment of it back, or its auto scaler set another count.
+    changed_at: Option<Timestamp>,
     /// When its owner last did something to it.
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
@@ -85,7 +85,9 @@ impl Oracle {
                 | Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, .. },
                 Some(service),
             ) => self.life(service).lost_at = Some(now),
-            (Happening::RolledBack { .. }, Some(service)) => self.life(service).rolled_back_at = Some(now),
+            (Happening::RolledBack { .. } | Happening::Updated { caller: Caller::AutoScaler, .. }, Some(service)) => {
+                self.life(service).changed_at = Some(now);
+            }
             (Happening::Owner { .. } | Happening::Updated { caller: Caller::Owner, .. }, Some(service)) => {
                 let life = self.life(service);
                 life.owner_at = Some(now);
@@ -134,9 +136,9 @@ impl Oracle {
         self.life(service).owner_just_acted(now)
     }
 
-    /// Whether ECS rolled a deployment of the service back within `time`.
-    pub(crate) fn rolled_back_within(&mut self, service: NameKey, now: Timestamp, time: Duration) -> bool {
-        self.life(service).rolled_back_at.is_some_and(|at| now.since(at) < time)
+    /// Whether ECS, by a rollback, or an auto scaler changed the service within `time`.
+    pub(crate) fn changed_within(&mut self, service: NameKey, now: Timestamp, time: Duration) -> bool {
+        self.life(service).changed_at.is_some_and(|at| now.since(at) < time)
     }
 
     /// Whether the service lost a Spot task within `time`, or a synthetic event that must be believed was put.
@@ -145,13 +147,21 @@ impl Oracle {
         recently(self.synthetic_at) || recently(self.life(service).lost_at)
     }
 
-    /// The recovery forces a deployment, with `saved` as the original. Where the answers to its calls get lost, an owner's choice that it
-    /// overruns is lost too: the answer lists the deployment it replaced, but whoever cannot keep the answer, because it dies, or its
-    /// reply or its write is lost, leaves nobody who could know.
-    pub(crate) fn overrun(&mut self, service: NameKey, now: Timestamp, saved: Option<&Strategy>) {
+    /// The recovery forces a deployment, with `saved` as the original. An owner's choice that it overruns is lost where answers to its
+    /// calls get lost: the answer lists the deployment it replaced, but whoever cannot keep the answer, because it dies, or its
+    /// reply or its write is lost, leaves nobody who could know. And one that is just what we would set looks like ours.
+    pub(crate) fn overrun(
+        &mut self,
+        service: NameKey,
+        now: Timestamp,
+        saved: Option<&Strategy>,
+        answers_get_lost: bool,
+    ) {
         let life = self.life(service);
-        let last = life.chosen.last();
-        life.unknowable |= last.is_some_and(|(at, owners)| now.since(*at) < UNKNOWABLE && saved != Some(owners));
+        life.unknowable |= life.chosen.last().is_some_and(|(at, owners)| {
+            let like_ours = saved.is_some_and(|saved| owners.stands_in_for(saved));
+            now.since(*at) < UNKNOWABLE && saved != Some(owners) && (answers_get_lost || like_ours)
+        });
     }
 
     /// The recovery forces a deployment: how many it has forced within a day, since the owner last did something.

@@ -68,7 +68,7 @@ impl World {
             // cannot be seen in time, nor can a rollback by ECS; and ECS knows no update on a condition.
             let look = self.oldest_look();
             let oracle = &mut self.seen.oracle;
-            if !(oracle.owner_just_acted(name, now) || oracle.rolled_back_within(name, now, look)) {
+            if !(oracle.owner_just_acted(name, now) || oracle.changed_within(name, now, look)) {
                 self.violation_of(key, format!("deployment {deployment} forced without a change of strategy"));
             }
             return;
@@ -98,10 +98,9 @@ impl World {
     /// An owner's choice that no look showed in time is overrun, and lost where the answers to calls get lost.
     fn note_overrun(&mut self, service: NameKey) {
         let Facts { kill_per_myriad, kill_percent, lost_reply_percent, table_throttle_percent, .. } = self.facts;
-        if kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0 {
-            let saved = self.table.get(service).and_then(|record| record.original.as_ref());
-            self.seen.oracle.overrun(service, self.now, saved);
-        }
+        let answers_get_lost = kill_per_myriad + kill_percent + lost_reply_percent + table_throttle_percent > 0;
+        let saved = self.table.get(service).and_then(|record| record.original.as_ref());
+        self.seen.oracle.overrun(service, self.now, saved, answers_get_lost);
     }
 
     /// What the recovery sends to ECS: force and a strategy, nothing else (aws-facts.md §11.4, §11.11), under a claim that is in
@@ -147,7 +146,8 @@ impl World {
         // A deployment that ECS gave up tries no more; it may have been for want of a place.
         let no_place = seen.lacks_capacity() && (!service.placement.is_empty() || service.primary().failed);
         let oracle = &mut self.seen.oracle;
-        if !(no_place || was_short || oracle.lost_within(name, now, told) || oracle.owner_just_acted(name, now)) {
+        let unseen = oracle.owner_just_acted(name, now) || oracle.changed_within(name, now, look);
+        if !(no_place || was_short || unseen || oracle.lost_within(name, now, told)) {
             self.violation_of(key, "failover of a service that lost nothing".into());
         }
     }

@@ -79,6 +79,7 @@ struct Reader<'a> {
     episode_memory: Duration,
     history: History,
     desired: u32,
+    uses_spot: bool,
     /// Wanted tasks, on their way and running.
     alive: u32,
     running: u32,
@@ -119,6 +120,7 @@ impl<'a> Reader<'a> {
             episode_memory,
             history: History::default(),
             desired: spec.desired,
+            uses_spot: spec.strategy.uses_spot(),
             alive: spec.desired,
             running: spec.desired,
             tasks: BTreeMap::new(),
@@ -144,14 +146,18 @@ impl<'a> Reader<'a> {
                 self.goes(task);
             }
             Happening::PlacementFailure { over_quota: true, .. } => self.history.over_quota.push(at),
-            Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, announced, .. } => {
+            // Of a deployment that was replaced by one without Spot, nothing is to be done.
+            Happening::PlacementFailure { provider: CapacityProvider::FargateSpot, announced, .. }
+                if self.uses_spot =>
+            {
                 self.history.refused.push((at, *announced));
             }
             Happening::Rebalancing { what: "SERVICE_TASK_PLACEMENT_FAILURE" } => self.history.noise.push(at),
             Happening::Updated { caller, strategy, desired, .. } => {
                 self.updated(at, *caller, strategy.as_ref(), *desired);
             }
-            Happening::RolledBack { .. } => {
+            Happening::RolledBack { strategy, .. } => {
+                self.uses_spot = strategy.uses_spot();
                 self.history.rolled_back.push(at);
                 self.replaced(None);
             }
@@ -173,6 +179,7 @@ impl<'a> Reader<'a> {
             Caller::Recovery => {}
         }
         let Some(strategy) = strategy else { return };
+        self.uses_spot = strategy.uses_spot();
         let ours = caller == Caller::Recovery;
         self.replaced(ours.then_some(at));
         if ours {
@@ -201,7 +208,7 @@ impl<'a> Reader<'a> {
                 self.out = self.out.or(Some(at));
             }
             "creates the service anew" => {
-                self.desired = self.spec.desired;
+                (self.desired, self.uses_spot) = (self.spec.desired, self.spec.strategy.uses_spot());
                 self.history.out.extend(self.out.take().map(|from| (from, at)));
                 // ECS may give its first deployment up for good: it has nothing to go back to.
                 if self.spec.circuit_breaker {
