@@ -117,14 +117,14 @@ impl Ecs {
         let key = self.create(env, &spec);
         env.spec.services.push(spec);
         let first = self.service(key).primary();
-        let (id, earliest_completion) = (first.id.clone(), first.earliest_completion);
+        let (id, earliest_completion) = (first.id, first.earliest_completion);
         env.agenda.plan(earliest_completion, Action::Schedule(key));
-        self.begin_service_deployment(env, key, &id);
+        self.begin_service_deployment(env, key, id);
         self.emit_deployment(
             env,
             key,
             "SERVICE_DEPLOYMENT_IN_PROGRESS",
-            &id,
+            id,
             &format!("ECS deployment {id} in progress."),
         );
         env.agenda.plan(env.now, Action::Schedule(key));

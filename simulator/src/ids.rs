@@ -3,6 +3,7 @@
 //! [`Names`] has every service that anybody in the world has named, by number. What the parts of the world keep of a service they keep under its
 //! number: to look a name up among a hundred thousand costs a processor several trips to memory, a number one.
 
+use std::fmt;
 use std::sync::Arc;
 
 use handlers::ports::Cluster;
@@ -18,9 +19,46 @@ pub(crate) struct ServiceKey(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TaskKey(pub(crate) u64);
 
+/// What AWS calls a task: 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskId(pub(crate) u128);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&hex(self.0)).expect("digits are text"))
+    }
+}
+
+/// What AWS calls a deployment: `ecs-svc/` and 19 digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DeploymentId(pub(crate) u64);
+
+impl DeploymentId {
+    /// From what it is called.
+    #[cfg(feature = "wire")]
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        text.strip_prefix("ecs-svc/")?.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for DeploymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ecs-svc/{}", self.0)
+    }
+}
+
 /// A name's number, in the order in which they were first named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NameKey(pub(crate) usize);
+
+/// Hexadecimal digits. By hand: nearly every event has some, and a formatter takes ten times as long.
+pub(crate) fn hex(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (124 - 4 * at) & 0xf) as usize];
+    }
+    digits
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Names(IndexMap<ServiceId, Named, FxBuildHasher>);

@@ -257,7 +257,7 @@ impl World {
         match (caller, changed, deployment) {
             (Caller::Owner, Some(strategy), _) => self.owner_chose(key, &strategy, like_a_rollback),
             (Caller::Recovery, changed, Some(deployment)) => {
-                self.judge_forced_deployment(key, changed.as_ref(), &deployment);
+                self.judge_forced_deployment(key, changed.as_ref(), deployment);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use crate::ecs::Ecs;
 use crate::ecs::action::Action;
 use crate::ecs::env::Env;
 use crate::ecs::service::Starts;
-use crate::ids::ServiceKey;
+use crate::ids::{DeploymentId, ServiceKey};
 use crate::observers::trace::{Caller, Happening};
 
 /// An AWS error: code and message.
@@ -151,13 +151,13 @@ impl Ecs {
                 caller,
                 strategy: changed.clone(),
                 desired: update.desired,
-                deployment: deployment.as_deref().map(str::to_owned),
+                deployment: deployment.map(|deployment| deployment.to_string()),
             },
         );
         if deployment.is_some() && caller == Caller::Recovery {
             env.seen.ledgers[key.0].forced += 1;
         }
-        if let Some(deployment) = &deployment {
+        if let Some(deployment) = deployment {
             self.begin_service_deployment(env, key, deployment);
             let reason = format!("ECS deployment {deployment} in progress.");
             self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment, &reason);
@@ -173,7 +173,7 @@ pub(crate) struct Updated {
     /// The new strategy, if it is another one.
     pub(crate) changed: Option<Strategy>,
     /// The deployment that was forced.
-    pub(crate) deployment: Option<crate::ecs::deployment::DeploymentId>,
+    pub(crate) deployment: Option<DeploymentId>,
     /// Whether ECS itself could have gone back to the new strategy, by a rollback.
     pub(crate) like_a_rollback: bool,
 }

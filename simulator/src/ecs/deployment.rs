@@ -1,37 +1,10 @@
 //! A deployment, and the service deployment that it is shown as: their state. How they change is in `deployments.rs`.
 
-use std::fmt;
-use std::ops::Deref;
-use std::sync::Arc;
-
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 
+use crate::ids::DeploymentId;
 use crate::observers::trace::RollbackCause;
-
-/// `ecs-svc/` and 19 digits. Each is made once and passed on from there, so two are told apart by where they lie, and not read.
-#[derive(Debug, Clone)]
-pub(crate) struct DeploymentId(pub(super) Arc<str>);
-
-impl PartialEq for DeploymentId {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Deref for DeploymentId {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DeploymentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
-    }
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Deployment {
@@ -108,7 +81,7 @@ impl ServiceDeploymentState {
 }
 
 /// `rolloutStateReason` of the deployment of a rollback, and the reason of the event that announces it (aws-facts.md §2.4).
-pub(crate) fn rollback_reason(cause: RollbackCause, deployment: &str) -> String {
+pub(crate) fn rollback_reason(cause: RollbackCause, deployment: DeploymentId) -> String {
     let judge = match cause {
         RollbackCause::Breaker => "circuit breaker",
         RollbackCause::Alarm => "alarm",

@@ -5,11 +5,11 @@ use handlers::strategy::Strategy;
 
 use crate::ecs::Ecs;
 use crate::ecs::action::Action;
-use crate::ecs::deployment::{Deployment, DeploymentId, ServiceDeployment, ServiceDeploymentState, rollback_reason};
+use crate::ecs::deployment::{Deployment, ServiceDeployment, ServiceDeploymentState, rollback_reason};
 use crate::ecs::env::Env;
 use crate::ecs::service::Starts;
 use crate::ecs::task::Status;
-use crate::ids::ServiceKey;
+use crate::ids::{DeploymentId, ServiceKey};
 use crate::observers::trace::{Happening, RollbackCause};
 
 impl Ecs {
@@ -18,7 +18,7 @@ impl Ecs {
         let service = self.service(key);
         let (strategy, launch_type) = (service.strategy.clone(), service.launch_type);
         let deployment = Deployment { launch_type, ..self.new_deployment(env, &strategy) };
-        let id = deployment.id.clone();
+        let id = deployment.id;
         env.agenda.plan(deployment.earliest_completion, Action::Schedule(key));
         let service = self.service_mut(key);
         // What a complete deployment lacks now it had lost before.
@@ -37,14 +37,13 @@ impl Ecs {
     }
 
     /// The service deployment of an accepted update: a running one is asked to stop (aws-facts.md §1.6).
-    pub(crate) fn begin_service_deployment(&mut self, env: &mut Env<'_>, key: ServiceKey, deployment: &DeploymentId) {
+    pub(crate) fn begin_service_deployment(&mut self, env: &mut Env<'_>, key: ServiceKey, deployment: DeploymentId) {
         use ServiceDeploymentState::{InProgress, RollbackInProgress, StopRequested};
         let created_at = env.now;
         let all = &mut self.service_mut(key).service_deployments;
         if let Some(running) = all.last_mut().filter(|d| matches!(d.state, InProgress | RollbackInProgress)) {
             running.state = StopRequested;
         }
-        let deployment = deployment.clone();
         all.push(ServiceDeployment { deployment, state: InProgress, created_at, finished_at: None });
     }
 
@@ -65,7 +64,7 @@ impl Ecs {
     pub(crate) fn new_deployment(&mut self, env: &mut Env<'_>, strategy: &Strategy) -> Deployment {
         let digits = 1_000_000_000_000_000_000 + env.dice.ecs.below(8_999_999_999_999_999_999);
         Deployment {
-            id: DeploymentId(format!("ecs-svc/{digits}").into()),
+            id: DeploymentId(digits),
             strategy: strategy.clone(),
             launch_type: false,
             created_at: env.now,
@@ -151,7 +150,7 @@ impl Ecs {
         service.say(now, &format!("(deployment {}) deployment completed.", deployment.id));
         env.record(Some(self.service(key).name), Happening::DeploymentCompleted { strategy: deployment.strategy });
         let reason = format!("ECS deployment {} completed.", deployment.id);
-        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_COMPLETED", &deployment.id, &reason);
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_COMPLETED", deployment.id, &reason);
     }
 
     /// A deployment alarm of the service goes off. Only a deployment under way is judged by it.
@@ -171,7 +170,7 @@ impl Ecs {
         let now = env.now;
         let service = self.service_mut(key);
         service.deployments[0].failed = true;
-        let (failed, name) = (service.deployments[0].id.clone(), service.name);
+        let (failed, name) = (service.deployments[0].id, service.name);
         let (verdict, message) = match cause {
             RollbackCause::Breaker => {
                 ("ECS deployment circuit breaker: task failed to start.", "tasks failed to start")
@@ -180,7 +179,7 @@ impl Ecs {
             RollbackCause::Owner => ("ECS deployment stopped by request.", "stopped by request"),
         };
         service.say(now, &format!("(deployment {failed}) deployment failed: {message}."));
-        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_FAILED", &failed, verdict);
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_FAILED", failed, verdict);
         let service = self.service_mut(key);
         let target = service.last_completed.take();
         if let Some(current) = service.service_deployments.last_mut() {
@@ -204,8 +203,8 @@ impl Ecs {
         let service = self.service_mut(key);
         service.deployments[0].rolls_back = Some(cause);
         service.say(now, &format!("rolling back to deployment {deployment}."));
-        let reason = rollback_reason(cause, &deployment);
-        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_IN_PROGRESS", &deployment, &reason);
+        let reason = rollback_reason(cause, deployment);
+        self.emit_deployment(env, key, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment, &reason);
         env.agenda.plan(env.now, Action::Schedule(key));
     }
 }

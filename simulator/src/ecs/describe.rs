@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use handlers::observation::{Deployment, Observation, Rollout};
 
-use crate::ecs::deployment::DeploymentId;
 use crate::ecs::service::Service;
+use crate::ids::DeploymentId;
 
 pub(crate) fn observe(service: &Service) -> Observation {
     let running = |deployment: &DeploymentId| {

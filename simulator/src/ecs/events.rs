@@ -11,7 +11,7 @@ use crate::ecs::service::Service;
 use crate::ecs::task::Task;
 use crate::ecs::zones::zone_name;
 use crate::eventbridge::tree::{Fields, Tree};
-use crate::ids::{ServiceKey, TaskKey};
+use crate::ids::{DeploymentId, ServiceKey, TaskKey};
 use crate::observers::trace::Happening;
 
 pub(crate) const TASK_STATE_CHANGE: &str = "ECS Task State Change";
@@ -59,7 +59,7 @@ impl Ecs {
         }
         let service = self.service(key);
         let changed = &service.tasks[&task];
-        let (name, provider) = (changed.id.clone(), changed.provider.clone());
+        let (name, provider) = (changed.id, changed.provider.clone());
         env.record(Some(service.name), Happening::Task { task: name, provider, status: status.name() });
         if heard {
             self.put_task_state_change(env, key, task);
@@ -136,7 +136,7 @@ impl Ecs {
         env: &mut Env<'_>,
         key: ServiceKey,
         event_name: &str,
-        deployment: &str,
+        deployment: DeploymentId,
         reason: &str,
     ) {
         let stamp = env.stamp();
@@ -144,7 +144,7 @@ impl Ecs {
         let arn = id.arn();
         let detail = Fields::new()
             .text("clusterArn", id.cluster_arn())
-            .text("deploymentId", deployment)
+            .text("deploymentId", deployment.to_string())
             .text("eventName", event_name)
             .text("eventType", if event_name == "SERVICE_DEPLOYMENT_FAILED" { "ERROR" } else { "INFO" })
             .text("reason", reason)
@@ -175,7 +175,7 @@ fn task_state_change<'a>(
         .text("group", ["service:", id.service.as_str()].concat())
         .text("lastStatus", task.status.name())
         .text("launchType", "FARGATE")
-        .text("startedBy", &*task.deployment)
+        .text("startedBy", task.deployment.to_string())
         .text_if("stopCode", stop.and_then(|stop| stop.code))
         .text_if("stoppedReason", reason)
         .text("taskArn", arn)

@@ -1,21 +1,19 @@
 //! A task: its state, and what can be asked of it. How it changes is in `tasks.rs`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::service::ServiceId;
 use handlers::strategy::CapacityProvider;
 use handlers::timestamp::Timestamp;
 
-use crate::ecs::deployment::DeploymentId;
+use crate::ids::{DeploymentId, TaskId};
 
 /// `stopCode` of a task that the scheduler itself stops.
 pub(crate) const SCHEDULER: &str = "ServiceSchedulerInitiated";
 
 #[derive(Debug)]
 pub(crate) struct Task {
-    /// 32 hexadecimal digits.
-    pub(crate) id: Arc<str>,
+    pub(crate) id: TaskId,
     /// The deployment it belongs to.
     pub(crate) deployment: DeploymentId,
     pub(crate) provider: CapacityProvider,
@@ -93,7 +91,19 @@ impl Task {
         let ServiceId { account, region, cluster, .. } = service;
         let (account, cluster) = (account.as_str(), cluster.as_str());
         // Not `format!`, which makes room as it goes: nearly every event has one.
-        ["arn:", region.partition(), ":ecs:", region.as_str(), ":", account, ":task/", cluster, "/", &self.id].concat()
+        [
+            "arn:",
+            region.partition(),
+            ":ecs:",
+            region.as_str(),
+            ":",
+            account,
+            ":task/",
+            cluster,
+            "/",
+            &self.id.to_string(),
+        ]
+        .concat()
     }
 
     /// Whether ECS wants it to run: `desiredStatus` RUNNING.

@@ -14,7 +14,7 @@ use crate::ecs::action::{Action, Reclaim};
 use crate::ecs::env::Env;
 use crate::ecs::service::{Application, Starts};
 use crate::ecs::task::{SCHEDULER, Status, Stop, Task};
-use crate::ids::{ServiceKey, TaskKey};
+use crate::ids::{ServiceKey, TaskId, TaskKey};
 use crate::observers::trace::Happening;
 
 impl Ecs {
@@ -48,7 +48,7 @@ impl Ecs {
         provider: &CapacityProvider,
     ) -> TaskKey {
         let step_at = env.now + env.dice.ecs.within(env.facts.provisioning);
-        let id = env.dice.ecs.hex(32);
+        let id = TaskId(env.dice.ecs.digits_32());
         let now = env.now;
         let service = self.service_mut(key);
         service.tasks_created += 1;
@@ -56,8 +56,8 @@ impl Ecs {
         service.tasks.insert(
             task,
             Task {
-                id: id.into(),
-                deployment: service.deployments[deployment].id.clone(),
+                id,
+                deployment: service.deployments[deployment].id,
                 provider: provider.clone(),
                 status: Status::Provisioning,
                 created_at: now,
@@ -148,7 +148,7 @@ impl Ecs {
         }
         let lost = stop.code != Some(SCHEDULER);
         state.stop = Some(stop);
-        let (deployment, running) = (state.deployment.clone(), state.status == Status::Running);
+        let (deployment, running) = (state.deployment, state.status == Status::Running);
         if lost {
             let replaced = self.service_mut(key).deployments.iter_mut().skip(1);
             replaced.filter(|d| d.id == deployment).for_each(|d| d.lost += 1);
@@ -217,7 +217,7 @@ impl Ecs {
         let deregistration = if env.facts.spot_deregisters { service.deregistration_delay } else { Duration::ZERO };
         let drain = (deregistration + service.stop_timeout).min(env.facts.spot_warning);
         let Some(state) = service.tasks.get(&task).filter(|t| t.is_wanted()) else { return };
-        let name = state.id.clone();
+        let name = state.id;
         env.seen.ledgers[key.0].loss(env.now);
         match how {
             Reclaim::Warned => {

@@ -66,7 +66,7 @@ fn the_same_strategy_without_force_is_accepted_and_does_nothing() {
 #[test]
 fn the_same_strategy_with_force_begins_a_deployment_that_replaces_every_task() {
     let mut bench = OneService::new(4, &mixed());
-    let old = bench.service().primary().id.clone();
+    let old = bench.service().primary().id;
     bench.switch(&mixed());
     let service = bench.service();
     assert_eq!(service.deployments.len(), 2);
@@ -180,7 +180,7 @@ fn omitted_parameters_keep_their_values() {
 #[test]
 fn a_desired_count_is_applied_without_a_deployment() {
     let mut bench = OneService::new(4, &mixed());
-    let deployment = bench.service().primary().id.clone();
+    let deployment = bench.service().primary().id;
     bench.scale(6);
     bench.run(mins(3));
     assert_eq!((bench.service().desired, bench.running()), (6, 6));
@@ -203,7 +203,7 @@ fn an_update_during_a_deployment_is_accepted_and_supersedes_it() {
     let mut bench = OneService::new(4, &mixed());
     bench.switch(&on_demand());
     bench.run(Duration::from_secs(45));
-    let superseded = bench.service().primary().id.clone();
+    let superseded = bench.service().primary().id;
     assert!(!bench.is_completed());
     bench.switch(&spot());
     assert_eq!(bench.service().deployments.len(), 3);
@@ -236,8 +236,9 @@ fn a_deployment_id_has_the_shape_of_ecs_and_is_never_used_twice() {
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..20 {
         bench.force();
-        let id = bench.service().primary().id.clone();
-        let digits = id.strip_prefix("ecs-svc/").expect("its prefix");
+        let id = bench.service().primary().id;
+        let text = id.to_string();
+        let digits = text.strip_prefix("ecs-svc/").expect("its prefix");
         assert!(digits.len() == 19 && digits.bytes().all(|b| b.is_ascii_digit()), "{id}");
         assert!(ids.insert(id.to_string()));
     }

@@ -85,8 +85,8 @@ impl Ecs {
         }
         let stop = Stop { code: Some("EssentialContainerExited"), reason: "Essential container in task exited".into() };
         service.steady = false;
-        let of = service.tasks.get(&task).map(|t| t.deployment.clone());
-        let deployment = service.deployments.iter().position(|d| Some(&d.id) == of.as_ref());
+        let of = service.tasks.get(&task).map(|t| t.deployment);
+        let deployment = service.deployments.iter().position(|d| Some(d.id) == of);
         self.stop_task(env, key, task, stop, Duration::ZERO);
         if let Some(deployment) = deployment {
             self.task_failed(env, key, deployment);

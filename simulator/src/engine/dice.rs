@@ -70,9 +70,9 @@ impl Dice {
         Duration::from_millis(time.min(high) as u64)
     }
 
-    /// `digits` hexadecimal digits, as in ECS task ids.
-    pub fn hex(&mut self, digits: usize) -> String {
-        (0..digits).map(|_| char::from(DIGITS[self.below(16) as usize])).collect()
+    /// A number of 32 hexadecimal digits, drawn digit by digit.
+    pub fn digits_32(&mut self) -> u128 {
+        (0..32).fold(0, |number, _| number << 4 | u128::from(self.below(16)))
     }
 
     /// Draws a UUID that nobody reads.

@@ -10,6 +10,7 @@ use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use serde::Serialize;
 
+pub use crate::ids::TaskId;
 use crate::spec::{BusPolicy, Capacity, Forwarding, FunctionState, Loss, QueueAccess, Role, SpotShape};
 
 /// One happening.
@@ -114,17 +115,17 @@ pub enum Happening {
     /// A Spot task got the two-minute warning.
     Interrupted {
         /// Task id.
-        task: Arc<str>,
+        task: TaskId,
     },
     /// A Spot task went without a warning.
     Vanished {
         /// Task id.
-        task: Arc<str>,
+        task: TaskId,
     },
     /// A task changed its `lastStatus`.
     Task {
         /// Task id.
-        task: Arc<str>,
+        task: TaskId,
         /// Where it runs.
         provider: CapacityProvider,
         /// New `lastStatus`.

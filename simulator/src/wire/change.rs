@@ -133,7 +133,7 @@ impl Endpoint<'_> {
             }
             let of_older = &mut self.state.services.entry(key).or_default().replaced;
             for older in self.world.ecs.service(key).deployments.iter().skip(1) {
-                of_older.entry(older.id.to_string()).or_insert_with(|| replaced.clone());
+                of_older.entry(older.id).or_insert_with(|| replaced.clone());
             }
         }
         Ok(self.changed(key))

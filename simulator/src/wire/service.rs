@@ -17,7 +17,7 @@ use super::input::{Page, required};
 use super::name::is_inactive;
 use crate::ecs::deployment::{DeploymentStatus, rollback_reason};
 use crate::ecs::service::Service;
-use crate::ids::ServiceKey;
+use crate::ids::{DeploymentId, ServiceKey};
 use crate::spec::BLUE_GREEN;
 
 #[derive(Debug, Deserialize)]
@@ -121,9 +121,10 @@ impl Endpoint<'_> {
         let service = self.world.ecs.service(key);
         let details = self.state.services.get(&key);
         let show = |deployment: &handlers::observation::Deployment| {
-            let n = service.deployments.iter().position(|d| *d.id == *deployment.id);
+            let id = DeploymentId::named(&deployment.id);
+            let n = service.deployments.iter().position(|d| Some(d.id) == id);
             let wanted = n.map_or(0, |n| service.tasks_of(n).count());
-            let pending = service.tasks.values().filter(|t| t.is_pending() && *t.deployment == *deployment.id).count();
+            let pending = service.tasks.values().filter(|t| t.is_pending() && Some(t.deployment) == id).count();
             let status = match n.map(|n| service.deployment_status(n)) {
                 _ if deployment.primary => "PRIMARY",
                 Some(DeploymentStatus::Draining) => "DRAINING",
@@ -135,12 +136,13 @@ impl Endpoint<'_> {
                 Rollout::Failed => ("FAILED", "failed"),
             };
             let rollback = n.and_then(|n| service.deployments[n].rolls_back).filter(|_| deployment.rolls_back);
-            let reason = match rollback {
-                Some(cause) => rollback_reason(cause, &deployment.id),
+            let reason = match rollback.zip(id) {
+                Some((cause, id)) => rollback_reason(cause, id),
                 None => format!("ECS deployment {} {what}.", deployment.id),
             };
-            let task_definition = details
-                .map(|details| details.replaced.get(&deployment.id).unwrap_or(&details.task_definition).as_str());
+            let task_definition = details.map(|details| {
+                id.and_then(|id| details.replaced.get(&id)).unwrap_or(&details.task_definition).as_str()
+            });
             let mut shown = placed_on(deployment.strategy.as_ref());
             let known = json!({
                 "id": deployment.id,

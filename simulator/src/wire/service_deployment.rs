@@ -74,7 +74,7 @@ impl Endpoint<'_> {
             service: service.parse().ok()?,
         };
         let service = self.world.ecs.service(self.world.names.service(&service)?);
-        let deployment = service.service_deployments.iter().find(|d| number(d) == id)?;
+        let deployment = service.service_deployments.iter().find(|d| number(d).to_string() == id)?;
         let mut shown = Map::new();
         extend(&mut shown, self.service_deployment_brief(&service.id, deployment));
         let running = service.tasks.values().filter(|t| t.deployment == deployment.deployment);
@@ -101,8 +101,8 @@ impl Endpoint<'_> {
 }
 
 /// The digits of the deployment it began as are its own id too.
-fn number(deployment: &ServiceDeployment) -> &str {
-    deployment.deployment.rsplit('/').next().unwrap_or_default()
+fn number(deployment: &ServiceDeployment) -> u64 {
+    deployment.deployment.0
 }
 
 fn arn(id: &ServiceId, kind: &str, deployment: &ServiceDeployment) -> String {

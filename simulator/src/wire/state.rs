@@ -8,7 +8,7 @@ use handlers::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
 use super::resource::{ClusterKey, FamilyKey};
-use crate::ids::ServiceKey;
+use crate::ids::{DeploymentId, ServiceKey};
 
 /// What AWS remembers about one world between requests. The server, or whatever else answers for the world, keeps it.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(super) struct Details {
     /// ARN of the task definition of the newest deployment.
     pub(super) task_definition: String,
     /// The same of older deployments, by their id.
-    pub(super) replaced: BTreeMap<String, String>,
+    pub(super) replaced: BTreeMap<DeploymentId, String>,
     pub(super) client_token: Option<String>,
     /// What the owner said about it that the model does nothing with, shown as it was said.
     pub(super) shown: Map<String, Value>,

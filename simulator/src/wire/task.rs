@@ -79,7 +79,7 @@ impl Endpoint<'_> {
                 && stopped == Some(state.stop.is_some())
                 && input.container_instance.is_none()
                 && input.launch_type.as_deref().is_none_or(|wanted| wanted == "FARGATE")
-                && input.started_by.as_ref().is_none_or(|by| *state.deployment == **by)
+                && input.started_by.as_ref().is_none_or(|by| state.deployment.to_string() == *by)
                 && family
         });
         let arns = tasks.map(|(key, task)| self.task_arn(key, task)).collect();
@@ -113,7 +113,9 @@ impl Endpoint<'_> {
     ) -> Result<Option<(ServiceKey, TaskKey)>, Refusal> {
         caller.own_arn("task", name)?;
         let id = last_part(name);
-        Ok(self.tasks_of_cluster(cluster).find(|(key, task)| *self.world.ecs.service(*key).tasks[task].id == *id))
+        Ok(self
+            .tasks_of_cluster(cluster)
+            .find(|(key, task)| self.world.ecs.service(*key).tasks[task].id.to_string() == id))
     }
 
     fn task_arn(&self, key: ServiceKey, task: TaskKey) -> String {
@@ -133,7 +135,7 @@ impl Endpoint<'_> {
             .state
             .services
             .get(&key)
-            .map(|details| details.replaced.get(&*state.deployment).unwrap_or(&details.task_definition).as_str());
+            .map(|details| details.replaced.get(&state.deployment).unwrap_or(&details.task_definition).as_str());
         let mut shown = Map::new();
         extend(
             &mut shown,
@@ -142,7 +144,7 @@ impl Endpoint<'_> {
                 "clusterArn": service.id.cluster_arn(),
                 "taskDefinitionArn": definition.unwrap_or_default(),
                 "group": format!("service:{}", service.id.service),
-                "startedBy": *state.deployment,
+                "startedBy": state.deployment.to_string(),
                 "availabilityZone": zone_name(&service.id.region, state.zone),
                 "launchType": "FARGATE",
                 "platformVersion": "1.4.0",

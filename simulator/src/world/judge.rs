@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 use crate::ecs::api::UpdateService;
 use crate::ecs::task::Task;
 use crate::facts::Facts;
-use crate::ids::{NameKey, ServiceKey};
+use crate::ids::{DeploymentId, NameKey, ServiceKey};
 use crate::observers::oracle::{BESIDES_RESTORES, FROM_LOOK_TO_WRITE, LAST_WORD, PER_RESTORE, UNKNOWABLE};
 use crate::observers::trace::{Entry, Happening};
 use crate::world::World;
@@ -57,7 +57,12 @@ impl World {
 
     /// A forced deployment of ours changes the strategy, and only between the owner's, its fallback and its probe: so no
     /// strategy of someone else is ever overwritten.
-    pub(crate) fn judge_forced_deployment(&mut self, key: ServiceKey, changed: Option<&Strategy>, deployment: &str) {
+    pub(crate) fn judge_forced_deployment(
+        &mut self,
+        key: ServiceKey,
+        changed: Option<&Strategy>,
+        deployment: DeploymentId,
+    ) {
         let name = self.ecs.service(key).name;
         self.judge_pace(name);
         self.note_overrun(name);

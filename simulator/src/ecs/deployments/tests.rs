@@ -35,7 +35,7 @@ fn set_alarm(bench: &mut OneService) {
 fn a_lost_task_of_the_old_revision_is_replaced_with_the_old_revision_on_its_own_strategy() {
     let mut bench = OneService::new(4, &spot());
     bench.set_on_demand(NONE);
-    let old = bench.service().primary().id.clone();
+    let old = bench.service().primary().id;
     bench.switch(&on_demand());
     bench.run(mins(1));
     bench.interrupt(2);
@@ -170,7 +170,7 @@ fn a_deployment_says_in_progress_and_completed_as_events() {
     let mut bench = OneService::new(2, &spot());
     bench.forward_everything();
     bench.force();
-    let deployment = bench.service().primary().id.clone();
+    let deployment = bench.service().primary().id;
     bench.run(mins(10));
     let told = bench.deployment_events();
     let in_progress =
@@ -216,7 +216,7 @@ fn a_rollback_brings_the_strategy_of_the_last_completed_deployment_back_and_is_t
     bench.service_mut().circuit_breaker = true;
     bench.set_spot(NONE, Loss::Interrupt);
     bench.switch(&spot());
-    let failed = bench.service().primary().id.clone();
+    let failed = bench.service().primary().id;
     assert_eq!(bench.service().strategy, spot());
     bench.run_watched(mins(10), |b| assert_eq!(b.healthy(), 4, "the old tasks serve all the while"));
     assert_eq!(bench.service().strategy, on_demand());
@@ -224,7 +224,7 @@ fn a_rollback_brings_the_strategy_of_the_last_completed_deployment_back_and_is_t
     assert!(bench.is_completed());
     assert_eq!(states(&bench), [ServiceDeploymentState::RollbackSuccessful]);
     let told = bench.deployment_events();
-    let (new, told) = (bench.service().primary().id.clone(), told.iter().map(String::as_str).collect::<Vec<_>>());
+    let (new, told) = (bench.service().primary().id, told.iter().map(String::as_str).collect::<Vec<_>>());
     let verdict =
         format!("ERROR SERVICE_DEPLOYMENT_FAILED {failed} ECS deployment circuit breaker: task failed to start.");
     let back = format!(
@@ -300,7 +300,7 @@ fn a_failed_deployment_gets_no_lost_task_back() {
     bench.service_mut().alarms = true;
     bench.force();
     bench.run(mins(1));
-    let failed = bench.service().primary().id.clone();
+    let failed = bench.service().primary().id;
     set_alarm(&mut bench);
     assert!(bench.wanted().any(|t| t.deployment == failed));
     bench.interrupt(8);

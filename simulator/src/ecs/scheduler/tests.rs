@@ -47,9 +47,9 @@ fn the_base_comes_first_and_the_weights_share_the_rest() {
 #[test]
 fn the_ratio_of_running_tasks_changes_only_with_a_forced_deployment() {
     let mut bench = OneService::new(6, &mixed());
-    let before: BTreeSet<_> = bench.wanted().map(|t| t.id.clone()).collect();
+    let before: BTreeSet<_> = bench.wanted().map(|t| t.id).collect();
     bench.run(mins(60));
-    assert_eq!(bench.wanted().map(|t| t.id.clone()).collect::<BTreeSet<_>>(), before);
+    assert_eq!(bench.wanted().map(|t| t.id).collect::<BTreeSet<_>>(), before);
     bench.switch(&strategy(&[(Fargate, 0, 1), (FargateSpot, 0, 1)]));
     bench.run(mins(10));
     assert_eq!(bench.counts(), (3, 3));
@@ -153,7 +153,7 @@ fn bounds_of_100_and_100_percent_let_nothing_start_or_stop() {
     bench.run(mins(24 * 60));
     assert!(!bench.is_completed());
     assert_eq!(bench.running(), 4);
-    let primary = bench.service().primary().id.clone();
+    let primary = bench.service().primary().id;
     assert!(bench.wanted().all(|t| t.deployment != primary));
 }
 
@@ -168,7 +168,7 @@ fn a_maximum_that_rounds_down_to_the_desired_count_lets_nothing_start() {
 #[test]
 fn with_100_and_200_percent_old_tasks_survive_until_new_ones_are_healthy() {
     let mut bench = OneService::new(6, &spot());
-    let old = bench.service().primary().id.clone();
+    let old = bench.service().primary().id;
     bench.switch(&on_demand());
     bench.run_watched(mins(10), |b| assert!(b.healthy() >= 6));
     assert!(bench.is_completed());
@@ -200,7 +200,7 @@ fn a_full_maximum_is_not_held_up_by_tasks_that_find_no_capacity() {
     bench.set_spot(NONE, Loss::Interrupt);
     bench.switch(&mixed());
     bench.run(mins(60));
-    let primary = bench.service().primary().id.clone();
+    let primary = bench.service().primary().id;
     assert_eq!(bench.wanted().filter(|t| t.deployment == primary).count(), 2, "base 1 and the FARGATE share of 3");
     assert_eq!(bench.running(), 4);
 }
@@ -368,10 +368,10 @@ fn a_silent_loss_announces_neither_an_interruption_nor_a_placement_failure() {
 #[test]
 fn an_interruption_is_told_while_the_task_still_runs_and_every_later_event_repeats_it() {
     let mut bench = OneService::new(4, &mixed());
-    let victim = bench.wanted().find(|t| t.on_spot()).expect("a Spot task").id.clone();
+    let victim = bench.wanted().find(|t| t.on_spot()).expect("a Spot task").id.to_string();
     bench.interrupt(1);
     bench.run(Duration::from_secs(20));
-    assert!(bench.service().tasks.values().any(|t| t.id == victim), "it has 30 s from SIGTERM to SIGKILL");
+    assert!(bench.service().tasks.values().any(|t| t.id.to_string() == victim), "it has 30 s from SIGTERM to SIGKILL");
     bench.run(mins(5));
     let of_victim = |e: &&Value| e["detail"]["taskArn"].as_str().is_some_and(|arn| arn.ends_with(&*victim));
     let events: Vec<&Value> = bench.events.iter().filter(of_victim).map(|e| &e["detail"]).collect();
@@ -406,7 +406,7 @@ fn every_step_of_a_task_is_an_event_and_raises_its_version_by_one() {
     bench.forward_everything();
     bench.scale(2);
     bench.run(mins(3));
-    let task = bench.wanted().last().expect("the second task").id.clone();
+    let task = bench.wanted().last().expect("the second task").id.to_string();
     bench.scale(1);
     bench.run(mins(3));
     let mut steps = life(&bench, &task);

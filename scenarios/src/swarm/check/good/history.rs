@@ -1,7 +1,6 @@
 //! What happened to one service, as plain data, read off the trace.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::record::Phase;
@@ -9,7 +8,7 @@ use handlers::service::ServiceId;
 use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::Outcome;
 use simulator::spec::ServiceSpec;
-use simulator::trace::{Caller, Entry, Happening};
+use simulator::trace::{Caller, Entry, Happening, TaskId};
 
 use super::super::super::draw::Plan;
 
@@ -84,7 +83,7 @@ struct Reader<'a> {
     alive: u32,
     running: u32,
     /// Known tasks: whether they run; `None` is a task on its way out.
-    tasks: BTreeMap<Arc<str>, Option<bool>>,
+    tasks: BTreeMap<TaskId, Option<bool>>,
     phase: Option<Phase>,
     since: Duration,
     reason: String,
@@ -140,10 +139,10 @@ impl<'a> Reader<'a> {
     fn sees(&mut self, at: Duration, what: &Happening) {
         match what {
             Happening::Phase { from, to, reason } => self.enters(at, *from, *to, reason),
-            Happening::Task { task, provider, status } => self.task(task, provider, status),
+            Happening::Task { task, provider, status } => self.task(*task, provider, status),
             Happening::Interrupted { task } | Happening::Vanished { task } => {
                 self.history.taken.push(at);
-                self.goes(task);
+                self.goes(*task);
             }
             Happening::PlacementFailure { over_quota: true, .. } => self.history.over_quota.push(at),
             // Of a deployment that was replaced by one without Spot, nothing is to be done.
@@ -229,15 +228,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn task(&mut self, task: &Arc<str>, provider: &CapacityProvider, status: &str) {
+    fn task(&mut self, task: TaskId, provider: &CapacityProvider, status: &str) {
         match status {
             "PROVISIONING" => {
                 self.alive += 1;
-                self.tasks.insert(Arc::clone(task), Some(false));
+                self.tasks.insert(task, Some(false));
             }
-            "RUNNING" if self.tasks.get(task) == Some(&Some(false)) => {
+            "RUNNING" if self.tasks.get(&task) == Some(&Some(false)) => {
                 self.running += 1;
-                self.tasks.insert(Arc::clone(task), Some(true));
+                self.tasks.insert(task, Some(true));
                 let on_spot = *provider == CapacityProvider::FargateSpot;
                 if let Some(last) = self.history.forced.last_mut().filter(|last| last.to_spot == on_spot) {
                     last.moved = true;
@@ -250,8 +249,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A task is wanted no longer. One that nobody has heard of is from before the world began.
-    fn goes(&mut self, task: &Arc<str>) {
-        match self.tasks.insert(Arc::clone(task), None) {
+    fn goes(&mut self, task: TaskId) {
+        match self.tasks.insert(task, None) {
             Some(None) => {}
             Some(Some(false)) => self.alive = self.alive.saturating_sub(1),
             Some(Some(true)) | None => {

@@ -16,11 +16,11 @@ fn protect(bench: &mut OneService, tasks: u32, time: Duration) {
 #[test]
 fn a_protected_task_outlives_scale_in_and_an_unprotected_one_goes_in_its_place() {
     let mut bench = OneService::new(4, &spot());
-    let oldest: Vec<_> = bench.wanted().take(2).map(|t| t.id.clone()).collect();
+    let oldest: Vec<_> = bench.wanted().take(2).map(|t| t.id).collect();
     protect(&mut bench, 2, mins(60));
     bench.scale(1);
     bench.run(mins(10));
-    assert_eq!(bench.wanted().map(|t| t.id.clone()).collect::<Vec<_>>(), oldest, "both, though one is wanted");
+    assert_eq!(bench.wanted().map(|t| t.id).collect::<Vec<_>>(), oldest, "both, though one is wanted");
     bench.run(mins(60));
     assert_eq!(bench.wanted().count(), 1, "until the protection expires");
 }
