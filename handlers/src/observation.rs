@@ -150,6 +150,11 @@ impl Observation {
         self.brought_it().is_some_and(|d| d.created_at + CLOCK_SKEW < at)
     }
 
+    /// Whether the live strategy clearly came after `at`.
+    pub fn came_after(&self, at: Timestamp) -> bool {
+        self.brought_it().is_some_and(|d| d.created_at > at + CLOCK_SKEW)
+    }
+
     /// Whether a deployment on another strategy is still listed.
     pub fn replaces_another(&self) -> bool {
         self.deployments.iter().any(|d| d.strategy != self.strategy)
@@ -158,7 +163,7 @@ impl Observation {
     /// Whether a deployment on `strategy` that began at `since` or later was replaced at `until` or later.
     pub fn was_replaced(&self, strategy: &Strategy, since: Timestamp, until: Timestamp) -> bool {
         let ours = |d: &Deployment| d.strategy.as_ref() == Some(strategy) && d.created_at + CLOCK_SKEW >= since;
-        self.brought_it().is_some_and(|d| d.created_at > until + CLOCK_SKEW) && self.deployments.iter().any(ours)
+        self.came_after(until) && self.deployments.iter().any(ours)
     }
 
     /// The deployment that the primary one replaced, as long as it is still listed.

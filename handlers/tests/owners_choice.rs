@@ -273,6 +273,22 @@ fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_d
 }
 
 #[test]
+fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
+    let out = |seen: Observation| Observation { opted_out: true, ..seen };
+    let failed_over = out(replaced(fallback(), 0, Rollout::Completed, original()));
+    let left =
+        written(on_sweep(&Record { phase_since: NOW, ..on_demand(NOW + mins(15)) }, &failed_over, NOW + secs(1))).0;
+    let due = Record { next_check_at: NOW + secs(3), ..left };
+    let still = written(on_sweep(&due, &failed_over, NOW + secs(3))).0;
+    assert_eq!((still.phase, still.previous), (Phase::Watching, Some(original())));
+    // An owner who chose something else in between, and then the fallback, keeps it.
+    let theirs = out(replaced(fallback(), 0, Rollout::InProgress, common::somebody_elses()));
+    let mut later = theirs.clone();
+    later.deployments[0].created_at = NOW + secs(4);
+    assert_eq!(forgotten(on_sweep(&due, &later, NOW + secs(5))), Reason::OptedOut);
+}
+
+#[test]
 fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
     let out = |seen: Observation| Observation { opted_out: true, ..seen };
     // In the middle of a restore.

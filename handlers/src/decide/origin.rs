@@ -39,12 +39,15 @@ impl Step<'_> {
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
         let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
-        let since = self.record.phase_since;
-        // It was so as the episode was closed: then whoever chose it since, chose something else in between.
-        let was_live =
-            self.record.change.as_ref().is_some_and(|change| change.to == *live) && !self.seen.replaces_another();
-        let owners = !was_live && !self.seen.was_live_before(since) && self.seen.is_rollback(since) == Some(false);
-        live.stands_in_for(previous) && !owners
+        let (seen, since) = (self.seen, self.record.phase_since);
+        let was_live = self.record.change.as_ref().is_some_and(|change| change.to == *live);
+        let chosen_since = if was_live {
+            // It was so as the episode was closed: whoever chose it since, chose something else in between.
+            seen.came_after(since) && seen.replaces_another()
+        } else {
+            !seen.was_live_before(since)
+        };
+        live.stands_in_for(previous) && !(chosen_since && seen.is_rollback(since) == Some(false))
     }
 
     /// What the live strategy stands for, if it is one of ours: the original of the episode or the one before.
