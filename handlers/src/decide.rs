@@ -175,6 +175,11 @@ fn opted_out(mut step: Step<'_>) -> Decision {
     if step.record.held.as_ref().is_some_and(|held| step.is_owners(held)) {
         return Decision::Forget(Reason::OptedOut);
     }
+    // What was live as the episode was closed cannot have been replaced by an older deployment: the look is from before.
+    let was_live = step.record.change.as_ref().is_some_and(|change| watched && !step.is_live(&change.to));
+    if was_live && step.seen.is_older_than(step.record.phase_since) && step.phase_age() < step.ctx.policy.settle {
+        return step.wait(Reason::OptedOut);
+    }
     match step.stands_for() {
         Some(_) if watched => step.keep_watching(Reason::OptedOut),
         None if watched && step.ours_may_come_back() => step.keep_watching(Reason::OptedOut),

@@ -245,6 +245,16 @@ impl Observation {
             })
     }
 
+    /// Whether `strategy` was fully deployed, and every task of it that is missing since is on its way: an auto scaler may add some
+    /// all the time.
+    pub fn holds_on(&self, strategy: &Strategy) -> bool {
+        self.primary().is_some_and(|p| {
+            p.rollout == Rollout::Completed
+                && p.strategy.as_ref() == Some(strategy)
+                && p.running.saturating_add(self.pending) >= self.desired
+        })
+    }
+
     /// Whether a deployment younger than `grace` is still under way and so explains missing tasks.
     pub fn is_deploying(&self, now: Timestamp, grace: Duration) -> bool {
         self.primary().is_some_and(|p| p.rollout == Rollout::InProgress && now.since(p.created_at) < grace)

@@ -281,6 +281,14 @@ fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
     let due = Record { next_check_at: NOW + secs(3), ..left };
     let still = written(on_sweep(&due, &failed_over, NOW + secs(3))).0;
     assert_eq!((still.phase, still.previous), (Phase::Watching, Some(original())));
+    // A look at the time before the failover says nothing.
+    let before = decide(
+        &service(),
+        Some(&due),
+        &Look::found(out(full_on(original()))),
+        &ctx(Trigger::Sweep, &Policy::default(), NOW + secs(3)),
+    );
+    assert_eq!(written(before).0.previous, Some(original()));
     // An owner who chose something else in between, and then the fallback, keeps it.
     let theirs = out(replaced(fallback(), 0, Rollout::InProgress, common::somebody_elses()));
     let mut later = theirs.clone();

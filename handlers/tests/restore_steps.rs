@@ -296,7 +296,8 @@ fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the
             panic!("not taken up again")
         };
         assert_eq!((back.phase, back.original.clone()), (Phase::OnDemand, Some(original())));
-        let theirs = out(full_on(common::somebody_elses()));
+        let mut theirs = out(full_on(common::somebody_elses()));
+        theirs.deployments[0].created_at = NOW;
         assert_eq!(sweep(&due, theirs, &Policy::default()), Decision::Forget(Reason::OptedOut));
     }
 }
@@ -316,4 +317,21 @@ fn a_restore_that_was_taken_over_late_has_its_time_from_its_own_deployment_on() 
     let fresh = common::deploying_short(original(), NOW - secs(1));
     let Decision::Write(next, Reason::OnProbation) = sweep(&late, fresh, &policy) else { panic!("given up at once") };
     assert_eq!(next.phase, Phase::Restoring);
+}
+
+#[test]
+fn a_restore_that_is_complete_holds_while_an_auto_scaler_adds_tasks() {
+    let policy = Policy::default();
+    let mut scaling = Observation { desired: 9, running: 8, pending: 1, ..full_on(original()) };
+    scaling.deployments[0].running = 8;
+    let Decision::Write(held, Reason::OnProbation) = sweep(&restoring(), scaling.clone(), &policy) else {
+        panic!("not on probation")
+    };
+    assert_eq!((held.healthy_since, held.healthy_tasks), (Some(NOW), 8));
+    let passed = Record { healthy_since: Some(NOW - policy.probation), ..Record::clone(&held) };
+    assert!(matches!(sweep(&passed, scaling.clone(), &policy), Decision::Write(_, Reason::Restored)));
+    // A task that finds no place is not on its way.
+    let lost = Observation { pending: 0, ..scaling };
+    let decision = sweep(&restoring(), lost, &policy);
+    assert!(matches!(&decision, Decision::Write(next, _) if next.healthy_since.is_none()), "{decision:?}");
 }

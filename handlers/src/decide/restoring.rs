@@ -85,7 +85,9 @@ impl Step<'_> {
 
     /// The restored strategy, `change.to`, is live: it must hold for a while.
     fn on_probation(self, original: &Strategy, change: Change) -> Decision {
-        let up = self.seen.runs_fully_on(&change.to);
+        let probes = change.to != *original;
+        // Of a probe everything is shown before the next step.
+        let up = if probes { self.seen.runs_fully_on(&change.to) } else { self.seen.holds_on(&change.to) };
         let late = self.is_late(&change);
         if let Some(reason) = self.lost_on_probation(up, late) {
             return self.fall_back(original, reason);
@@ -94,7 +96,7 @@ impl Step<'_> {
             // The application fails, and would on the fallback.
             return self.hold(HeldReason::ApplicationFails);
         }
-        if up && change.to != *original {
+        if up && probes {
             if let Some(why) = self.hands_off(&Reason::ProbeHolds) {
                 return self.wait(why);
             }

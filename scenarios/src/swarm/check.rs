@@ -155,16 +155,20 @@ fn crowded_out(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
     stopped.map(|(spec, _)| spec.id.clone()).collect()
 }
 
-/// Services whose bounds let a deployment move nothing while every task runs, at the count that they have or may have: they stay
-/// wherever they are. Not judged until the recovery says so once and leaves them alone.
+/// Services whose bounds let a deployment move nothing while every task runs: they stay wherever they are. Not judged until the
+/// recovery says so once and leaves them alone.
 fn immovable(plan: &Plan, outcome: &Outcome) -> Free {
-    let stuck = |spec: &ServiceSpec, desired: u32| {
+    let services = plan.world.services.iter().zip(&outcome.services);
+    services.filter(|(spec, service)| is_stuck(spec, service)).map(|(spec, _)| spec.id.clone()).collect()
+}
+
+/// Whether its bounds let nothing move, at a count that it had or may have.
+fn is_stuck(spec: &ServiceSpec, service: &ServiceOutcome) -> bool {
+    let at = |desired: u32| {
         let (least, most) = spec.autoscaling.map_or((desired, desired), |bounds| (bounds.min.min(desired), bounds.max));
         (least..=most.max(desired)).any(|desired| good::cannot_move(spec, desired))
     };
-    let services = plan.world.services.iter().zip(&outcome.services);
-    let stuck = services.filter(|(spec, service)| stuck(spec, service.desired) || stuck(spec, spec.desired));
-    stuck.map(|(spec, _)| spec.id.clone()).collect()
+    at(service.desired) || at(spec.desired)
 }
 
 fn places_on(strategy: &Strategy, provider: &CapacityProvider) -> bool {
@@ -176,7 +180,8 @@ fn most_units(spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityP
     let saved = service.record.as_ref().and_then(|record| record.original.as_ref());
     // Where nobody can tell what the owner wants, what is live or saved may be it.
     let credible = [Some(&service.original), saved.or(Some(&service.live)).filter(|_| service.owner_unknowable)];
-    if !credible.into_iter().flatten().any(|strategy| places_on(strategy, provider)) {
+    // Tasks that no deployment can move stay where they are, whatever the owner wants.
+    if !is_stuck(spec, service) && !credible.into_iter().flatten().any(|strategy| places_on(strategy, provider)) {
         return 0;
     }
     // A blue/green deployment starts all of its tasks, however many others still run (aws-facts.md §1.5).
