@@ -157,7 +157,7 @@ const FENCES: &[(&str, Table)] = &[
         ],
     ),
     (
-        "lambda",
+        "lambda-local",
         &[
             ("bundle", &[]),
             ("executable", &[]),

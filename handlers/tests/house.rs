@@ -82,11 +82,11 @@ fn dependencies_point_one_way() {
         text.split("[dev-dependencies]").next().unwrap_or_default().to_owned()
     };
     for (package, forbidden) in [
-        ("handlers", &["simulator", "scenarios", "lambda", "xtask"][..]),
+        ("handlers", &["simulator", "scenarios", "lambda-local", "xtask"][..]),
         ("simulator", &["scenarios", "xtask"]),
         ("scenarios", &["xtask"]),
-        ("lambda", &["handlers", "simulator", "scenarios", "xtask"]),
-        ("xtask", &["handlers", "simulator", "scenarios", "lambda"]),
+        ("lambda-local", &["handlers", "simulator", "scenarios", "xtask"]),
+        ("xtask", &["handlers", "simulator", "scenarios", "lambda-local"]),
     ] {
         for other in forbidden {
             let needed = manifest(package).lines().any(|line| line.starts_with(&format!("{other}.")));

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lambda::http::{Nobody, Response, Server};
+use lambda_local::http::{Nobody, Response, Server};
 use localstack::backend::{self, Choice, Settings};
 
 /// A directory of the test's own.

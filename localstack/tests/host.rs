@@ -19,7 +19,7 @@ use handlers::aws::{Aws, CallLimits, Cell};
 use handlers::ports::{Clock, Ecs, StateStore};
 use handlers::record::{Change, Phase, Record, TABLE};
 use handlers::service::{Region, ServiceId};
-use lambda::aws::{ACCOUNT, CLUSTER, REGION};
+use lambda_local::aws::{ACCOUNT, CLUSTER, REGION};
 use localstack::backend::{self, Progress};
 
 const HOST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/host");
@@ -107,7 +107,7 @@ fn command(program: &str, arguments: &[&str], endpoint: &str, ecs: &str) -> (Opt
 }
 
 async fn operator(endpoint: &str) {
-    let fake = lambda::aws::Aws::start().expect("loopback has a port");
+    let fake = lambda_local::aws::Aws::start().expect("loopback has a port");
     let ecs = format!("http://{}", fake.address());
     let inject = |more: &[&str]| {
         let arguments = [&["placement-failure"], more].concat();

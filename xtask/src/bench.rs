@@ -35,6 +35,6 @@ fn functions(arguments: &[OsString]) -> ExitCode {
         Ok(Err(failed)) => return failed,
         Err(error) => return package::refused(&error),
     };
-    let mut measure = cargo(&["run", "--quiet", "--release", "--package", "lambda", "--features", "zip"]);
+    let mut measure = cargo(&["run", "--quiet", "--release", "--package", "lambda-local", "--features", "zip"]);
     exit(measure.args(["--bin", "bench-lambda", "--"]).arg(binaries).args(arguments).current_dir(workspace()).status())
 }

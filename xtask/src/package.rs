@@ -42,7 +42,8 @@ pub(crate) fn pack(architecture: &Architecture, profile: &str) -> ExitCode {
         Ok(Err(failed)) => return failed,
         Err(error) => return refused(&error),
     };
-    let mut pack = cargo(&["run", "--quiet", "--package", "lambda", "--features", "zip", "--bin", "package", "--"]);
+    let mut pack =
+        cargo(&["run", "--quiet", "--package", "lambda-local", "--features", "zip", "--bin", "package", "--"]);
     let zips = zips().join(architecture.name);
     exit(pack.arg(binaries).arg(architecture.name).arg(zips).current_dir(workspace()).status())
 }

@@ -1,9 +1,9 @@
 //! The programs in a world that is wrong: nobody answers, or somebody answers nonsense. Every message comes back, every sweep that
 //! saw nothing says so, and the log names the thing, the value and what to do.
 
-use lambda::aws::{Aws, batch, interruption};
-use lambda::http::{Nobody, Response, Server};
-use lambda::runtime_api::Kind;
+use lambda_local::aws::{Aws, batch, interruption};
+use lambda_local::http::{Nobody, Response, Server};
+use lambda_local::runtime_api::Kind;
 use serde_json::{Value, json};
 
 use crate::binaries::{INTERRUPTION, RESTORE, runtime_api, start, told};

@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use lambda::aws::{Aws, batch, interruption};
-use lambda::function::{Function, command};
-use lambda::runtime_api::{Answer, Kind, RuntimeApi};
+use lambda_local::aws::{Aws, batch, interruption};
+use lambda_local::function::{Function, command};
+use lambda_local::runtime_api::{Answer, Kind, RuntimeApi};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 

@@ -7,7 +7,7 @@ use handlers::aws::config::Config;
 use handlers::aws::lambda::{Function, Instance};
 use handlers::event::Trust;
 use handlers::policy::Policy;
-use lambda::aws::{Aws, batch, interruption, placement_failure};
+use lambda_local::aws::{Aws, batch, interruption, placement_failure};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lambda::bundle::{BOOTSTRAP, zip};
-use lambda::executable::{Architecture, check};
+use lambda_local::bundle::{BOOTSTRAP, zip};
+use lambda_local::executable::{Architecture, check};
 use sha2::{Digest, Sha256};
 
 /// The functions: each has its binary and its zip under its name.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use lambda::aws::{Aws, batch, interruption, placement_failure};
-use lambda::bundle::{BOOTSTRAP, zip};
-use lambda::function::{Function, command};
-use lambda::runtime_api::{Answer, Kind, RuntimeApi};
+use lambda_local::aws::{Aws, batch, interruption, placement_failure};
+use lambda_local::bundle::{BOOTSTRAP, zip};
+use lambda_local::function::{Function, command};
+use lambda_local::runtime_api::{Answer, Kind, RuntimeApi};
 use serde_json::{Value, json};
 
 const USAGE: &str = "usage: cargo xtask bench lambda [--runs N]";
