@@ -8,9 +8,11 @@
 //! | two hundred services at once | `crowd.rs` |
 //! | what is looked at, and how long is waited for it? | `walk.rs`, `stretch.rs` |
 //! | what is done? | `act.rs` |
+//! | what can go wrong? | `error.rs` |
 
 mod act;
 mod crowd;
+mod error;
 mod failover;
 mod messages;
 mod stretch;
@@ -31,6 +33,7 @@ use tokio::sync::watch;
 use crate::backend::Choice;
 use crate::clients::config;
 use crate::run::Running;
+pub use error::JourneyError;
 pub use walk::Walk;
 
 /// Seconds of the world in one of the clock, where journeys are walked: a Spot task's two minutes are two seconds.
@@ -88,7 +91,7 @@ pub struct Journey {
     /// Whether it kills a function, which takes functions that are processes of this machine.
     pub kills: bool,
     services: fn(&Region) -> Vec<ServiceSpec>,
-    walk: for<'a> fn(&'a Walk<'a>) -> LocalBoxFuture<'a, Result<(), String>>,
+    walk: for<'a> fn(&'a Walk<'a>) -> LocalBoxFuture<'a, Result<(), JourneyError>>,
 }
 
 /// Every journey there is.
@@ -130,7 +133,7 @@ pub struct Walked {
     /// Stages that were as they should be, in order.
     pub stages: Vec<String>,
     /// What was not, if anything.
-    pub problem: Option<String>,
+    pub problem: Option<JourneyError>,
     /// How long it took.
     pub took: Duration,
 }

@@ -15,12 +15,19 @@ mod target;
 pub mod verify;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use handlers::service::NameError;
 
 pub use target::Target;
 
 /// Why a command cannot do its work; it exits with code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// Not the ARN of a service.
+    #[error(transparent)]
+    Arn(#[from] NameError),
+    /// The short form of a service's ARN, which names no cluster.
+    #[error("the old short form names no cluster; expected arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME")]
+    ShortArn,
     /// The region is not the service's.
     #[error("the service is in {service}, and --region says {region}; leave --region out")]
     Region {

@@ -4,7 +4,24 @@
 use std::fs;
 use std::net::SocketAddr;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
+
+/// Why a process was not killed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KillError {
+    /// No process can have this number.
+    #[error("{0} is no process")]
+    Number(u32),
+    /// The system refuses: the process is not there, or not ours.
+    #[error("SIGKILL of process {process}: {source}")]
+    Signal {
+        /// Which process.
+        process: u32,
+        /// What the system says.
+        source: Errno,
+    },
+}
 
 /// The process that connected from `peer`, an address on this machine, to `server`; none if it is another machine's, or not visible.
 pub fn owner_of(peer: SocketAddr, server: SocketAddr) -> Option<u32> {
@@ -36,10 +53,10 @@ fn as_in_table(address: SocketAddr) -> Option<String> {
 /// SIGKILL.
 ///
 /// # Errors
-/// A sentence, when the process is not there or not ours.
-pub fn kill(process: u32) -> Result<(), String> {
-    let id = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or_else(|| format!("{process} is no process"))?;
-    kill_process(id, Signal::KILL).map_err(|error| format!("SIGKILL of process {process}: {error}"))
+/// [`KillError`] when the process is not there or not ours.
+pub fn kill(process: u32) -> Result<(), KillError> {
+    let id = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or(KillError::Number(process))?;
+    kill_process(id, Signal::KILL).map_err(|source| KillError::Signal { process, source })
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::cell::{self, DeployError, Plan};
 use crate::clients::{CallError, Clients, config};
 use crate::functions::{HANDLERS, configure, listen, overhear, sweep_every};
 use crate::pace::{LEASE, TIMEOUT};
-use crate::world::World;
+use crate::world::{World, WorldError};
 
 /// Shortest time between two sweeps, whatever the speed: each is a process's work of about a tenth of it.
 const SHORTEST_SCHEDULE: Duration = Duration::from_millis(800);
@@ -49,8 +50,14 @@ pub enum RunError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// No world beside it.
-    #[error("{0}")]
-    World(String),
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The directory of `--zips` has no absolute path.
+    #[error("--zips: {0}")]
+    Zips(#[source] io::Error),
+    /// The asynchronous runtime does not start.
+    #[error(transparent)]
+    Runtime(io::Error),
     /// Ctrl-C, or a signal to end.
     #[error("stopped")]
     Stopped,
@@ -98,9 +105,8 @@ impl Running {
         let WorldSpec { region, central, .. } = spec.clone();
         let endpoint = localstack.endpoint.clone();
         let reach = wanted.localstack.clone().settle().reach();
-        let listener =
-            TcpListener::bind((reach.listen, 0)).await.map_err(|error| RunError::World(error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| RunError::World(error.to_string()))?;
+        let listener = TcpListener::bind((reach.listen, 0)).await.map_err(WorldError::from)?;
+        let address = listener.local_addr().map_err(WorldError::from)?;
         cell::install(&tell).await?;
         tell("deploying the cell");
         let directory = Scratch::new()?;
@@ -128,7 +134,7 @@ impl Running {
         }
         let audit_queue = overhear(&clients).await?;
         let schedule = (spec.restore_schedule / wanted.speed).max(SHORTEST_SCHEDULE);
-        let world = World::start(spec, facts, wanted.speed, &endpoint, listener).await.map_err(RunError::World)?;
+        let world = World::start(spec, facts, wanted.speed, &endpoint, listener).await?;
         Ok(Self { world, clients, endpoint, region, central, audit_queue, schedule })
     }
 

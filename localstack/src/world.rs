@@ -24,9 +24,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::clients::{CallError, config, failed};
+use error::RelayError;
+pub use error::WorldError;
 pub use gate::{Caught, Moment, Throttling};
 use gate::{Throttled, Trap};
 
+mod error;
 mod gate;
 
 /// How often the world is asked for new events. At speed 60 a second of the world passes in less.
@@ -61,14 +64,14 @@ impl World {
     /// there.
     ///
     /// # Errors
-    /// A sentence, when the world cannot be served.
+    /// [`WorldError`] when the world cannot be served.
     pub async fn start(
         spec: WorldSpec,
         facts: Facts,
         speed: u32,
         endpoint: &str,
         listener: TcpListener,
-    ) -> Result<Rc<Self>, String> {
+    ) -> Result<Rc<Self>, WorldError> {
         let (region, central) = (spec.region.clone(), spec.central.clone());
         let services = spec.services.iter().map(|service| service.id.clone()).collect();
         let mut buses = BTreeMap::new();
@@ -84,9 +87,9 @@ impl World {
             external_id: None,
         };
         let table = Aws::new(&config(endpoint, &region, &central).await, settings, CallLimits::default());
-        let simulation = Simulation::for_handlers_outside(spec, facts).map_err(|error| error.to_string())?;
+        let simulation = Simulation::for_handlers_outside(spec, facts)?;
         let serving = Serving { port: 0, speed, wall_clock: true };
-        let served = Served::start(listener, simulation, serving).map_err(|error| error.to_string())?;
+        let served = Served::start(listener, simulation, serving)?;
         let world = Rc::new(Self {
             served,
             services,
@@ -218,7 +221,7 @@ impl World {
             for (account, events) in by_account {
                 for some in events.chunks(ENTRIES) {
                     if let Err(problem) = self.put(account, some).await {
-                        self.problems.borrow_mut().push(problem);
+                        self.problems.borrow_mut().push(problem.to_string());
                     }
                 }
             }
@@ -228,16 +231,17 @@ impl World {
         }
     }
 
-    async fn put(&self, account: &str, events: &[&Value]) -> Result<(), String> {
-        let account: AccountId = account.parse().map_err(|error| format!("an event of {account:?}: {error}"))?;
-        let client = self.buses.get(&account);
-        let client = client.ok_or_else(|| format!("an event of {account}, which is no account of the world"))?;
+    async fn put(&self, account: &str, events: &[&Value]) -> Result<(), RelayError> {
+        let parsed = account.parse();
+        let account = parsed.map_err(|source| RelayError::Account { account: account.to_owned(), source })?;
+        let client = self.buses.get(&account).ok_or_else(|| RelayError::UnknownAccount(account.clone()))?;
+        let call = format!("PutEvents of {account}");
         let entries = events.iter().map(|event| entry(event)).collect();
         let put = client.put_events().set_entries(Some(entries)).send().await;
-        let put = put.map_err(|error| failed(format!("PutEvents of {account}"))(error).to_string())?;
+        let put = put.map_err(failed(&call))?;
         match put.entries().iter().find_map(|entry| entry.error_code()) {
             None => Ok(()),
-            Some(code) => Err(format!("PutEvents of {account}: an entry failed with {code}")),
+            Some(code) => Err(CallError { what: call, said: format!("an entry failed with {code}") }.into()),
         }
     }
 }

@@ -35,6 +35,22 @@ struct Arguments {
 
 const MISTAKE: u8 = 2;
 
+/// Why the journeys were not walked to the end.
+#[derive(Debug, thiserror::Error)]
+enum Mistake {
+    /// No journey has this name.
+    #[error("there is no journey {name:?}; known are {known}")]
+    Journey {
+        /// As it was typed.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// LocalStack, the cell or the world did not start, or stopped on the way.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
@@ -53,27 +69,27 @@ fn main() -> ExitCode {
 
 /// Whether all went as it should.
 #[expect(clippy::disallowed_methods, reason = "how long a run takes is a matter of the wall clock")]
-fn run(arguments: &Arguments) -> Result<bool, String> {
+fn run(arguments: &Arguments) -> Result<bool, Mistake> {
     let began = Instant::now();
-    let localstack: Choice = arguments.localstack.parse().map_err(|error| format!("{error}"))?;
+    let localstack: Choice = arguments.localstack.parse().map_err(RunError::Start)?;
     let (journeys, impossible) = journey::possible(chosen(&arguments.journeys)?, &localstack);
     for journey in impossible {
         eprintln!("left out: {}; a function can be killed with --localstack host", journey.name);
     }
-    let zips = std::path::absolute(&arguments.zips).map_err(|error| format!("--zips: {error}"))?;
+    let zips = std::path::absolute(&arguments.zips).map_err(RunError::Zips)?;
     let onboarded_later = journey::onboarded_later();
     let wanted = Wanted { localstack, zips, speed: SPEED, onboarded_later };
     let tell = |line: &str| eprintln!("{:5.1} s  {line}", began.elapsed().as_secs_f64());
     tell("starting LocalStack");
-    let mut localstack = start_localstack(&wanted).map_err(|error| error.to_string())?;
+    let mut localstack = start_localstack(&wanted).map_err(RunError::Start)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
+    let runtime = runtime.map_err(RunError::Runtime)?;
     let outcome = runtime.block_on(LocalSet::new().run_until(walk(&localstack, &wanted, &journeys, tell)));
     if !outcome.as_ref().is_ok_and(|(walked, problems)| problems.is_empty() && walked.iter().all(Walked::is_ok)) {
         localstack.keep_logs();
     }
     drop(localstack);
-    let (walked, problems) = outcome.map_err(|error| error.to_string())?;
+    let (walked, problems) = outcome?;
     let failed = walked.iter().filter(|walked| !walked.is_ok()).count();
     problems.iter().for_each(|problem| println!("FAILED  the oracle: {problem}"));
     println!(
@@ -100,7 +116,7 @@ async fn walk(
     Ok((walked, running.world.problems()))
 }
 
-fn chosen(names: &[String]) -> Result<Vec<Journey>, String> {
+fn chosen(names: &[String]) -> Result<Vec<Journey>, Mistake> {
     let all = journey::all();
     if names.is_empty() {
         return Ok(all);
@@ -108,7 +124,7 @@ fn chosen(names: &[String]) -> Result<Vec<Journey>, String> {
     let find = |name: &String| {
         all.iter().find(|journey| journey.name == name).copied().ok_or_else(|| {
             let known: Vec<&str> = all.iter().map(|journey| journey.name).collect();
-            format!("there is no journey {name:?}; known are {}", known.join(", "))
+            Mistake::Journey { name: name.clone(), known: known.join(", ") }
         })
     };
     names.iter().map(find).collect()

@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use anstream::{eprintln, print};
 use clap::Parser;
-use localstack::run::{Wanted, start_localstack};
-use localstack::scenario::{check, play};
+use localstack::run::{RunError, Wanted, start_localstack};
+use localstack::scenario::{NotForLocalStack, check, play};
+use scenarios::file::Problem;
+use scenarios::library::Unknown;
 use scenarios::report::Report;
 use scenarios::{file, library};
 use tokio::task::LocalSet;
@@ -48,6 +50,26 @@ struct Arguments {
 
 const MISTAKE: u8 = 2;
 
+/// Why the scenario was not played to the end.
+#[derive(Debug, thiserror::Error)]
+enum Mistake {
+    /// No scenario has this name.
+    #[error("error: {0}")]
+    Unknown(#[from] Unknown),
+    /// The file is wrong; the message shows where, in colour.
+    #[error("{}", .0.coloured())]
+    File(#[from] Problem),
+    /// The scenario has something that LocalStack cannot play.
+    #[error("error: {0}")]
+    NotForLocalStack(#[from] NotForLocalStack),
+    /// LocalStack, the cell or the world did not start, or stopped on the way.
+    #[error("error: {0}")]
+    Run(#[from] RunError),
+    /// The run cannot be written as JSON.
+    #[error("error: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok((text, holds)) => {
@@ -63,35 +85,34 @@ fn main() -> ExitCode {
 
 /// What to print, and whether everything holds.
 #[expect(clippy::disallowed_methods, reason = "how long a run takes is a matter of the wall clock")]
-fn run(arguments: &Arguments) -> Result<(String, bool), String> {
+fn run(arguments: &Arguments) -> Result<(String, bool), Mistake> {
     let began = Instant::now();
-    let error = |error: &dyn std::fmt::Display| format!("error: {error}");
-    let path = library::find(&arguments.scenario).map_err(|unknown| error(&unknown))?;
+    let path = library::find(&arguments.scenario)?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),
         None => file::load(&path),
     };
-    let mut scenario = loaded.map_err(|problem| problem.coloured())?;
+    let mut scenario = loaded?;
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
-    check(&scenario).map_err(|refused| error(&refused))?;
-    let localstack = arguments.localstack.parse().map_err(|wrong| error(&wrong))?;
-    let zips = std::path::absolute(&arguments.zips).map_err(|wrong| format!("error: --zips: {wrong}"))?;
+    check(&scenario)?;
+    let localstack = arguments.localstack.parse().map_err(RunError::Start)?;
+    let zips = std::path::absolute(&arguments.zips).map_err(RunError::Zips)?;
     let wanted = Wanted { localstack, zips, speed: arguments.speed, onboarded_later: Vec::new() };
     let tell = |line: &str| eprintln!("{:5.1} s  {line}", began.elapsed().as_secs_f64());
     tell("starting LocalStack");
-    let mut localstack = start_localstack(&wanted).map_err(|wrong| error(&wrong))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|wrong| error(&wrong))?;
+    let mut localstack = start_localstack(&wanted).map_err(RunError::Start)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     let played = runtime.block_on(LocalSet::new().run_until(play(&localstack, &wanted, scenario, tell)));
     if !played.as_ref().is_ok_and(scenarios::play::Play::holds) {
         localstack.keep_logs();
     }
     drop(localstack);
-    let played = played.map_err(|wrong| error(&wrong))?;
+    let played = played?;
     let report = Report::of(&played);
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&report).map_err(|wrong| error(&wrong))? + "\n",
+        true => serde_json::to_string_pretty(&report)? + "\n",
         false => report.text(),
     };
     Ok((text, played.holds()))

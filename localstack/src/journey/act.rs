@@ -7,13 +7,14 @@ use handlers::service::ServiceId;
 use serde_json::{Value, json};
 use simulator::spec::WorldEvent;
 
+use super::JourneyError;
 use super::walk::{PLACEMENT_FAILURE_DLQ, Walk};
-use crate::clients::failed;
+use crate::clients::{CallError, failed};
 use crate::world::now;
 
 impl Walk<'_> {
     /// The event of the original design about a service, put on the central bus by the central account.
-    pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), String> {
+    pub(super) async fn put_synthetic(&self, service: &ServiceId) -> Result<(), JourneyError> {
         let event = self.synthetic_event(service);
         self.world().happen(self.synthetic_in_the_world(service));
         let entry = PutEventsRequestEntry::builder()
@@ -24,9 +25,10 @@ impl Walk<'_> {
             .detail(event["detail"].to_string())
             .build();
         let put = self.running().clients.events.put_events().entries(entry).send().await;
-        let put = put.map_err(failed("PutEvents on the central bus")).map_err(|error| error.to_string())?;
+        let call = "PutEvents on the central bus";
+        let put = put.map_err(failed(call))?;
         if put.failed_entry_count() != 0 {
-            return Err(format!("PutEvents on the central bus: {:?}", put.entries()));
+            return Err(CallError { what: call.into(), said: format!("{:?}", put.entries()) }.into());
         }
         self.passed(format!("event: {BUS} took the synthetic placement failure of {service}"));
         Ok(())
@@ -71,16 +73,16 @@ impl Walk<'_> {
     }
 
     /// Moves the messages of the DLQ back to its queue, as an operator does.
-    pub(super) async fn redrive(&self) -> Result<(), String> {
+    pub(super) async fn redrive(&self) -> Result<(), JourneyError> {
         let sqs = &self.running().clients.sqs;
         let call = format!("StartMessageMoveTask of {PLACEMENT_FAILURE_DLQ}");
-        let url = self.running().clients.queue_url(PLACEMENT_FAILURE_DLQ).await.map_err(|error| error.to_string())?;
+        let url = self.running().clients.queue_url(PLACEMENT_FAILURE_DLQ).await?;
         let asked =
             sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn).send().await;
-        let attributes = asked.map_err(|error| failed(&call)(error).to_string())?.attributes.unwrap_or_default();
+        let attributes = asked.map_err(failed(&call))?.attributes.unwrap_or_default();
         let arn = attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default();
         let moved = sqs.start_message_move_task().source_arn(arn).send().await;
-        moved.map_err(|error| failed(&call)(error).to_string())?;
+        moved.map_err(failed(call))?;
         self.passed(format!("queue: the messages of {PLACEMENT_FAILURE_DLQ} are redriven"));
         Ok(())
     }

@@ -7,8 +7,9 @@ use handlers::service::{Region, ServiceId};
 use handlers::transition::Transition;
 use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
 
+use super::JourneyError::Unmet;
 use super::walk::Walk;
-use super::{Journey, Turn, account, service, spot};
+use super::{Journey, JourneyError, Turn, account, service, spot};
 use crate::onboarding::onboard;
 
 const SERVICES: usize = 200;
@@ -28,19 +29,18 @@ fn ids(region: &Region) -> impl Iterator<Item = ServiceId> {
     (0..SERVICES).map(|n| service(region, account::CROWD, &format!("crowd-{n:03}")))
 }
 
-async fn crowd(walk: &Walk<'_>) -> Result<(), String> {
+async fn crowd(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let services: Vec<ServiceId> = ids(&walk.running().region).collect();
     let accounts = vec![services[0].account.clone()];
     let running = walk.running();
-    let onboarded = onboard(&running.endpoint, &running.region, &running.central, &accounts[0]).await;
-    onboarded.map_err(|error| error.to_string())?;
+    onboard(&running.endpoint, &running.region, &running.central, &accounts[0]).await?;
     walk.passed(format!("event: {} is onboarded, its rule forwards to the central bus", accounts[0]));
     walk.world().happen(WorldEvent::Spot { accounts, capacity: Capacity::Tasks(0), loss: Loss::Interrupt });
     walk.passed("market: Spot capacity is 0");
     let done = || services.iter().filter(|service| walk.world().forced(service) > 0).count();
     walk.until("ECS: UpdateService of every service", LIMIT, async || {
         let waiting = services.iter().find(|service| walk.world().forced(service) == 0);
-        waiting.map_or(Ok(()), |waiting| Err(format!("{} done, {waiting} is not", done())))
+        waiting.map_or(Ok(()), |waiting| Err(Unmet(format!("{} done, {waiting} is not", done()))))
     })
     .await?;
     walk.passed(format!("ECS: UpdateService took effect for {SERVICES} services"));
@@ -51,11 +51,11 @@ async fn crowd(walk: &Walk<'_>) -> Result<(), String> {
         let begun = |t: &&Transition| t.to == Some(Phase::FailingOver) && t.from != Some(Phase::Restoring);
         let audits = walk.until("audit: the failover is announced", LIMIT, async || {
             let audits = walk.world().audits(service);
-            if audits.iter().any(|t| begun(&t)) { Ok(audits) } else { Err(format!("of {service}: {audits:?}")) }
+            if audits.iter().any(|t| begun(&t)) { Ok(audits) } else { Err(Unmet(format!("of {service}: {audits:?}"))) }
         });
         let audits = audits.await?;
         if audits.iter().filter(begun).count() > 1 {
-            return Err(format!("audit: more than one failover of {service}: {audits:?}"));
+            return Err(Unmet(format!("audit: more than one failover of {service}: {audits:?}")));
         }
     }
     walk.passed(format!("table: {SERVICES} items, each with its original strategy, scheduled is true"));

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
 
+use super::JourneyError::Unmet;
 use super::walk::{PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
-use super::{Journey, Turn, account, mixed, service, spot};
+use super::{Journey, JourneyError, Turn, account, mixed, service, spot};
 use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, RESTORE_HANDLER};
 
 pub(super) const JOURNEYS: &[Journey] = &[
@@ -48,7 +49,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     },
 ];
 
-async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
+async fn synthetic(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "synthetic");
     walk.watched(&service).await?;
     walk.put_synthetic(&service).await?;
@@ -56,7 +57,7 @@ async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
     let record = walk.record(&service, "has the event", SOON, |record| record.event.is_some()).await?;
     let source = record.event.as_ref().and_then(|event| event["source"].as_str()).unwrap_or_default().to_owned();
     if source != "test.aws.ecs" {
-        return Err(format!("table: the event's source is {source:?}"));
+        return Err(Unmet(format!("table: the event's source is {source:?}")));
     }
     walk.passed("table: event is the one that was put, source test.aws.ecs");
     walk.log(PLACEMENT_FAILURE_HANDLER, &["event handled", "web/synthetic", "SyntheticPlacementFailure"]).await?;
@@ -69,7 +70,7 @@ async fn synthetic(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&service, 2)
 }
 
-async fn outage(walk: &Walk<'_>) -> Result<(), String> {
+async fn outage(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::OUTAGE, "outage");
     let accounts = vec![service.account.clone()];
     let world = walk.world();
@@ -84,7 +85,7 @@ async fn outage(walk: &Walk<'_>) -> Result<(), String> {
     walk.restored(&service, &mixed()).await
 }
 
-async fn interruption(walk: &Walk<'_>) -> Result<(), String> {
+async fn interruption(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "interrupted");
     let neighbour = walk.service(account::CALM, "neighbour");
     walk.watched(&service).await?;
@@ -97,7 +98,7 @@ async fn interruption(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&neighbour, 0)
 }
 
-async fn silent_loss(walk: &Walk<'_>) -> Result<(), String> {
+async fn silent_loss(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::SILENT, "silent");
     let accounts = vec![service.account.clone()];
     walk.watched(&service).await?;

@@ -9,8 +9,9 @@ use handlers::record::{Phase, TABLE};
 use serde_json::json;
 use simulator::spec::ServiceSpec;
 
+use super::JourneyError::Unmet;
 use super::walk::{INTERRUPTION_DLQ, PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
-use super::{Journey, Turn, account, mixed, service, spot};
+use super::{Journey, JourneyError, Turn, account, mixed, service, spot};
 use crate::clients::{config, failed};
 use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, invoke};
 
@@ -44,7 +45,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     },
 ];
 
-async fn duplicates(walk: &Walk<'_>) -> Result<(), String> {
+async fn duplicates(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "duplicated");
     walk.watched(&service).await?;
     let puts = join_all((0..5).map(|_| walk.put_synthetic(&service)));
@@ -55,9 +56,9 @@ async fn duplicates(walk: &Walk<'_>) -> Result<(), String> {
     let (puts, answers) = futures_util::future::join(puts, direct).await;
     puts.into_iter().collect::<Result<(), _>>()?;
     for answer in answers {
-        let answer = answer.map_err(|error| error.to_string())?;
+        let answer = answer?;
         if answer != json!({ "batchItemFailures": [] }) {
-            return Err(format!("function: {PLACEMENT_FAILURE_HANDLER} answered {answer}"));
+            return Err(Unmet(format!("function: {PLACEMENT_FAILURE_HANDLER} answered {answer}")));
         }
     }
     walk.passed(format!(
@@ -68,13 +69,13 @@ async fn duplicates(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&service, 1)?;
     let begun = walk.world().audits(&service).iter().filter(|t| t.to == Some(Phase::FailingOver)).count();
     if begun != 1 {
-        return Err(format!("audit: {begun} failovers were announced"));
+        return Err(Unmet(format!("audit: {begun} failovers were announced")));
     }
     walk.passed("audit: one failover was announced");
     Ok(())
 }
 
-async fn forged(walk: &Walk<'_>) -> Result<(), String> {
+async fn forged(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let victim = walk.service(account::CALM, "victim");
     walk.watched(&victim).await?;
     let running = walk.running();
@@ -96,13 +97,12 @@ async fn forged(walk: &Walk<'_>) -> Result<(), String> {
         .resources(format!("arn:aws:ecs:{}:{}:task/web/1", victim.region, victim.account))
         .detail(detail.to_string())
         .build();
-    let put = events.put_events().entries(entry).send().await;
-    put.map_err(|error| failed("PutEvents of the forger")(error).to_string())?;
+    events.put_events().entries(entry).send().await.map_err(failed("PutEvents of the forger"))?;
     walk.passed(format!("event: {forger} put the interruption of a task of {victim} on its own bus"));
     walk.log(INTERRUPTION_HANDLER, &["message failed", "refused", account::SILENT, account::CALM]).await?;
     let dead = walk.dead_letter(INTERRUPTION_DLQ, victim.service.as_str(), FIVE_RECEIVES).await?;
     if dead["account"] != account::SILENT {
-        return Err(format!("queue: the message in {INTERRUPTION_DLQ} is of {}", dead["account"]));
+        return Err(Unmet(format!("queue: the message in {INTERRUPTION_DLQ} is of {}", dead["account"])));
     }
     walk.passed("event: EventBridge stamped it with the forger's account");
     walk.record(&victim, "is still watched", SOON, |record| record.phase == Phase::Watching && record.episode == 0)
@@ -111,24 +111,24 @@ async fn forged(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&victim, 0)
 }
 
-async fn poison(walk: &Walk<'_>) -> Result<(), String> {
+async fn poison(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "mangled");
     let (clients, dynamodb) = (&walk.running().clients, &walk.ground.dynamodb);
     let key = || AttributeValue::S(service.record_id());
     let item = dynamodb.put_item().table_name(TABLE).item("id", key()).item("phase", AttributeValue::S("Lost".into()));
-    item.send().await.map_err(|error| failed("PutItem")(error).to_string())?;
+    item.send().await.map_err(failed("PutItem"))?;
     walk.passed("table: the item of the service was mangled by hand");
     walk.put_synthetic(&service).await?;
     let garbage = "no event at all, 7f3a";
     let send = |url| clients.sqs.send_message().queue_url(url).message_body(garbage).send();
-    let url = clients.queue_url(PLACEMENT_FAILURE_QUEUE).await.map_err(|error| error.to_string())?;
-    send(url).await.map_err(|error| failed("SendMessage")(error).to_string())?;
+    let url = clients.queue_url(PLACEMENT_FAILURE_QUEUE).await?;
+    send(url).await.map_err(failed("SendMessage"))?;
     walk.passed(format!("queue: {PLACEMENT_FAILURE_QUEUE} took a message that is no event"));
     walk.log(PLACEMENT_FAILURE_HANDLER, &["message failed", "mangled"]).await?;
     walk.dead_letter(PLACEMENT_FAILURE_DLQ, "web/mangled", FIVE_RECEIVES).await?;
     walk.dead_letter(PLACEMENT_FAILURE_DLQ, garbage, FIVE_RECEIVES).await?;
     let delete = dynamodb.delete_item().table_name(TABLE).key("id", key()).send().await;
-    delete.map_err(|error| failed("DeleteItem")(error).to_string())?;
+    delete.map_err(failed("DeleteItem"))?;
     walk.passed("table: a person deleted the item");
     walk.redrive().await?;
     walk.log(PLACEMENT_FAILURE_HANDLER, &["event handled", "web/mangled"]).await?;

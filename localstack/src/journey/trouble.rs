@@ -8,8 +8,9 @@ use handlers::service::ServiceId;
 use simulator::spec::{Role, ServiceSpec, WorldEvent};
 use tokio::sync::oneshot;
 
+use super::JourneyError::Unmet;
 use super::walk::{LATER, SOON, Walk};
-use super::{Journey, Turn, account, mixed, service, spot};
+use super::{Journey, JourneyError, Turn, account, mixed, service, spot};
 use crate::functions::{PLACEMENT_FAILURE_HANDLER, invoke};
 use crate::process;
 use crate::world::{Caught, Moment};
@@ -60,7 +61,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     },
 ];
 
-async fn role_missing(walk: &Walk<'_>) -> Result<(), String> {
+async fn role_missing(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::DENIED, "denied");
     let role = |role| WorldEvent::Role { accounts: vec![service.account.clone()], role };
     walk.watched(&service).await?;
@@ -80,7 +81,7 @@ async fn role_missing(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&service, 1)
 }
 
-async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), String> {
+async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, name);
     walk.watched(&service).await?;
     let caught = walk.world().catch(&service, "UpdateService", moment);
@@ -90,19 +91,19 @@ async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), Strin
     let (invoked, caught) = futures_util::future::join(invoked, async {
         let caught = arrives(walk, &service, caught).await?;
         kill(walk, caught.peer)?;
-        Ok::<_, String>(caught)
+        Ok::<_, JourneyError>(caught)
     })
     .await;
     let caught = caught?;
     match invoked {
         Err(error) if error.said.contains("Runtime.ExitError") => walk.passed("function: Lambda says that it ended"),
-        other => return Err(format!("function: Lambda says {other:?} of one that was killed")),
+        other => return Err(Unmet(format!("function: Lambda says {other:?} of one that was killed"))),
     }
     // The call of a dead process: one that did not take effect must not do so later.
     drop(caught);
     let record = walk.record(&service, "is claimed", SOON, |record| record.phase == Phase::FailingOver).await?;
     if record.lease.is_none() {
-        return Err("table: the claim has no lease".into());
+        return Err(Unmet("table: the claim has no lease".into()));
     }
     walk.passed("table: item is FailingOver, with the dead handler's lease");
     walk.forced(&service, if moment == Moment::After { 1 } else { 0 })?;
@@ -114,7 +115,7 @@ async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), Strin
     walk.forced(&service, 1)
 }
 
-async fn out_of_time(walk: &Walk<'_>) -> Result<(), String> {
+async fn out_of_time(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "slow");
     walk.watched(&service).await?;
     let caught = walk.world().catch(&service, "UpdateService", Moment::Before);
@@ -129,14 +130,14 @@ async fn out_of_time(walk: &Walk<'_>) -> Result<(), String> {
     walk.forced(&service, 1)
 }
 
-async fn throttled(walk: &Walk<'_>) -> Result<(), String> {
+async fn throttled(walk: &Walk<'_>) -> Result<(), JourneyError> {
     let service = walk.service(account::CALM, "throttled");
     walk.watched(&service).await?;
     let throttling = walk.world().throttle(&service, "UpdateService");
     walk.put_synthetic(&service).await?;
     walk.until("ECS: throttles UpdateService", LATER, async || match throttling.count() {
         THROTTLED.. => Ok(()),
-        count => Err(format!("{count} calls so far")),
+        count => Err(Unmet(format!("{count} calls so far"))),
     })
     .await?;
     walk.passed(format!("ECS: throttled UpdateService {} times", throttling.count()));
@@ -150,18 +151,22 @@ async fn throttled(walk: &Walk<'_>) -> Result<(), String> {
 }
 
 /// The call that is lain in wait for.
-async fn arrives(walk: &Walk<'_>, service: &ServiceId, caught: oneshot::Receiver<Caught>) -> Result<Caught, String> {
+async fn arrives(
+    walk: &Walk<'_>,
+    service: &ServiceId,
+    caught: oneshot::Receiver<Caught>,
+) -> Result<Caught, JourneyError> {
     let caught = tokio::time::timeout(LATER + Duration::from_secs(10), caught).await;
-    let caught = caught.map_err(|_| format!("ECS: no UpdateService of {service} came within {LATER:?}"))?;
-    let caught = caught.map_err(|_| "the world ended".to_owned())?;
+    let caught = caught.map_err(|_| Unmet(format!("ECS: no UpdateService of {service} came within {LATER:?}")))?;
+    let caught = caught.map_err(|_| Unmet("the world ended".into()))?;
     walk.passed("ECS: UpdateService is on its way, and held");
     Ok(caught)
 }
 
 /// SIGKILL to the function that called.
-fn kill(walk: &Walk<'_>, caller: SocketAddr) -> Result<(), String> {
+fn kill(walk: &Walk<'_>, caller: SocketAddr) -> Result<(), JourneyError> {
     let process = process::owner_of(caller, walk.world().address());
-    let process = process.ok_or_else(|| format!("no process of this machine called from {caller}"))?;
+    let process = process.ok_or_else(|| Unmet(format!("no process of this machine called from {caller}")))?;
     process::kill(process)?;
     walk.passed(format!("function: process {process} is killed"));
     Ok(())

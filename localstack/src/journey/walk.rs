@@ -9,6 +9,7 @@ use handlers::strategy::Strategy;
 use serde_json::Value;
 
 use super::Ground;
+use super::JourneyError::{self, Late, Unmet};
 use crate::clients::failed;
 use crate::functions;
 use crate::run::Running;
@@ -83,13 +84,15 @@ impl<'a> Walk<'a> {
         &self,
         what: &str,
         limit: Duration,
-        mut probe: impl AsyncFnMut() -> Result<T, String>,
-    ) -> Result<T, String> {
+        mut probe: impl AsyncFnMut() -> Result<T, JourneyError>,
+    ) -> Result<T, JourneyError> {
         let began = Instant::now();
         loop {
             match probe().await {
                 Ok(found) => return Ok(found),
-                Err(seen) if began.elapsed() > limit => return Err(format!("{what}: not within {limit:?}; {seen}")),
+                Err(seen) if began.elapsed() > limit => {
+                    return Err(Late { what: what.to_owned(), limit, source: Box::new(seen) });
+                }
                 Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
@@ -102,26 +105,26 @@ impl<'a> Walk<'a> {
         what: &str,
         limit: Duration,
         holds: impl Fn(&Record) -> bool,
-    ) -> Result<Record, String> {
+    ) -> Result<Record, JourneyError> {
         let what = format!("table: {service} {what}");
         self.until(&what, limit, async || match self.world().record(service).await {
             Ok(Some(record)) if holds(&record) => Ok(record),
-            Ok(Some(record)) => Err(format!("it is {}: {}", record.phase, record.reason)),
-            Ok(None) => Err("there is no item".into()),
-            Err(error) => Err(error.to_string()),
+            Ok(Some(record)) => Err(Unmet(format!("it is {}: {}", record.phase, record.reason))),
+            Ok(None) => Err(Unmet("there is no item".into())),
+            Err(error) => Err(error.into()),
         })
         .await
     }
 
     /// A line in a function's log since the journey began, with all of `words`.
-    pub(super) async fn log(&self, function: &str, words: &[&str]) -> Result<(), String> {
+    pub(super) async fn log(&self, function: &str, words: &[&str]) -> Result<(), JourneyError> {
         let what = format!("log of {function}: a line with {words:?}");
         self.until(&what, SOON, async || {
             let lines = functions::log_lines(&self.running().clients, function, self.since, words).await;
             match lines {
-                Ok(lines) if lines.is_empty() => Err("none yet".into()),
+                Ok(lines) if lines.is_empty() => Err(Unmet("none yet".into())),
                 Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.into()),
             }
         })
         .await?;
@@ -130,15 +133,15 @@ impl<'a> Walk<'a> {
     }
 
     /// So many messages about a service have been handled.
-    pub(super) async fn handled(&self, service: &ServiceId, count: usize) -> Result<(), String> {
+    pub(super) async fn handled(&self, service: &ServiceId, count: usize) -> Result<(), JourneyError> {
         let (clients, name) = (&self.running().clients, service.to_string());
         let what = format!("log: {count} messages about {service} are handled");
         self.until(&what, SOON, async || {
             let words = ["event handled", &name];
             let lines = functions::log_lines(clients, functions::PLACEMENT_FAILURE_HANDLER, self.since, &words).await;
-            match lines.map_err(|error| error.to_string())?.len() {
+            match lines?.len() {
                 found if found >= count => Ok(()),
-                found => Err(format!("{found} are")),
+                found => Err(Unmet(format!("{found} are"))),
             }
         })
         .await?;
@@ -147,12 +150,12 @@ impl<'a> Walk<'a> {
     }
 
     /// A queue without messages, visible or in flight.
-    pub(super) async fn drained(&self, queue: &str, limit: Duration) -> Result<(), String> {
+    pub(super) async fn drained(&self, queue: &str, limit: Duration) -> Result<(), JourneyError> {
         let what = format!("queue: {queue} is drained");
         self.until(&what, limit, async || match functions::depth(&self.running().clients, queue).await {
             Ok((0, 0)) => Ok(()),
-            Ok((visible, in_flight)) => Err(format!("{visible} visible, {in_flight} in flight")),
-            Err(error) => Err(error.to_string()),
+            Ok((visible, in_flight)) => Err(Unmet(format!("{visible} visible, {in_flight} in flight"))),
+            Err(error) => Err(error.into()),
         })
         .await?;
         self.passed(format!("{what}: 0 visible, 0 in flight"));
@@ -166,14 +169,14 @@ impl<'a> Walk<'a> {
         from: Option<Phase>,
         to: Phase,
         reason: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), JourneyError> {
         let name = |phase: Option<Phase>| phase.map_or("(none)".to_owned(), |phase| phase.to_string());
         let what = format!("audit: {} → {to}, {reason}", name(from));
         self.until(&what, SOON, async || {
             let audits = self.world().audits(service);
             let found = audits.iter().any(|t| (t.from, t.to) == (from, Some(to)) && t.reason.contains(reason));
             let seen = || audits.iter().map(|t| format!("{} → {}: {}", name(t.from), name(t.to), t.reason));
-            if found { Ok(()) } else { Err(format!("announced was {:?}", seen().collect::<Vec<_>>())) }
+            if found { Ok(()) } else { Err(Unmet(format!("announced was {:?}", seen().collect::<Vec<_>>()))) }
         })
         .await?;
         self.passed(what);
@@ -186,26 +189,26 @@ impl<'a> Walk<'a> {
         service: &ServiceId,
         strategy: &Strategy,
         limit: Duration,
-    ) -> Result<(), String> {
+    ) -> Result<(), JourneyError> {
         let what = format!("ECS: {service} runs in full on {strategy}");
         self.until(&what, limit, async || {
-            let seen = self.world().look(service).ok_or("there is no such service")?;
+            let seen = self.world().look(service).ok_or_else(|| Unmet("there is no such service".into()))?;
             let live: Option<Strategy> = serde_json::from_value(seen["strategy"].clone()).ok();
             let number = |name: &str| seen[name].as_u64().unwrap_or(0);
             let on_spot = number("runningOnSpot");
             let right = live.as_ref() == Some(strategy) && (strategy.uses_spot() || on_spot == 0);
             let full = number("running") == number("desired") && number("deployments") == 1;
-            if right && full { Ok((number("running"), on_spot)) } else { Err(format!("it shows {seen}")) }
+            if right && full { Ok((number("running"), on_spot)) } else { Err(Unmet(format!("it shows {seen}"))) }
         })
         .await
         .map(|(running, on_spot)| self.passed(format!("{what}: {running} tasks, {on_spot} of them on Spot")))
     }
 
     /// The recovery forced just so many deployments on a service so far.
-    pub(super) fn forced(&self, service: &ServiceId, count: u32) -> Result<(), String> {
+    pub(super) fn forced(&self, service: &ServiceId, count: u32) -> Result<(), JourneyError> {
         let found = self.world().forced(service);
         if found != count {
-            return Err(format!("ECS: UpdateService of {service} took effect {found} times, not {count}"));
+            return Err(Unmet(format!("ECS: UpdateService of {service} took effect {found} times, not {count}")));
         }
         let times = ["never", "once", "twice"][count.min(2) as usize];
         self.passed(format!("ECS: UpdateService of {service} took effect {times}"));
@@ -213,16 +216,16 @@ impl<'a> Walk<'a> {
     }
 
     /// A message of a DLQ that has `words` in it.
-    pub(super) async fn dead_letter(&self, dlq: &str, words: &str, limit: Duration) -> Result<Value, String> {
+    pub(super) async fn dead_letter(&self, dlq: &str, words: &str, limit: Duration) -> Result<Value, JourneyError> {
         let clients = &self.running().clients;
-        let url = clients.queue_url(dlq).await.map_err(|error| error.to_string())?;
+        let url = clients.queue_url(dlq).await?;
         let what = format!("queue: a message with {words} in {dlq}");
         let found = self.until(&what, limit, async || {
             // Looked at and left there.
             let some = clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10).visibility_timeout(0);
-            let some = some.send().await.map_err(|error| failed(dlq)(error).to_string())?;
+            let some = some.send().await.map_err(failed(dlq))?;
             let body = some.messages().iter().filter_map(|message| message.body()).find(|body| body.contains(words));
-            body.map(str::to_owned).ok_or_else(|| format!("{} others are there", some.messages().len()))
+            body.map(str::to_owned).ok_or_else(|| Unmet(format!("{} others are there", some.messages().len())))
         });
         let body = found.await?;
         self.passed(what);

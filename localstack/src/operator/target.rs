@@ -27,10 +27,9 @@ pub struct Target {
     pub profile: Option<String>,
 }
 
-fn service(arn: &str) -> Result<ServiceId, String> {
-    let ServiceArn { account, region, cluster, service } = arn.parse().map_err(|error| format!("{error}"))?;
-    let cluster = cluster
-        .ok_or("the old short form names no cluster; expected arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME")?;
+fn service(arn: &str) -> Result<ServiceId, Problem> {
+    let ServiceArn { account, region, cluster, service } = arn.parse()?;
+    let cluster = cluster.ok_or(Problem::ShortArn)?;
     Ok(ServiceId { account, region, cluster, service })
 }
 
@@ -113,7 +112,7 @@ mod tests {
             ("arn:aws:ecs:ap-south-1:903558039761:cluster/test-cluster2", "service ARN"),
             ("web/checkout", "ECS ARN"),
         ] {
-            let problem = service(arn).expect_err(arn);
+            let problem = service(arn).expect_err(arn).to_string();
             assert!(
                 problem.contains(why) && problem.contains("service/CLUSTER/NAME") || problem.contains(why),
                 "{problem}"
