@@ -8,14 +8,18 @@ use std::sync::mpsc;
 
 use anstream::eprintln;
 use clap::{Parser, ValueEnum};
+use pictures::PageError;
 use scenarios::all::{self, Score};
 use scenarios::compare::{self, Comparison};
-use scenarios::file::Scenario;
+use scenarios::file::{Problem, Scenario};
+use scenarios::library::Unknown;
+use scenarios::new::NewError;
 use scenarios::play::{self, Play};
 use scenarios::report::{Report, html, strips};
 use scenarios::verdict::seconds;
 use scenarios::watch::{self, Shown};
 use scenarios::{file, library, new};
+use simulator::pattern::PatternError;
 
 mod pictures;
 
@@ -90,13 +94,53 @@ enum Backend {
 
 const MISTAKE: u8 = 2;
 
+/// Why the command was not carried out; the program exits with code 2.
+#[derive(Debug, thiserror::Error)]
+enum Mistake {
+    /// `--speed` is out of range.
+    #[error("allowed is 0.1 to 100000")]
+    Speed,
+    /// `--backend localstack`: another program plays there, of the crate `localstack`, which builds on this one.
+    #[error(
+        "this program plays on the simulator alone; `cargo xtask scenario NAME --backend localstack` starts the other"
+    )]
+    Backend,
+    /// `--via sdk` in a build without the feature `sdk`.
+    #[cfg(not(feature = "sdk"))]
+    #[error(
+        "this build has no AWS SDK in it; `cargo xtask scenario NAME --via sdk` makes one that has, and so does `--features sdk`"
+    )]
+    NoSdk,
+    /// No scenario has this name.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// The file is wrong; the message shows where.
+    #[error(transparent)]
+    File(#[from] Problem),
+    /// `--new` wrote no file.
+    #[error(transparent)]
+    New(#[from] NewError),
+    /// An event pattern of the product is invalid.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// The page of `--report` cannot be written.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// The run cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Standard output cannot be written.
+    #[error("cannot write the report: {0}")]
+    Output(#[source] io::Error),
+}
+
 /// 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.scenario {
-        Some(name) if arguments.watch => return watch(name, &arguments).unwrap_or_else(|mistake| mistaken(&mistake)),
+        Some(name) if arguments.watch => return watch(name, &arguments).unwrap_or_else(mistaken),
         Some(name) => play_one(name, &arguments),
         None if arguments.all => return play_all(arguments.seed),
         None => match &arguments.new {
@@ -106,23 +150,23 @@ fn main() -> ExitCode {
     };
     let (text, holds) = match done {
         Ok(done) => done,
-        Err(mistake) => return mistaken(&mistake),
+        Err(mistake) => return mistaken(mistake),
     };
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has seen enough; the verdict stands.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => mistaken(Mistake::Output(error)),
         _ if holds => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
 
-fn mistaken(mistake: &str) -> ExitCode {
-    eprintln!("{mistake}");
+fn mistaken(mistake: Mistake) -> ExitCode {
+    match mistake {
+        // It begins with `error` itself.
+        Mistake::File(problem) => eprintln!("{}", problem.coloured()),
+        other => eprintln!("error: {other}"),
+    }
     ExitCode::from(MISTAKE)
-}
-
-fn unwritable(error: &io::Error) -> ExitCode {
-    mistaken(&format!("error: cannot write the report: {error}"))
 }
 
 fn play_all(seed: Option<u64>) -> ExitCode {
@@ -133,26 +177,26 @@ fn play_all(seed: Option<u64>) -> ExitCode {
         }
     });
     match (written, score) {
-        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error),
+        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => mistaken(Mistake::Output(error)),
         (_, Score::AllHold) => ExitCode::SUCCESS,
         (_, Score::SomeBroken) => ExitCode::FAILURE,
         (_, Score::SomeUnreadable) => ExitCode::from(MISTAKE),
     }
 }
 
-fn new(name: &str) -> Result<(String, bool), String> {
-    let path = new::create(name).map_err(|error| format!("error: {error}"))?;
+fn new(name: &str) -> Result<(String, bool), Mistake> {
+    let path = new::create(name)?;
     Ok((format!("wrote {}; play it with: cargo xtask scenario {name}\n", path.display()), true))
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+fn speed(text: &str) -> Result<f64, Mistake> {
     let speed = text.parse().ok().filter(|speed| (0.1..=100_000.0).contains(speed));
-    speed.ok_or_else(|| "allowed is 0.1 to 100000".into())
+    speed.ok_or(Mistake::Speed)
 }
 
 /// Shows the run as it goes, then what became of it. Ctrl-C ends it.
-fn watch(name: &str, arguments: &Arguments) -> Result<ExitCode, String> {
-    let played = played(load(name, arguments)?, arguments.via).map_err(|error| format!("error: {error}"))?;
+fn watch(name: &str, arguments: &Arguments) -> Result<ExitCode, Mistake> {
+    let played = played(load(name, arguments)?, arguments.via)?;
     let report = Report::of(&played);
     let (stopped, stop) = mpsc::channel();
     // Without it Ctrl-C ends the program all the same, only less tidily.
@@ -174,7 +218,7 @@ fn watch(name: &str, arguments: &Arguments) -> Result<ExitCode, String> {
     match shown {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Ok(unwritable(&error)),
+        Err(error) => Err(Mistake::Output(error)),
     }
 }
 
@@ -185,19 +229,16 @@ fn list() -> String {
 }
 
 /// The scenario as the command line wants it.
-fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
+fn load(name: &str, arguments: &Arguments) -> Result<Scenario, Mistake> {
     if arguments.backend == Backend::Localstack {
-        // Another program, of the crate `localstack`, which builds on this one.
-        return Err("error: this program plays on the simulator alone; `cargo xtask scenario NAME --backend localstack` starts the \
-                    other"
-            .into());
+        return Err(Mistake::Backend);
     }
-    let path = library::find(name).map_err(|unknown| format!("error: {unknown}"))?;
+    let path = library::find(name)?;
     let loaded = match arguments.services {
         Some(services) => file::load_scaled(&path, services),
         None => file::load(&path),
     };
-    let mut scenario = loaded.map_err(|problem| problem.coloured())?;
+    let mut scenario = loaded?;
     if let Some(seed) = arguments.seed {
         scenario.world.seed = seed;
     }
@@ -205,7 +246,7 @@ fn load(name: &str, arguments: &Arguments) -> Result<Scenario, String> {
 }
 
 /// What to print, and whether everything holds; or what is wrong with the request.
-fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String> {
+fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), Mistake> {
     let mut scenario = load(name, arguments)?;
     let page = arguments.report.as_deref().map(pictures::Page::open).transpose()?;
     let terminal = pictures::terminal().filter(|_| !arguments.json && !arguments.compare);
@@ -213,7 +254,7 @@ fn play_one(name: &str, arguments: &Arguments) -> Result<(String, bool), String>
     if arguments.compare {
         return compared(name, &scenario, page, arguments);
     }
-    let played = played(scenario, arguments.via).map_err(|error| format!("error: {error}"))?;
+    let played = played(scenario, arguments.via)?;
     let report = Report::of(&played);
     if let Some(page) = page {
         page.write(&html::page(&played, &report, None, &replay(name, &played.scenario, arguments)))?;
@@ -230,8 +271,8 @@ fn compared(
     scenario: &Scenario,
     page: Option<pictures::Page>,
     arguments: &Arguments,
-) -> Result<(String, bool), String> {
-    let plays = compare::plays(scenario).map_err(|error| format!("error: {error}"))?;
+) -> Result<(String, bool), Mistake> {
+    let plays = compare::plays(scenario)?;
     let comparison = Comparison::of(&plays);
     if let Some(page) = page {
         let [others @ .., (_, ours)] = &plays;
@@ -263,21 +304,17 @@ fn replay(name: &str, scenario: &Scenario, arguments: &Arguments) -> String {
     command
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, String> {
-    serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| format!("error: {error}"))
+fn json(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|json| json + "\n")
 }
 
-fn played(scenario: Scenario, via: Via) -> Result<Play, String> {
+fn played(scenario: Scenario, via: Via) -> Result<Play, Mistake> {
     let played = match via {
         Via::Native => play::play(scenario),
         #[cfg(feature = "sdk")]
         Via::Sdk => play::play_via_sdk(scenario, simulator::sdk::CallLimits::default()),
         #[cfg(not(feature = "sdk"))]
-        Via::Sdk => {
-            return Err("this build has no AWS SDK in it; `cargo xtask scenario NAME --via sdk` makes one that has, and so does \
-                        `--features sdk`"
-                .into());
-        }
+        Via::Sdk => return Err(Mistake::NoSdk),
     };
-    played.map_err(|error| error.to_string())
+    Ok(played?)
 }

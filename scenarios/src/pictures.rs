@@ -7,6 +7,25 @@ use std::path::{Path, PathBuf};
 use anstream::{AutoStream, ColorChoice, eprintln};
 use terminal_size::{Width, terminal_size_of};
 
+/// Why the page of a run cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    /// The path is a directory.
+    #[error("the report {} is a directory; name a file in it, such as {}", .0.display(), .0.join("run.html").display())]
+    Directory(PathBuf),
+    /// The name does not end in .html.
+    #[error("the report {0} would be a page, and its name must end in .html, so that no other file is overwritten")]
+    Name(PathBuf),
+    /// The system refuses; the message says what to do.
+    #[error("cannot write the report {path}: {source}; {}", remedy(path, source))]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
 /// The file that a page is written to. It is opened before the run, so that nobody waits for a page that cannot be written.
 pub(crate) struct Page {
     path: PathBuf,
@@ -18,30 +37,24 @@ pub(crate) struct Page {
 
 impl Page {
     /// The file at `path`, which keeps what it has until [`Self::write`].
-    pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        let shown = path.display();
+    pub(crate) fn open(path: &Path) -> Result<Self, PageError> {
         let is_page = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
         if path.is_dir() {
-            return Err(format!(
-                "error: the report {shown} is a directory; name a file in it, such as {}",
-                path.join("run.html").display()
-            ));
+            return Err(PageError::Directory(path.to_owned()));
         }
         if !is_page {
-            return Err(format!(
-                "error: the report {shown} would be a page, and its name must end in .html, so that no other file is overwritten"
-            ));
+            return Err(PageError::Name(path.to_owned()));
         }
         let new = !path.exists();
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let file = opened.map_err(|error| cannot_write(path, &error))?;
+        let file = opened.map_err(|source| PageError::Write { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file, new, written: false })
     }
 
     /// Writes the page, in the place of what the file had.
-    pub(crate) fn write(mut self, page: &str) -> Result<(), String> {
+    pub(crate) fn write(mut self, page: &str) -> Result<(), PageError> {
         let done = self.file.set_len(0).and_then(|()| self.file.write_all(page.as_bytes()));
-        done.map_err(|error| cannot_write(&self.path, &error))?;
+        done.map_err(|source| PageError::Write { path: self.path.clone(), source })?;
         self.written = true;
         eprintln!("report: {}", self.path.display());
         Ok(())
@@ -57,17 +70,17 @@ impl Drop for Page {
     }
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> String {
+/// What to do about a page that cannot be written.
+fn remedy(path: &Path, error: &io::Error) -> String {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let remedy = match error.kind() {
+    match error.kind() {
         io::ErrorKind::NotFound if !directory.exists() => format!("make the directory {} first", directory.display()),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "name a file that you may write".to_owned()
         }
         io::ErrorKind::StorageFull => "make room, or name a file on another disk".to_owned(),
         _ => "name another file".to_owned(),
-    };
-    format!("error: cannot write the report {}: {error}; {remedy}", path.display())
+    }
 }
 
 /// The terminal that somebody reads the output on.

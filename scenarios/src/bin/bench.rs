@@ -1,16 +1,20 @@
 //! `bench`: how fast worlds are played, as a table. Sizes are measured in processes of their own, so that each shows its own peak of
 //! memory. Timings are of this machine and of whatever else runs on it.
 
+use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use scenarios::file::Problem;
+use scenarios::library::Unknown;
 use scenarios::play::play;
 use scenarios::swarm::{Swarm, draw};
 use scenarios::{file, library};
 use serde::{Deserialize, Serialize};
 use simulator::figures::Figures;
+use simulator::pattern::PatternError;
 use simulator::prices::Prices;
 
 /// Plays the fleet scenario in growing sizes, and random worlds on one processor.
@@ -45,6 +49,37 @@ const GOALS: [Goal; 2] = [
 /// Random worlds a second and processor that are the least.
 const WORLDS: f64 = 200.0;
 
+/// Why a measurement was not finished; the program exits with code 2.
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    /// The library has no fleet scenario.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Its file is wrong; the message shows where.
+    #[error(transparent)]
+    File(#[from] Problem),
+    /// An event pattern of the product is invalid.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// The process of a size cannot be started.
+    #[error(transparent)]
+    Start(#[from] io::Error),
+    /// The process of a size failed.
+    #[error("{services} services: {said}")]
+    Size {
+        /// The size.
+        services: u32,
+        /// What the process said.
+        said: String,
+    },
+    /// What was measured cannot be written or read.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A random world broke a rule; `cargo xtask swarm` shows which.
+    #[error("seed {0} fails")]
+    World(u64),
+}
+
 /// One run of the fleet scenario.
 #[derive(Debug, Serialize, Deserialize)]
 struct Measured {
@@ -61,11 +96,10 @@ struct Measured {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a run takes is a matter of the wall clock")]
-fn measure(services: u32) -> Result<Measured, String> {
-    let path = library::find("fleet").map_err(|error| error.to_string())?;
-    let scenario = file::load_scaled(&path, services).map_err(|problem| problem.to_string())?;
+fn measure(services: u32) -> Result<Measured, BenchError> {
+    let scenario = file::load_scaled(&library::find("fleet")?, services)?;
     let began = Instant::now();
-    let played = play(scenario).map_err(|error| error.to_string())?;
+    let played = play(scenario)?;
     let wall = began.elapsed();
     let figures = Figures::of(&played.outcome, Prices::US_EAST_1);
     Ok(Measured {
@@ -89,17 +123,16 @@ fn peak() -> u64 {
     kib.map_or(0, |kib| kib * 1024)
 }
 
-fn in_a_process_of_its_own(services: u32) -> Result<Measured, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let run = Command::new(program).args(["--only", &services.to_string()]).output();
-    let run = run.map_err(|error| error.to_string())?;
+fn in_a_process_of_its_own(services: u32) -> Result<Measured, BenchError> {
+    let run = Command::new(std::env::current_exe()?).args(["--only", &services.to_string()]).output()?;
     if !run.status.success() {
-        return Err(format!("{services} services: {}", String::from_utf8_lossy(&run.stderr).trim()));
+        let said = String::from_utf8_lossy(&run.stderr).trim().to_owned();
+        return Err(BenchError::Size { services, said });
     }
-    serde_json::from_slice(&run.stdout).map_err(|error| error.to_string())
+    Ok(serde_json::from_slice(&run.stdout)?)
 }
 
-fn print_sizes(sizes: &[u32]) -> Result<bool, String> {
+fn print_sizes(sizes: &[u32]) -> Result<bool, BenchError> {
     println!("A fleet through a regional outage (scenarios/fleet.toml)\n");
     println!(
         "{:>9}  {:>6}  {:>8}  {:>10}  {:>11}  {:>9}  {:>9}  {:>9}  {:>13}  {:>9}",
@@ -147,10 +180,10 @@ fn print_sizes(sizes: &[u32]) -> Result<bool, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "worlds per second are a matter of the wall clock")]
-fn print_worlds(worlds: u64) -> Result<(), String> {
+fn print_worlds(worlds: u64) -> Result<(), BenchError> {
     let swarm = Swarm { from: 0, seeds: worlds, shard: 1, shards: 1, jobs: 1 };
     let began = Instant::now();
-    let tally = swarm.play(draw::plan, |_| ()).map_err(|failure| format!("seed {} fails", failure.plan.world.seed))?;
+    let tally = swarm.play(draw::plan, |_| ()).map_err(|failure| BenchError::World(failure.plan.world.seed))?;
     let rate = tally.worlds as f64 / began.elapsed().as_secs_f64();
     let met = if rate >= WORLDS { "met" } else { "missed" };
     println!("\nRandom worlds (at most 3 services, 2 hours) on one processor: {rate:.0} a second, of {}", tally.worlds);
@@ -162,7 +195,7 @@ fn main() -> ExitCode {
     let Arguments { services, worlds, only } = Arguments::parse();
     let done = match only {
         Some(services) => measure(services).and_then(|measured| {
-            println!("{}", serde_json::to_string(&measured).map_err(|error| error.to_string())?);
+            println!("{}", serde_json::to_string(&measured)?);
             Ok(true)
         }),
         None => print_sizes(&services).and_then(|all_hold| print_worlds(worlds).map(|()| all_hold)),

@@ -8,10 +8,13 @@ use anstream::{eprintln, println};
 use clap::Parser;
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region};
+use scenarios::file::Problem;
+use scenarios::library::Unknown;
 use scenarios::{file, library};
 use simulator::Simulation;
 use simulator::facts::Facts;
-use simulator::serve::{Serving, serve};
+use simulator::pattern::PatternError;
+use simulator::serve::{ServeError, Serving, serve};
 use simulator::spec::{FunctionName, FunctionState, WorldEvent, WorldSpec};
 
 /// Serves a simulated AWS as ECS and STS on loopback: to boto3, the AWS CLI, the SDKs, LocalStack's Lambda functions.
@@ -45,6 +48,23 @@ struct Arguments {
 
 const MISTAKE: u8 = 2;
 
+/// Why no world is served; the program exits with code 2.
+#[derive(Debug, thiserror::Error)]
+enum Mistake {
+    /// No scenario has this name.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// The file is wrong; the message shows where.
+    #[error(transparent)]
+    File(#[from] Problem),
+    /// An event pattern of the product is invalid.
+    #[error("error: {0}")]
+    Pattern(#[from] PatternError),
+    /// The port is taken, or the server does not start.
+    #[error("error: {0}")]
+    Serve(#[from] ServeError),
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,17 +75,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<(), String> {
+fn run(arguments: Arguments) -> Result<(), Mistake> {
     let (spec, facts) = match &arguments.scenario {
         Some(name) => {
-            let path = library::find(name).map_err(|unknown| unknown.to_string())?;
-            let scenario = file::load(&path).map_err(|problem| problem.to_string())?;
+            let scenario = file::load(&library::find(name)?)?;
             (scenario.world, scenario.facts)
         }
         None => (empty(&arguments), Facts::default()),
     };
     let central = spec.central.clone();
-    let mut simulation = Simulation::new(spec, facts).map_err(|error| format!("error: {error}"))?;
+    let mut simulation = Simulation::new(spec, facts)?;
     if !arguments.recovery {
         for function in [FunctionName::PlacementFailure, FunctionName::Interruption, FunctionName::Restore] {
             simulation.happen(WorldEvent::Function { function, state: FunctionState::Detached });
@@ -73,7 +92,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
     }
     let Arguments { port, speed, recovery, .. } = arguments;
     let serving = Serving { port, speed, wall_clock: !recovery };
-    let told = serve(simulation, serving, |address| {
+    serve(simulation, serving, |address| {
         println!(
             "ECS and STS on http://{address}
 
@@ -84,8 +103,8 @@ fn run(arguments: Arguments) -> Result<(), String> {
 
 The account {central} may assume CentralSpotAutomationRole in every other. Stop with Ctrl-C."
         );
-    });
-    told.map_err(|error| format!("error: {error}"))
+    })?;
+    Ok(())
 }
 
 /// A world without services. Accounts appear as soon as somebody uses them.
