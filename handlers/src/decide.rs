@@ -171,25 +171,23 @@ fn known(step: Step<'_>) -> Decision {
 /// What is live is left live. As long as that is a strategy of ours, or ECS may bring one back, what it stands for is remembered:
 /// should the tag go again, it must not be taken for the owner's.
 fn opted_out(mut step: Step<'_>) -> Decision {
-    let watched = step.record.phase == Phase::Watching;
-    if step.record.held.as_ref().is_some_and(|held| step.is_owners(held)) {
-        return Decision::Forget(Reason::OptedOut);
-    }
-    // What was live as the episode was closed cannot have been replaced by an older deployment: the look is from before.
-    let was_live = step.record.change.as_ref().is_some_and(|change| watched && !step.is_live(&change.to));
-    if was_live && step.seen.is_older_than(step.record.phase_since) && step.phase_age() < step.ctx.policy.settle {
+    if step.shows_before_opt_out() {
         return step.wait(Reason::OptedOut);
     }
+    if step.record.phase == Phase::Watching {
+        let keeps = step.ours_may_come_back();
+        return if keeps { step.keep_watching(Reason::OptedOut) } else { Decision::Forget(Reason::OptedOut) };
+    }
+    if step.record.held.as_ref().is_some_and(|held| step.owner_chose_since(held)) {
+        return Decision::Forget(Reason::OptedOut);
+    }
     match step.stands_for() {
-        Some(_) if watched => step.keep_watching(Reason::OptedOut),
-        None if watched && step.ours_may_come_back() => step.keep_watching(Reason::OptedOut),
         Some(original) => {
             step.record.original = Some(original);
             step.close(Reason::OptedOut)
         }
-        None if !watched && !step.stands_for_original() && step.seen.may_be_rolled_back() => {
-            step.close(Reason::OptedOut)
-        }
+        // The owner's own strategy, in the place of which ECS may bring ours back.
+        None if !step.looks_like_ours() && step.seen.may_be_rolled_back() => step.close(Reason::OptedOut),
         None => Decision::Forget(Reason::OptedOut),
     }
 }

@@ -155,15 +155,14 @@ impl Observation {
         self.brought_it().is_some_and(|d| d.created_at > at + CLOCK_SKEW)
     }
 
-    /// Whether a deployment on another strategy is still listed.
-    pub fn replaces_another(&self) -> bool {
+    /// Whether a deployment on another strategy than the live one is still listed.
+    pub fn lists_another_strategy(&self) -> bool {
         self.deployments.iter().any(|d| d.strategy != self.strategy)
     }
 
-    /// Whether a deployment on `strategy` that began at `since` or later was replaced at `until` or later.
-    pub fn was_replaced(&self, strategy: &Strategy, since: Timestamp, until: Timestamp) -> bool {
-        let ours = |d: &Deployment| d.strategy.as_ref() == Some(strategy) && d.created_at + CLOCK_SKEW >= since;
-        self.came_after(until) && self.deployments.iter().any(ours)
+    /// Whether a deployment on `strategy` that began at `since` or later is still listed.
+    pub fn lists(&self, strategy: &Strategy, since: Timestamp) -> bool {
+        self.deployments.iter().any(|d| d.strategy.as_ref() == Some(strategy) && d.created_at + CLOCK_SKEW >= since)
     }
 
     /// The deployment that the primary one replaced, as long as it is still listed.
@@ -179,20 +178,26 @@ impl Observation {
         if brought_it.rolls_back || self.since(since).any(|m| m.tells_of_rollback_to(&brought_it.id)) {
             return Some(true);
         }
-        let first_told = self.since(since).filter_map(|m| match m.text.as_str() {
-            // To one that is not listed any more: who deployed on its strategy did not choose it.
-            text if text.contains(ROLLING_BACK) => Some(None),
-            text if text.contains(") deployment completed") && m.at <= brought_it.created_at => Some(Some(false)),
-            _ => None,
-        });
-        let first_told = first_told.last();
         let replaced = self.newest_first().into_iter().find(|d| d.strategy != self.strategy).map(|d| d.rollout);
         match (brought_it.rollout, replaced) {
             // A rollback under way would say that it is one.
             (_, Some(Rollout::Completed)) | (Rollout::InProgress, Some(_)) => Some(false),
             (_, Some(_)) if self.log_reaches(brought_it.created_at.max(since)) => Some(false),
             (_, Some(Rollout::Failed)) => Some(true),
-            _ => first_told.unwrap_or_else(|| self.log_knows_no_failure(since).then_some(false)),
+            _ => self.by_log_alone(brought_it, since),
+        }
+    }
+
+    /// The same where no deployment on another strategy is listed any more, and the log tells of no rollback to `brought_it`: the
+    /// first word since our change counts.
+    fn by_log_alone(&self, brought_it: &Deployment, since: Timestamp) -> Option<bool> {
+        let completed = |m: &Message| m.text.contains(") deployment completed") && m.at <= brought_it.created_at;
+        let first = self.since(since).filter(|m| m.text.contains(ROLLING_BACK) || completed(m)).last();
+        match first {
+            // To a deployment that is not listed any more: who deploys on its strategy does not choose it.
+            Some(message) if !completed(message) => None,
+            Some(_) => Some(false),
+            None => self.log_knows_no_failure(since).then_some(false),
         }
     }
 
@@ -239,20 +244,19 @@ impl Observation {
     /// Whether `strategy` is fully deployed: the primary deployment has it, is complete and runs every task. Counts alone
     /// prove nothing (aws-facts.md §11.26).
     pub fn runs_fully_on(&self, strategy: &Strategy) -> bool {
-        !self.is_short()
-            && self.primary().is_some_and(|p| {
-                p.rollout == Rollout::Completed && p.strategy.as_ref() == Some(strategy) && p.running >= self.desired
-            })
+        !self.is_short() && self.completed_on(strategy).is_some_and(|primary| primary.running >= self.desired)
     }
 
     /// Whether `strategy` was fully deployed, and every task of it that is missing since is on its way: an auto scaler may add some
     /// all the time.
     pub fn holds_on(&self, strategy: &Strategy) -> bool {
-        self.primary().is_some_and(|p| {
-            p.rollout == Rollout::Completed
-                && p.strategy.as_ref() == Some(strategy)
-                && p.running.saturating_add(self.pending) >= self.desired
-        })
+        let running = self.completed_on(strategy).map(|primary| primary.running);
+        running.is_some_and(|running| running.saturating_add(self.pending) >= self.desired)
+    }
+
+    /// The primary deployment, if it has `strategy` and is complete.
+    fn completed_on(&self, strategy: &Strategy) -> Option<&Deployment> {
+        self.primary().filter(|p| p.rollout == Rollout::Completed && p.strategy.as_ref() == Some(strategy))
     }
 
     /// Whether a deployment younger than `grace` is still under way and so explains missing tasks.

@@ -72,7 +72,8 @@ pub struct Record {
     /// it, and as long as one is live (an owner opted the service out). Later, an owner may choose the very same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Strategy>,
-    /// The change of the present phase; kept while its result is live.
+    /// The change of the present phase; kept while its result is live. While watching, only of a service that its owner opted out: what
+    /// was live then, and the original that it stood for or may go back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
     /// The event that started the episode, absent when the sweep did; or that told of a loss while nobody could look.

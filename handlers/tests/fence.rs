@@ -92,7 +92,7 @@ const FENCES: &[(&str, Table)] = &[
         "simulator",
         &[
             ("engine", &[]),
-            ("ids", &[]),
+            ("ids", &["engine"]),
             ("pattern", &[]),
             ("prices", &[]),
             ("spec", &[]),

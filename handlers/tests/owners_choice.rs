@@ -47,6 +47,10 @@ fn busy(seen: Observation, age: u64) -> Observation {
     (0..100).fold(seen, |seen, _| telling(seen, age, "has started 1 tasks: (task 1)."))
 }
 
+fn out(seen: Observation) -> Observation {
+    Observation { opted_out: true, ..seen }
+}
+
 const ROLLING_BACK: &str = "rolling back to deployment ecs-svc/1.";
 const ROLLING_BACK_TO_ANOTHER: &str = "rolling back to deployment ecs-svc/17.";
 const FAILED: &str = "(deployment ecs-svc/1) deployment failed: tasks failed to start.";
@@ -145,6 +149,7 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         (busy(complete(seen(Failed)), 20), Some(true)),
         (telling(complete(seen(Failed)), 30, ROLLING_BACK_TO_ANOTHER), Some(false)),
         (telling(deploying(original(), NOW - secs(30)), 60, ROLLING_BACK_TO_ANOTHER), None),
+        (telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 200, ROLLING_BACK_TO_ANOTHER), None),
         // Whoever deploys again after a rollback does not choose its strategy.
         (released_after(rolled_back(seen(Failed))), Some(true)),
         (released_after(complete(seen(Failed))), Some(true)),
@@ -206,12 +211,16 @@ fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     assert_eq!(forgotten(on_sweep(&record, &chosen, NOW)), Reason::OwnerChanged);
     // Also where the log says that the owner's deployment failed.
     assert_eq!(forgotten(on_sweep(&record, &telling(set, 60, FAILED), NOW)), Reason::OwnerChanged);
+    // Or the probe.
+    let probe = telling(deploying(original().probe(), NOW - mins(2)), 200, ROLLING_BACK_TO_ANOTHER);
+    let (theirs, reason) = written(on_sweep(&record, &probe, NOW));
+    assert_eq!((theirs.phase, theirs.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
     // Seen at once, and not taken from a look at the time before the rollback.
     let early = Record { next_check_at: NOW + mins(20), ..record.clone() };
-    let asked = decide(&service(), Some(&early), &Look::found(chosen), &ctx(Trigger::Sweep, &Policy::default(), NOW));
+    let asked = on_sweep(&early, &chosen, NOW);
     assert_eq!(forgotten(asked), Reason::OwnerChanged);
     let stale = telling(full_on(fallback()), 3600, "has reached a steady state.");
-    let asked = decide(&service(), Some(&early), &Look::found(stale), &ctx(Trigger::Sweep, &Policy::default(), NOW));
+    let asked = on_sweep(&early, &stale, NOW);
     assert!(matches!(asked, Decision::Leave(_)), "{asked:?}");
     // The way back of a restore was refused, and ECS went it by itself.
     let record = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
@@ -253,7 +262,6 @@ fn an_owner_who_pins_the_fallback_over_a_restore_that_nobody_confirmed_keeps_it(
 
 #[test]
 fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_deployed_meanwhile() {
-    let out = |seen: Observation| Observation { opted_out: true, ..seen };
     let left = written(on_sweep(&restoring(), &out(full_on(fallback())), NOW)).0;
     // A release, which ends before the tag goes.
     let released = deploying(fallback(), NOW + mins(30));
@@ -274,7 +282,6 @@ fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_d
 
 #[test]
 fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
-    let out = |seen: Observation| Observation { opted_out: true, ..seen };
     let failed_over = out(replaced(fallback(), 0, Rollout::Completed, original()));
     let left =
         written(on_sweep(&Record { phase_since: NOW, ..on_demand(NOW + mins(15)) }, &failed_over, NOW + secs(1))).0;
@@ -282,13 +289,9 @@ fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
     let still = written(on_sweep(&due, &failed_over, NOW + secs(3))).0;
     assert_eq!((still.phase, still.previous), (Phase::Watching, Some(original())));
     // A look at the time before the failover says nothing.
-    let before = decide(
-        &service(),
-        Some(&due),
-        &Look::found(out(full_on(original()))),
-        &ctx(Trigger::Sweep, &Policy::default(), NOW + secs(3)),
-    );
-    assert_eq!(written(before).0.previous, Some(original()));
+    let before = out(full_on(original()));
+    assert_eq!(written(on_sweep(&due, &before, NOW + secs(3))).0.previous, Some(original()));
+    assert_eq!(forgotten(on_sweep(&due, &before, NOW + mins(3))), Reason::OptedOut);
     // An owner who chose something else in between, and then the fallback, keeps it.
     let theirs = out(replaced(fallback(), 0, Rollout::InProgress, common::somebody_elses()));
     let mut later = theirs.clone();
@@ -298,16 +301,15 @@ fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
 
 #[test]
 fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
-    let out = |seen: Observation| Observation { opted_out: true, ..seen };
     // In the middle of a restore.
     let pinned = out(replaced(fallback(), 30, Rollout::InProgress, original()));
     let record = Record { phase_since: NOW - mins(6), ..restoring() };
     assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::OptedOut);
     let unconfirmed = Record { confirmed: false, phase_since: NOW - mins(4), ..record.clone() };
-    assert_eq!(
-        forgotten(on_sweep(&unconfirmed, &out(replaced(fallback(), 30, Rollout::InProgress, original())), NOW)),
-        Reason::OptedOut
-    );
+    assert_eq!(forgotten(on_sweep(&unconfirmed, &pinned, NOW)), Reason::OptedOut);
+    // The restore, which was confirmed, is not listed any more.
+    let alone = out(telling(deploying(fallback(), NOW - secs(30)), 3600, "has reached a steady state."));
+    assert_eq!(forgotten(on_sweep(&record, &alone, NOW)), Reason::OptedOut);
     let rolled = written(on_sweep(&record, &rolled_back(pinned.clone()), NOW)).0;
     assert_eq!((rolled.phase, rolled.previous), (Phase::Watching, Some(original())));
     // And after one, opted out already.
@@ -320,6 +322,24 @@ fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
         ..record
     };
     assert_eq!(forgotten(on_sweep(&closed, &pinned, NOW)), Reason::OptedOut);
+    // And after a failover that was refused.
+    let refused = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
+    assert_eq!(forgotten(on_sweep(&refused, &pinned, NOW)), Reason::OptedOut);
+}
+
+#[test]
+fn ours_may_come_back_to_a_service_whose_owner_opted_it_out_and_put_the_original_back() {
+    let record = on_demand(NOW + mins(15));
+    let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));
+    let closed = written(on_sweep(&record, &put_back, NOW)).0;
+    assert_eq!((closed.phase, closed.previous.clone()), (Phase::Watching, Some(original())));
+    // ECS goes back to the fallback, and the tag goes.
+    let back = rolled_back(replaced(fallback(), 0, Rollout::Failed, original()));
+    let due = Record { next_check_at: NOW + mins(2), ..closed };
+    let (again, reason) = written(on_sweep(&due, &back, NOW + mins(2)));
+    assert_eq!((again.phase, again.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    // Once the original's deployment is complete, nothing can come back.
+    assert_eq!(forgotten(on_sweep(&record, &out(full_on(original())), NOW)), Reason::OptedOut);
 }
 
 #[test]
@@ -331,6 +351,9 @@ fn a_fallback_that_ecs_gave_up_is_told() {
         given_up.deployments[0].rollout = Rollout::Failed;
         let (told, reason) = written(on_sweep(&record, &given_up, NOW));
         assert_eq!((told.phase, reason), (Phase::Held, Reason::Held(HeldReason::ApplicationFails)));
+        // The tasks of the deployment before are all there: nobody is short.
+        let in_full = Observation { running: 4, ..given_up };
+        assert_eq!(written(on_sweep(&record, &in_full, NOW)).1, Reason::ApplicationFails);
     }
 }
 

@@ -11,6 +11,8 @@ use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use indexmap::{Equivalent, IndexMap};
 use rustc_hash::FxBuildHasher;
 
+use crate::engine::dice::hex;
+
 /// A service's number in ECS, in order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ServiceKey(pub(crate) usize);
@@ -25,12 +27,12 @@ pub struct TaskId(pub(crate) u128);
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&hex(self.0)).expect("digits are text"))
+        f.write_str(&hex(self.0))
     }
 }
 
 /// What AWS calls a deployment: `ecs-svc/` and 19 digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DeploymentId(pub(crate) u64);
 
 impl DeploymentId {
@@ -50,15 +52,6 @@ impl fmt::Display for DeploymentId {
 /// A name's number, in the order in which they were first named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NameKey(pub(crate) usize);
-
-/// Hexadecimal digits. By hand: nearly every event has some, and a formatter takes ten times as long.
-pub(crate) fn hex(number: u128) -> [u8; 32] {
-    let mut digits = [0; 32];
-    for (at, digit) in digits.iter_mut().enumerate() {
-        *digit = b"0123456789abcdef"[(number >> (124 - 4 * at) & 0xf) as usize];
-    }
-    digits
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Names(IndexMap<ServiceId, Named, FxBuildHasher>);

@@ -266,21 +266,7 @@ impl World {
     /// The oracle is told, with what the recovery says of the service at that moment.
     fn owner_chose(&mut self, key: ServiceKey, strategy: &Strategy, like_a_rollback: bool) {
         let name = self.ecs.service(key).name;
-        // While a service on our strategy is held nobody may look, or look again: what happens in between goes unseen.
-        let moving = |record: &Record| match record.phase {
-            Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
-            Phase::Held => record.held.as_ref().is_some_and(|held| match held.resume {
-                Phase::OnDemand | Phase::Restoring => true,
-                Phase::FailingOver => held.reason.is_blindness(),
-                Phase::Watching | Phase::Held => false,
-            }),
-            Phase::Watching => false,
-        };
-        let record = self.table.get(name).filter(|record| moving(record));
-        // Of a change that nobody has seen made, both sides are: what is live may be from before it.
-        let ours = record.and_then(|record| Some((record.change.as_ref()?, record.confirmed)));
-        let like_ours =
-            ours.is_some_and(|(change, confirmed)| change.to == *strategy || (!confirmed && change.from == *strategy));
+        let like_ours = self.table.get(name).is_some_and(|record| may_be_ours(record, strategy));
         self.seen.oracle.owner_chose(self.now, name, strategy, like_ours);
         self.workload.declare(key, strategy);
         if like_a_rollback {
@@ -297,4 +283,21 @@ impl World {
         self.declare(&id, &strategy);
         key
     }
+}
+
+/// Whether the recovery, whose record this is, must take `strategy` for its own.
+fn may_be_ours(record: &Record, strategy: &Strategy) -> bool {
+    let unseen = match record.phase {
+        Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
+        // While a service on our strategy is held nobody may look, or look again: what happens in between goes unseen.
+        Phase::Held => record.held.as_ref().is_some_and(|held| match held.resume {
+            Phase::OnDemand | Phase::Restoring => true,
+            Phase::FailingOver => held.reason.is_blindness(),
+            Phase::Watching | Phase::Held => false,
+        }),
+        Phase::Watching => false,
+    };
+    // Of a change that nobody has seen made, both sides are: what is live may be from before it.
+    let change = record.change.as_ref().filter(|_| unseen);
+    change.is_some_and(|change| change.to == *strategy || (!record.confirmed && change.from == *strategy))
 }

@@ -17,10 +17,10 @@ impl Step<'_> {
     fn end_episode(&mut self, reason: &Reason) {
         self.enter(Phase::Watching);
         self.record.previous = self.record.original.take();
-        // What an owner opts out while a strategy of ours is live is known to be ours.
-        let opted_out = self.record.previous.clone().filter(|_| *reason == Reason::OptedOut);
-        let ours = opted_out.zip(self.seen.strategy.clone()).filter(|(original, live)| live.stands_in_for(original));
-        self.record.change = ours.map(|(from, to)| Change { from, to });
+        // What is live as the owner opts the service out is known not to be chosen since.
+        let known =
+            self.record.previous.clone().zip(self.seen.strategy.clone()).filter(|_| *reason == Reason::OptedOut);
+        self.record.change = known.map(|(from, to)| Change { from, to });
         self.record.event = None;
         // What ECS or we brought back may fail again as the same outage; what an owner chose begins anew.
         self.record.restored_at = match reason {
@@ -41,7 +41,7 @@ impl Step<'_> {
         let rolled_back = by_ecs && self.seen.strategy == self.record.original;
         let reason = if rolled_back { Reason::RolledBack } else { Reason::OwnerChanged };
         // An owner who chose what we would: it stands for nothing else.
-        let owner_chose_ours = !by_ecs && self.stands_for_original();
+        let owner_chose_ours = !by_ecs && self.looks_like_ours();
         if owner_chose_ours {
             self.record.original = None;
         }
@@ -56,11 +56,5 @@ impl Step<'_> {
             next @ Decision::Claim(..) => next,
             _ => self.write(reason),
         }
-    }
-
-    /// Whether what is live stands for the original.
-    pub(super) fn stands_for_original(&self) -> bool {
-        let (Some(original), Some(live)) = (&self.record.original, &self.seen.strategy) else { return false };
-        live.stands_in_for(original)
     }
 }

@@ -13,7 +13,7 @@ impl Step<'_> {
     /// Goes on from the phase before when the cause is gone: at any look where a look shows that, else at a slow pace.
     pub(super) fn held(self) -> Decision {
         let Some(held) = self.record.held.clone() else { return self.adopt() };
-        if self.is_owners(&held) {
+        if self.owner_chose_since(&held) {
             return self.adopt();
         }
         if self.is_early() && !held.reason.shows_in_a_look() {
@@ -35,8 +35,8 @@ impl Step<'_> {
         self.ctx.is_event() || self.ctx.now < self.record.next_check_at
     }
 
-    /// Whether the owner chose, since, what is live after a failover that ECS refused, or rolled back.
-    pub(super) fn is_owners(&self, held: &Held) -> bool {
+    /// Whether the owner has chosen what is live since ECS refused, or rolled back, the failover that the service is held for.
+    pub(super) fn owner_chose_since(&self, held: &Held) -> bool {
         let Some(change) = self.record.change.as_ref().filter(|_| held.resume == Phase::FailingOver) else {
             return false;
         };

@@ -36,6 +36,35 @@ impl Step<'_> {
         Some(step.write(Reason::RolledBack))
     }
 
+    /// Whether what is live would stand for the original, if it is ours.
+    pub(super) fn looks_like_ours(&self) -> bool {
+        let (Some(original), Some(live)) = (&self.record.original, &self.seen.strategy) else { return false };
+        live.stands_in_for(original)
+    }
+
+    /// What the live strategy stands for, if it is one of ours: the original of the episode or the one before.
+    pub(super) fn stands_for(&self) -> Option<Strategy> {
+        let record = &self.record;
+        let original = record.original.as_ref().filter(|_| self.looks_like_ours() && self.is_ours());
+        let previous = record.previous.as_ref().filter(|_| self.stands_for_previous());
+        original.or(previous).cloned()
+    }
+
+    /// Whether the live strategy came by the change of the phase, is what that change has not replaced yet, or came by a rollback.
+    fn is_ours(&self) -> bool {
+        self.record.change.as_ref().is_some_and(|change| {
+            let not_made = !self.record.confirmed && self.is_live(&change.from) && !self.was_made_and_replaced(change);
+            self.is_live(&change.to) || not_made || self.by_ecs()
+        })
+    }
+
+    /// Whether a change that nobody could confirm was made, and what is live came after it. Within one lease that may be an update of
+    /// our own, from before the claim, that came late.
+    pub(super) fn was_made_and_replaced(&self, change: &Change) -> bool {
+        let claimed = self.record.phase_since;
+        self.seen.came_after(claimed + self.ctx.policy.lease) && self.seen.lists(&change.to, claimed)
+    }
+
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
         let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
@@ -43,30 +72,21 @@ impl Step<'_> {
         let was_live = self.record.change.as_ref().is_some_and(|change| change.to == *live);
         let chosen_since = if was_live {
             // It was so as the episode was closed: whoever chose it since, chose something else in between.
-            seen.came_after(since) && seen.replaces_another()
+            seen.came_after(since) && seen.lists_another_strategy()
         } else {
             !seen.was_live_before(since)
         };
         live.stands_in_for(previous) && !(chosen_since && seen.is_rollback(since) == Some(false))
     }
 
-    /// What the live strategy stands for, if it is one of ours: the original of the episode or the one before.
-    pub(super) fn stands_for(&self) -> Option<Strategy> {
-        let (live, record) = (self.seen.strategy.as_ref()?, &self.record);
-        let original = record.original.as_ref().filter(|original| live.stands_in_for(original));
-        let is_ours = record.change.as_ref().is_some_and(|change| {
-            let not_made = !record.confirmed && *live == change.from && !self.was_made_and_replaced(change);
-            *live == change.to || not_made || self.by_ecs()
-        });
-        let previous = record.previous.as_ref().filter(|_| self.stands_for_previous());
-        original.filter(|_| is_ours).or(previous).cloned()
-    }
-
-    /// Whether a change that nobody could confirm was made, and what is live came after it. Within one lease that may be an update of
-    /// our own, from before the claim, that came late.
-    pub(super) fn was_made_and_replaced(&self, change: &Change) -> bool {
-        let claimed = self.record.phase_since;
-        self.seen.was_replaced(&change.to, claimed, claimed + self.ctx.policy.lease)
+    /// Whether a look at a service that its owner opted out shows the time before: what was live then is not live, and a deployment
+    /// from before is. Reads may be stale for a while.
+    pub(super) fn shows_before_opt_out(&self) -> bool {
+        let since = self.record.phase_since;
+        self.record.phase == Phase::Watching
+            && self.record.change.as_ref().is_some_and(|change| !self.is_live(&change.to))
+            && self.seen.is_older_than(since)
+            && self.phase_age() < self.ctx.policy.settle
     }
 
     /// Whether the previous original still matters.

@@ -41,8 +41,8 @@ impl Ecs {
             self.emit_start_impaired(env, key);
         }
         let service = self.service(key);
-        let of = service.tasks.get(&task).map(|t| &t.deployment);
-        let deployment = service.deployments.iter().position(|d| Some(&d.id) == of);
+        let of = service.tasks.get(&task).map(|t| t.deployment);
+        let deployment = service.deployments.iter().position(|d| Some(d.id) == of);
         self.stop_task(env, key, task, stop, Duration::ZERO);
         if let Some(deployment) = deployment {
             self.task_failed(env, key, deployment);

@@ -5,8 +5,6 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-const DIGITS: [u8; 16] = *b"0123456789abcdef";
-
 /// One stream of draws. Each part of the world has its own, so that a further draw in one leaves the others as they were.
 #[derive(Debug, Clone)]
 pub struct Dice(ChaCha8Rng);
@@ -89,12 +87,17 @@ impl Dice {
         let (high, low) = self.uuid_halves();
         let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
         let bits = u128::from(high) << 64 | u128::from(low);
-        let (mut text, mut at) = ([b'-'; 36], 0);
-        // Digit by digit: an event has two of them, and a formatter takes ten times as long.
-        for digit in (0..32_u32).rev() {
-            text[at] = DIGITS[(bits >> (4 * digit) & 0xf) as usize];
-            at += if matches!(digit, 24 | 20 | 16 | 12) { 2 } else { 1 };
+        let mut text = hex(bits);
+        for dash in [20, 16, 12, 8] {
+            text.insert(dash, '-');
         }
-        String::from_utf8(text.to_vec()).expect("digits are text")
+        text
     }
+}
+
+/// 32 hexadecimal digits. By hand: an event has several of them, and a formatter takes ten times as long.
+pub(crate) fn hex(number: u128) -> String {
+    let mut text = String::with_capacity(36);
+    text.extend((0..32).rev().map(|digit| char::from(b"0123456789abcdef"[(number >> (4 * digit) & 0xf) as usize])));
+    text
 }
