@@ -192,12 +192,13 @@ impl Observation {
     /// first word since our change counts.
     fn by_log_alone(&self, brought_it: &Deployment, since: Timestamp) -> Option<bool> {
         let completed = |m: &Message| m.text.contains(") deployment completed") && m.at <= brought_it.created_at;
-        let first = self.since(since).filter(|m| m.text.contains(ROLLING_BACK) || completed(m)).last();
-        match first {
+        // What ECS rolled back to before, it had put in place as our change was made.
+        let rolled_back = |m: &Message| m.text.contains(ROLLING_BACK) && m.at >= since;
+        match self.since(since).filter(|m| rolled_back(m) || completed(m)).last() {
             // To a deployment that is not listed any more: who deploys on its strategy does not choose it.
             Some(message) if !completed(message) => None,
             Some(_) => Some(false),
-            None => self.log_knows_no_failure(since).then_some(false),
+            None => self.log_reaches(since).then_some(false),
         }
     }
 
@@ -210,12 +211,6 @@ impl Observation {
     fn log_reaches(&self, at: Timestamp) -> bool {
         let is_whole = self.messages.len() < LOG_HOLDS;
         self.messages.last().is_some_and(|oldest| is_whole || oldest.at + CLOCK_SKEW < at)
-    }
-
-    /// Whether the log goes back to `since`, and no deployment failed in that time: ECS rolls back no other, and it says so
-    /// (aws-facts.md §2.6).
-    fn log_knows_no_failure(&self, since: Timestamp) -> bool {
-        self.log_reaches(since) && !self.since(since).any(|m| m.text.contains("deployment failed"))
     }
 
     /// Until a deployment is complete, ECS may take the service back to what it was before (aws-facts.md §1.6): to a strategy of ours,

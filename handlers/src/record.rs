@@ -72,6 +72,9 @@ pub struct Record {
     /// it, and as long as one is live (an owner opted the service out). Later, an owner may choose the very same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Strategy>,
+    /// While watching with a `previous`: until when the strategy that is live was certainly not one that stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ours_until: Option<Timestamp>,
     /// The change of the present phase; kept while its result is live. While watching, only of a service that its owner opted out: what
     /// was live then, and the original that it stood for or may go back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ impl Record {
             reason: Cow::Borrowed(""),
             original: None,
             previous: None,
+            not_ours_until: None,
             change: None,
             event: None,
             service_created_at: None,

@@ -108,6 +108,23 @@ fn a_pin_on_the_fallback_before_the_originals_deployment_is_complete_is_the_owne
 }
 
 #[test]
+fn a_pin_long_after_a_rollback_to_the_owners_own_strategy_is_the_owners() {
+    let record = Record { previous: Some(original()), phase_since: NOW - hours(1), next_check_at: NOW, ..watching() };
+    let rolled_back = |seen| telling(seen, 3000, ROLLING_BACK_TO_ANOTHER);
+    let (watched, _) = written(on_sweep(&record, &rolled_back(deploying(somebody_elses(), NOW - mins(50))), NOW));
+    assert_eq!((watched.previous.is_some(), watched.not_ours_until), (true, Some(NOW - mins(1))));
+    // What ECS rolled back to is not listed any more, and a release hides who set what is live: it was not live a while ago.
+    let pinned = |age| rolled_back(released_after(deploying(fallback(), NOW - mins(age))));
+    let since = |until| Record { not_ours_until: until, ..watched.clone() };
+    assert_eq!(forgotten(on_sweep(&since(Some(NOW - mins(10))), &pinned(5), NOW)), Reason::NoSpot);
+    let (back, reason) = written(on_sweep(&since(None), &pinned(5), NOW));
+    assert_eq!((back.phase, reason), (Phase::OnDemand, Reason::RolledBack));
+    // A look that may have been stale says nothing.
+    let (back, reason) = written(on_sweep(&watched, &pinned(5), NOW));
+    assert_eq!((back.phase, reason), (Phase::OnDemand, Reason::RolledBack));
+}
+
+#[test]
 fn an_owner_who_replaces_a_completed_fallback_is_watched_and_failed_over_again() {
     let record = Record { phase_since: NOW - mins(4), healthy_since: None, ..on_demand(NOW + mins(20)) };
     let seen = Observation { running: 0, ..replaced(original(), 30, Rollout::Completed, fallback()) };
@@ -140,9 +157,9 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         (telling(deploying(original(), NOW - secs(30)), 30, ROLLING_BACK), Some(true)),
         (telling(telling(full_on(original()), 60, COMPLETED), 200, ROLLING_BACK), Some(true)),
         (telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), Some(false)),
-        // A log that goes back that far and knows of no failure.
+        // A log that goes back that far and knows of no rollback.
         (telling(full_on(original()), 600, "has reached a steady state."), Some(false)),
-        (telling(telling(full_on(original()), 60, FAILED), 600, "has reached a steady state."), None),
+        (telling(telling(full_on(original()), 60, FAILED), 600, "has reached a steady state."), Some(false)),
         // Of one that ECS gave up long ago and could not roll back, and one that an owner set after a rollback to another.
         (telling(complete(seen(Failed)), 600, FAILED), Some(false)),
         (busy(complete(seen(Failed)), 40), Some(false)),
@@ -150,6 +167,11 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         (telling(complete(seen(Failed)), 30, ROLLING_BACK_TO_ANOTHER), Some(false)),
         (telling(deploying(original(), NOW - secs(30)), 60, ROLLING_BACK_TO_ANOTHER), None),
         (telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 200, ROLLING_BACK_TO_ANOTHER), None),
+        // One that ECS rolled back to a moment before our change was there already.
+        (
+            telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 241, ROLLING_BACK_TO_ANOTHER),
+            Some(false),
+        ),
         // Whoever deploys again after a rollback does not choose its strategy.
         (released_after(rolled_back(seen(Failed))), Some(true)),
         (released_after(complete(seen(Failed))), Some(true)),

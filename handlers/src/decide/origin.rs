@@ -65,10 +65,17 @@ impl Step<'_> {
         self.seen.came_after(claimed + self.ctx.policy.lease) && self.seen.lists(&change.to, claimed)
     }
 
+    /// Whether what is live would stand for the previous original, if it is ours.
+    pub(super) fn looks_like_previous(&self) -> bool {
+        let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
+        live.stands_in_for(previous)
+    }
+
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
-        let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
-        let (seen, since) = (self.seen, self.record.phase_since);
+        let Some(live) = &self.seen.strategy else { return false };
+        let (seen, began) = (self.seen, self.record.phase_since);
+        let since = self.record.not_ours_until.map_or(began, |until| until.max(began));
         let was_live = self.record.change.as_ref().is_some_and(|change| change.to == *live);
         let chosen_since = if was_live {
             // It was so as the episode was closed: whoever chose it since, chose something else in between.
@@ -76,7 +83,7 @@ impl Step<'_> {
         } else {
             !seen.was_live_before(since)
         };
-        live.stands_in_for(previous) && !(chosen_since && seen.is_rollback(since) == Some(false))
+        self.looks_like_previous() && !(chosen_since && seen.is_rollback(since) == Some(false))
     }
 
     /// Whether a look at a service that its owner opted out shows the time before: what was live then is not live, and a deployment
@@ -91,11 +98,10 @@ impl Step<'_> {
 
     /// Whether the previous original still matters.
     pub(super) fn ours_may_come_back(&self) -> bool {
-        let Some(previous) = &self.record.previous else { return false };
-        match &self.seen.strategy {
-            Some(live) if live.stands_in_for(previous) => self.stands_for_previous(),
-            _ => self.seen.may_be_rolled_back(),
+        if self.looks_like_previous() {
+            return self.stands_for_previous();
         }
+        self.record.previous.is_some() && self.seen.may_be_rolled_back()
     }
 
     /// What an owner chose so shortly before our change that no look showed it: reads may be stale. The answer to our change

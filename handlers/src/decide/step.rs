@@ -151,6 +151,7 @@ impl Step<'_> {
         self.record.short_since = None;
         self.record.healthy_since = None;
         self.record.restore_at = None;
+        self.record.not_ours_until = None;
         self.record.lease = None;
         self.record.held = None;
     }

@@ -97,6 +97,10 @@ impl Step<'_> {
         self.record.service_created_at = Some(seen.created_at);
         if !self.ours_may_come_back() {
             self.record.previous = None;
+            self.record.not_ours_until = None;
+        } else if !self.looks_like_previous() {
+            // What a look shows may be as old as `settle`.
+            self.record.not_ours_until = Some(ctx.now - ctx.policy.settle);
         }
         self.record.short_since = seen.lacks_capacity().then(|| self.record.short_since.unwrap_or(ctx.now));
         let interval = if seen.is_short() { ctx.policy.active_interval } else { ctx.policy.watch_interval };

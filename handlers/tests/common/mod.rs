@@ -368,6 +368,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 healthy_since,
                 healthy_tasks: episode % 8,
                 probe_rolled_back: failed_restores % 7 == 1,
+                not_ours_until: healthy_since.filter(|_| phase == Phase::Watching),
                 missing_since: short_since.filter(|_| lease.is_none() && failed_restores % 5 == 1),
                 restore_at,
                 restored_at,

@@ -62,6 +62,7 @@ impl Item {
         record.short_since = record.short_since.map(|at| at.max(NOW - OLDEST_SHORTFALL));
         record.healthy_since = record.healthy_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
         record.missing_since = record.missing_since.map(|at| at.max(NOW - OLDEST_DEPLOYMENT));
+        record.not_ours_until = record.not_ours_until.map(past);
         record.restore_at = record.restore_at.map(|at| at.max(NOW));
         record.next_check_at = record.next_check_at.max(NOW);
         // A lease that has ended keeps nobody off.
@@ -104,6 +105,7 @@ fn later(mut record: Record) -> Record {
     record.short_since = record.short_since.map(earlier);
     record.healthy_since = record.healthy_since.map(earlier);
     record.missing_since = record.missing_since.map(earlier);
+    record.not_ours_until = record.not_ours_until.map(earlier);
     record.restore_at = record.restore_at.map(earlier);
     record.restored_at = record.restored_at.map(earlier);
     record.restores.iter_mut().for_each(|at| *at = earlier(*at));
@@ -137,6 +139,7 @@ fn fingerprint(record: &Record) -> u64 {
         healthy_tasks,
         probe_rolled_back,
         missing_since,
+        not_ours_until,
         restore_at,
         restored_at: _,
         next_check_at,
@@ -146,8 +149,8 @@ fn fingerprint(record: &Record) -> u64 {
     } = record;
     let mut hasher = DefaultHasher::new();
     (version, *phase as u8, phase_since, service_created_at, episode, confirmed).hash(&mut hasher);
-    (short_since, healthy_since, healthy_tasks, probe_rolled_back, missing_since, restore_at, next_check_at)
-        .hash(&mut hasher);
+    (short_since, healthy_since, healthy_tasks, probe_rolled_back, missing_since).hash(&mut hasher);
+    (not_ours_until, restore_at, next_check_at).hash(&mut hasher);
     (held.is_some() && event.is_some()).hash(&mut hasher);
     original.as_ref().map(Strategy::items).hash(&mut hasher);
     previous.as_ref().map(Strategy::items).hash(&mut hasher);

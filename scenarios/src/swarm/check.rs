@@ -7,7 +7,7 @@ use handlers::observation::Controller;
 use handlers::record::Phase;
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
-use simulator::spec::{BLUE_GREEN, ServiceSpec};
+use simulator::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
 use simulator::trace::Happening;
 use simulator::{Outcome, ServiceOutcome, Simulation};
 
@@ -126,7 +126,7 @@ fn over_quota(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
         quotas.iter().any(|(provider, quota)| {
             let units = services().filter(|(spec, _)| spec.id.account == *account);
             let units: u64 =
-                units.map(|(spec, service)| most_units(spec, service, provider)).fold(0, u64::saturating_add);
+                units.map(|(spec, service)| most_units(plan, spec, service, provider)).fold(0, u64::saturating_add);
             quota.is_some_and(|vcpu| units > u64::from(vcpu) * 1024)
         })
     };
@@ -159,16 +159,20 @@ fn crowded_out(plan: &Plan, outcome: &Outcome) -> BTreeSet<ServiceId> {
 /// recovery says so once and leaves them alone.
 fn immovable(plan: &Plan, outcome: &Outcome) -> Free {
     let services = plan.world.services.iter().zip(&outcome.services);
-    services.filter(|(spec, service)| is_stuck(spec, service)).map(|(spec, _)| spec.id.clone()).collect()
+    services.filter(|(spec, service)| is_stuck(plan, spec, service)).map(|(spec, _)| spec.id.clone()).collect()
 }
 
 /// Whether its bounds let nothing move, at a count that it had or may have.
-fn is_stuck(spec: &ServiceSpec, service: &ServiceOutcome) -> bool {
+fn is_stuck(plan: &Plan, spec: &ServiceSpec, service: &ServiceOutcome) -> bool {
     let at = |desired: u32| {
         let (least, most) = spec.autoscaling.map_or((desired, desired), |bounds| (bounds.min.min(desired), bounds.max));
         (least..=most.max(desired)).any(|desired| good::cannot_move(spec, desired))
     };
-    at(service.desired) || at(spec.desired)
+    let by_owner = plan.world.events.iter().filter_map(|event| match &event.event {
+        WorldEvent::UpdateService { service, desired, .. } if *service == spec.id => *desired,
+        _ => None,
+    });
+    [service.desired, spec.desired].into_iter().chain(by_owner).any(at)
 }
 
 fn places_on(strategy: &Strategy, provider: &CapacityProvider) -> bool {
@@ -176,12 +180,12 @@ fn places_on(strategy: &Strategy, provider: &CapacityProvider) -> bool {
 }
 
 /// The most CPU units that a service may use at once on a provider by its owner's wish.
-fn most_units(spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityProvider) -> u64 {
+fn most_units(plan: &Plan, spec: &ServiceSpec, service: &ServiceOutcome, provider: &CapacityProvider) -> u64 {
     let saved = service.record.as_ref().and_then(|record| record.original.as_ref());
     // Where nobody can tell what the owner wants, what is live or saved may be it.
     let credible = [Some(&service.original), saved.or(Some(&service.live)).filter(|_| service.owner_unknowable)];
     // Tasks that no deployment can move stay where they are, whatever the owner wants.
-    if !is_stuck(spec, service) && !credible.into_iter().flatten().any(|strategy| places_on(strategy, provider)) {
+    if !is_stuck(plan, spec, service) && !credible.into_iter().flatten().any(|strategy| places_on(strategy, provider)) {
         return 0;
     }
     // A blue/green deployment starts all of its tasks, however many others still run (aws-facts.md §1.5).
@@ -221,6 +225,9 @@ pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome) -> Option<String> {
         Some(format!("{id}: is on {live}, its owner chose {original}"))
     } else if let Some(record) = restless {
         Some(format!("{id}: has not come to rest, {}: {}", record.phase, record.reason))
+    } else if spec.controller != Controller::Rolling {
+        // Its deployments are the owner's alone, also the one that runs at the end.
+        None
     } else if *running + on_its_way < *desired || *running > *desired + too_many {
         Some(format!("{id}: runs {running} of {desired} tasks"))
     } else {
