@@ -29,7 +29,7 @@
 //! | `NotFound` | | stays | stays | stays | stays | stays |
 //! | `NotNeeded` | | | Watching | | | Watching |
 //! | `OnProbation` | | | | | stays | |
-//! | `OptedOut` | stays | forgotten, stays | forgotten, Watching | forgotten, Watching | forgotten, Watching | forgotten, Watching |
+//! | `OptedOut` | stays | forgotten, stays | forgotten, Watching, stays | forgotten, Watching, stays | forgotten, Watching, stays | forgotten, Watching |
 //! | `OwnerChanged` | | | forgotten, Watching | forgotten, Watching | forgotten, Watching, stays | forgotten, Watching, Restoring |
 //! | `Paused` | | stays | stays | stays | OnDemand, stays | Watching, OnDemand, stays |
 //! | `ProbeHolds` | | | | | stays | Restoring |
@@ -171,7 +171,7 @@ fn known(step: Step<'_>) -> Decision {
 /// What is live is left live. As long as that is a strategy of ours, or ECS may bring one back, what it stands for is remembered:
 /// should the tag go again, it must not be taken for the owner's.
 fn opted_out(mut step: Step<'_>) -> Decision {
-    if step.shows_before_opt_out() {
+    if step.shows_before_the_phase() {
         return step.wait(Reason::OptedOut);
     }
     if step.record.phase == Phase::Watching {

@@ -305,12 +305,14 @@ fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_d
 #[test]
 fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
     let failed_over = out(replaced(fallback(), 0, Rollout::Completed, original()));
-    let left =
-        written(on_sweep(&Record { phase_since: NOW, ..on_demand(NOW + mins(15)) }, &failed_over, NOW + secs(1))).0;
+    let record = Record { phase_since: NOW, next_check_at: NOW, ..on_demand(NOW + mins(15)) };
+    // A look at the time before the failover says nothing, also if it is the first to show the tag.
+    let stale = written(on_sweep(&record, &out(full_on(original())), NOW + secs(1))).0;
+    assert_eq!((stale.phase, stale.original), (Phase::OnDemand, Some(original())));
+    let left = written(on_sweep(&record, &failed_over, NOW + secs(1))).0;
     let due = Record { next_check_at: NOW + secs(3), ..left };
     let still = written(on_sweep(&due, &failed_over, NOW + secs(3))).0;
     assert_eq!((still.phase, still.previous), (Phase::Watching, Some(original())));
-    // A look at the time before the failover says nothing.
     let before = out(full_on(original()));
     assert_eq!(written(on_sweep(&due, &before, NOW + secs(3))).0.previous, Some(original()));
     assert_eq!(forgotten(on_sweep(&due, &before, NOW + mins(3))), Reason::OptedOut);

@@ -86,11 +86,11 @@ impl Step<'_> {
         self.looks_like_previous() && !(chosen_since && seen.is_rollback(since) == Some(false))
     }
 
-    /// Whether a look at a service that its owner opted out shows the time before: what was live then is not live, and a deployment
-    /// from before is. Reads may be stale for a while.
-    pub(super) fn shows_before_opt_out(&self) -> bool {
+    /// Whether a look shows the time before the phase: what was live then is not live, and a
+    /// deployment from before is. Reads may be stale for a while.
+    pub(super) fn shows_before_the_phase(&self) -> bool {
         let since = self.record.phase_since;
-        self.record.phase == Phase::Watching
+        self.record.phase != Phase::Held
             && self.record.change.as_ref().is_some_and(|change| !self.is_live(&change.to))
             && self.seen.is_older_than(since)
             && self.phase_age() < self.ctx.policy.settle
