@@ -220,6 +220,18 @@ fn broken_links(file: &File, exists: impl Fn(&Path) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// Source files that a page names with a folder, in backquotes, and no file ends with that path.
+fn absent_sources(file: &File, sources: &[String]) -> Vec<String> {
+    let words = file.text.lines().enumerate().flat_map(|(index, line)| {
+        line.split('`').skip(1).step_by(2).flat_map(str::split_whitespace).map(move |word| (index + 1, word))
+    });
+    words
+        .filter(|(_, word)| word.contains('/') && word.ends_with(".rs") && !word.contains(['*', '<', '{', ':']))
+        .filter(|(_, word)| !sources.iter().any(|path| path == word || path.ends_with(&format!("/{word}"))))
+        .map(|(line, word)| format!("{}:{line}: the repository has no {word}", file.path))
+        .collect()
+}
+
 fn nothing_wrong(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -253,6 +265,17 @@ fn every_document_that_is_named_is_in_the_repository() {
         .map(str::to_owned)
         .collect();
     nothing_wrong(&files.iter().flat_map(|file| absent_documents(file, &pages)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_source_file_that_a_page_names_is_in_the_repository() {
+    let files = repository();
+    let sources: Vec<String> =
+        files.iter().map(|file| file.path.clone()).filter(|path| path.ends_with(".rs")).collect();
+    let pages = files.iter().filter(|file| file.path.ends_with(".md"));
+    nothing_wrong(&pages.flat_map(|page| absent_sources(page, &sources)).collect::<Vec<_>>());
+    let page = File { path: "README.md".into(), text: "see `a/b.rs` and `x/gone.rs`, not c/d.rs".into() };
+    assert_eq!(absent_sources(&page, &["src/a/b.rs".into()]), ["README.md:1: the repository has no x/gone.rs"]);
 }
 
 #[test]
