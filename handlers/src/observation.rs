@@ -193,7 +193,7 @@ impl Observation {
     fn by_log_alone(&self, brought_it: &Deployment, since: Timestamp) -> Option<bool> {
         let completed = |m: &Message| m.text.contains(") deployment completed") && m.at <= brought_it.created_at;
         // What ECS rolled back to before, it had put in place as our change was made.
-        let rolled_back = |m: &Message| m.text.contains(ROLLING_BACK) && m.at >= since;
+        let rolled_back = |m: &Message| m.text.contains(ROLLING_BACK) && m.at > since;
         match self.since(since).filter(|m| rolled_back(m) || completed(m)).last() {
             // To a deployment that is not listed any more: who deploys on its strategy does not choose it.
             Some(message) if !completed(message) => None,

@@ -266,11 +266,12 @@ impl World {
     /// The oracle is told, with what the recovery says of the service at that moment.
     fn owner_chose(&mut self, key: ServiceKey, strategy: &Strategy, like_a_rollback: bool) {
         let name = self.ecs.service(key).name;
-        let like_ours = self.table.get(name).is_some_and(|record| may_be_ours(record, strategy));
+        let blind = self.role_refuses(&self.ecs.service(key).id.account, "ecs:DescribeServices").is_some();
+        let like_ours = self.table.get(name).is_some_and(|record| may_be_ours(record, strategy, blind));
         self.seen.oracle.owner_chose(self.now, name, strategy, like_ours);
         self.workload.declare(key, strategy);
         if like_a_rollback {
-            self.seen.oracle.rolled_back(name);
+            self.seen.oracle.rolled_back(self.now, name);
         }
     }
 
@@ -285,14 +286,14 @@ impl World {
     }
 }
 
-/// Whether the recovery, whose record this is, must take `strategy` for its own.
-fn may_be_ours(record: &Record, strategy: &Strategy) -> bool {
+/// Whether the recovery, whose record this is, must take `strategy` for its own. `blind`: nobody can look at the moment.
+fn may_be_ours(record: &Record, strategy: &Strategy, blind: bool) -> bool {
     let unseen = match record.phase {
         Phase::FailingOver | Phase::OnDemand | Phase::Restoring => true,
         // While a service on our strategy is held nobody may look, or look again: what happens in between goes unseen.
         Phase::Held => record.held.as_ref().is_some_and(|held| match held.resume {
             Phase::OnDemand | Phase::Restoring => true,
-            Phase::FailingOver => held.reason.is_blindness(),
+            Phase::FailingOver => blind || held.reason.is_blindness(),
             Phase::Watching | Phase::Held => false,
         }),
         Phase::Watching => false,

@@ -9,6 +9,7 @@ use crate::phase::Phase;
 use crate::policy::InterruptionPolicy;
 use crate::reason::Reason;
 use crate::record::Change;
+use crate::timestamp::Timestamp;
 
 impl Step<'_> {
     pub(super) fn watching(self) -> Decision {
@@ -86,8 +87,12 @@ impl Step<'_> {
         };
         let due = !self.ctx.is_event() && self.ctx.now >= self.record.next_check_at;
         let (short_since, had_past) = (self.record.short_since, self.record.previous.is_some());
+        let not_ours = self.record.not_ours_until;
         self.watch_again();
-        let changed = self.record.short_since != short_since || self.record.previous.is_some() != had_past;
+        let later = |at: Timestamp| not_ours.is_none_or(|known| at >= known + self.ctx.policy.active_interval);
+        let changed = self.record.short_since != short_since
+            || self.record.previous.is_some() != had_past
+            || self.record.not_ours_until.is_some_and(later);
         if due || first || changed { self.write(reason) } else { Decision::Leave(reason) }
     }
 
@@ -99,8 +104,9 @@ impl Step<'_> {
             self.record.previous = None;
             self.record.not_ours_until = None;
         } else if !self.looks_like_previous() {
-            // What a look shows may be as old as `settle`.
-            self.record.not_ours_until = Some(ctx.now - ctx.policy.settle);
+            // What a look shows may be as old as `settle`, and is as young as the youngest deployment in it.
+            let shown = seen.primary().map_or(ctx.now - ctx.policy.settle, |primary| primary.created_at);
+            self.record.not_ours_until = Some(shown.max(ctx.now - ctx.policy.settle));
         }
         self.record.short_since = seen.lacks_capacity().then(|| self.record.short_since.unwrap_or(ctx.now));
         let interval = if seen.is_short() { ctx.policy.active_interval } else { ctx.policy.watch_interval };

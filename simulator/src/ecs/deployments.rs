@@ -195,7 +195,7 @@ impl Ecs {
         // Without a completed deployment there is nothing to go back to, and the deployment just stalls.
         let Some((strategy, launch_type)) = target else { return };
         env.record(Some(self.service(key).name), Happening::RolledBack { strategy: strategy.clone(), cause });
-        env.seen.oracle.rolled_back(name);
+        env.seen.oracle.rolled_back(now, name);
         let service = self.service_mut(key);
         service.strategy = strategy;
         service.launch_type = launch_type;

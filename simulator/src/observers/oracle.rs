@@ -52,6 +52,10 @@ struct Life {
     lost_at: Option<Timestamp>,
     /// When ECS last rolled a deployment of it back, or its auto scaler set another count.
     changed_at: Option<Timestamp>,
+    /// When its owner or a rollback last changed its strategy.
+    replaced_at: Option<Timestamp>,
+    /// When the recovery last saw it as it was.
+    looked_at: Option<Timestamp>,
     /// When its owner last did something to it.
     owner_at: Option<Timestamp>,
     /// When the recovery forced deployments, within a day and since the owner's last act.
@@ -104,17 +108,27 @@ impl Oracle {
         &mut self.lives[service.0]
     }
 
-    /// `like_ours`: the recovery has applied the same, or may have, and would say that it is its own.
+    /// `like_ours`: the recovery has applied the same, or may have, and would say that it is its own. It cannot know better either
+    /// where an owner sets what the recovery would, after a change that no look showed.
     pub(crate) fn owner_chose(&mut self, now: Timestamp, service: NameKey, strategy: &Strategy, like_ours: bool) {
         let life = self.life(service);
-        life.unknowable |= like_ours;
+        let unseen = life.replaced_at.is_some() && life.replaced_at >= life.looked_at;
+        let stands_in = life.chosen.iter().any(|(_, earlier)| strategy.stands_in_for(earlier));
+        life.unknowable |= like_ours || (unseen && stands_in);
+        life.replaced_at = Some(now);
         life.chosen.push((now, strategy.clone()));
+    }
+
+    /// The recovery sees the service as it is.
+    pub(crate) fn looked(&mut self, now: Timestamp, service: NameKey) {
+        self.life(service).looked_at = Some(now);
     }
 
     /// ECS rolled a deployment back, or an owner did what looks just like it. Which of several choices of its owner the service then
     /// stands for, nobody can tell: two of them may have the same fallback. From now on any of them is credible.
-    pub(crate) fn rolled_back(&mut self, service: NameKey) {
-        let Life { chosen, unknowable, .. } = self.life(service);
+    pub(crate) fn rolled_back(&mut self, now: Timestamp, service: NameKey) {
+        let Life { chosen, unknowable, replaced_at, .. } = self.life(service);
+        *replaced_at = Some(now);
         *unknowable |= chosen.iter().any(|(_, strategy)| strategy.items() != chosen[0].1.items());
     }
 

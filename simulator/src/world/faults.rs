@@ -76,7 +76,10 @@ impl World {
         let before = if stale { self.ecs.service(key).before_update.as_ref() } else { None };
         match before {
             Some((at, before)) if now.since(*at) < stale_for => Arc::clone(before),
-            _ => self.ecs.shown(key),
+            _ => {
+                self.seen.oracle.looked(now, self.ecs.service(key).name);
+                self.ecs.shown(key)
+            }
         }
     }
 }
