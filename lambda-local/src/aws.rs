@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::http::{Request, Response, Server};
+use crate::http::{Request, Response, Server, response};
 
 /// The workload account.
 pub const ACCOUNT: &str = "111122223333";
@@ -69,9 +69,9 @@ impl World {
     fn answer(&mut self, request: &Request) -> Response {
         let action = action(request);
         *self.calls.entry(action.clone()).or_default() += 1;
-        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let answer = match action.as_str() {
-            "AssumeRole" => return Response::new(200, "text/xml", session()),
+            "AssumeRole" => return response(200, "text/xml", session()),
             "GetItem" => match self.table.get(id(&asked["Key"])) {
                 Some(item) => json!({ "Item": item }),
                 None => json!({}),
@@ -95,7 +95,7 @@ impl World {
             "ChangeMessageVisibilityBatch" => json!({ "Successful": [], "Failed": [] }),
             other => return error("UnknownOperationException", &format!("{other:?} is not played here"), json!({})),
         };
-        Response::new(200, "application/x-amz-json-1.1", answer.to_string())
+        response(200, "application/x-amz-json-1.1", answer.to_string())
     }
 
     /// Writes an item on condition of its version, or of its absence.
@@ -108,7 +108,7 @@ impl World {
             return error("ConditionalCheckFailedException", message, stored.cloned().unwrap_or_default());
         }
         self.table.insert(id.to_owned(), item.clone());
-        Response::new(200, "application/x-amz-json-1.0", "{}")
+        response(200, "application/x-amz-json-1.0", "{}")
     }
 
     /// A service as `DescribeServices` shows it.
@@ -147,8 +147,8 @@ impl World {
 
 /// JSON services have the action in a header, STS in the form that is sent.
 fn action(request: &Request) -> String {
-    let target = request.header("x-amz-target").and_then(|target| target.rsplit('.').next());
-    let body = String::from_utf8_lossy(&request.body);
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let body = String::from_utf8_lossy(request.body());
     let form = || body.split('&').find_map(|pair| pair.strip_prefix("Action="));
     target.or_else(form).unwrap_or_default().to_owned()
 }
@@ -159,7 +159,7 @@ fn id(item: &Value) -> &str {
 
 fn error(code: &str, message: &str, item: Value) -> Response {
     let body = json!({ "__type": code, "message": message, "Item": item });
-    Response::new(400, "application/x-amz-json-1.0", body.to_string())
+    response(400, "application/x-amz-json-1.0", body.to_string())
 }
 
 /// A session for an hour.

@@ -1,54 +1,44 @@
-//! A small HTTP/1.1 server on loopback, a thread for each connection: an answer may take its time, as `/next` does, and the moment
-//! a request arrived is exact.
+//! A small HTTP/1.1 server on loopback. One thread reads and writes for all connections; each request is answered in another, which
+//! may block, as `/next` does until there is work.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use tokio::net::TcpSocket;
+use futures_util::future::select;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, spawn_blocking};
 
-/// Largest body that is read: more than SQS or Lambda would ever send.
+/// Largest body that is read, in bytes: more than SQS or Lambda would ever send.
 const MAX_BODY: usize = 16 << 20;
+/// Wait after a connection could not be accepted: out of file handles, most likely, and connections that end free some.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// `GET`, `POST`.
-    pub method: String,
-    /// The path, as sent.
-    pub path: String,
-    /// Headers, their names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+/// What a client asked, with its whole body.
+pub type Request = hyper::Request<Bytes>;
+/// What it is answered; the length of the body is added when it is sent.
+pub type Response = hyper::Response<Full<Bytes>>;
+
+/// A response with a body of that media type.
+///
+/// # Panics
+/// The status is not from 100 to 999, or the media type has characters that no header may have.
+pub fn response(status: u16, media_type: &str, body: impl Into<Bytes>) -> Response {
+    let response = hyper::Response::builder().status(status).header("content-type", media_type);
+    response.body(Full::new(body.into())).expect("a status and a media type")
 }
 
-impl Request {
-    /// The value of the header `name`, which is in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// What it is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// Headers beside `content-length`.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// A response with a body of that media type.
-    pub fn new(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("content-type", media_type.to_owned())], body: body.into() }
-    }
-}
+/// How a request is answered.
+type Answer = dyn Fn(Request) -> Response + Send + Sync;
 
 /// A port of loopback at which nobody listens, nor can while this lives: it is taken.
 #[derive(Debug)]
@@ -74,33 +64,41 @@ impl Nobody {
     }
 }
 
-/// The server; it accepts no more connections when dropped.
+/// The server. When dropped, it accepts no more connections, and those that are open end with the answer that is under way.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    closed: Arc<AtomicBool>,
+    /// Nothing is ever sent: the server stops because this is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Server {
-    /// Serves on a free port of loopback until dropped.
+    /// Serves on a free port of loopback until dropped. `answer` may block.
+    ///
+    /// Some requests never reach `answer`: one with a body of more than 16 MiB is answered 413, one that is not HTTP 400, one with
+    /// too many headers 431. A panic of `answer` ends the connection that it happened on, and no other.
     ///
     /// # Errors
-    /// No port can be had.
+    /// No port can be had, or the system has no resources for a server.
     pub fn start(answer: impl Fn(Request) -> Response + Send + Sync + 'static) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (address, closed) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
-        let (answer, is_closed) = (Arc::new(answer), Arc::clone(&closed));
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
         thread::spawn(move || {
-            for stream in listener.incoming() {
-                if is_closed.load(Ordering::SeqCst) {
-                    return;
-                }
-                let answer = Arc::clone(&answer);
-                // A connection that breaks is the client's matter.
-                let _ = stream.map(|stream| thread::spawn(move || serve(stream, &*answer)));
-            }
+            runtime.block_on(async {
+                let connections = GracefulShutdown::new();
+                // Accepting ends in no other way. It is dropped here, and the port is free before open connections are waited for.
+                select(Box::pin(accept(listener, Arc::new(answer), &connections)), stopped).await;
+                connections.shutdown().await;
+            });
         });
-        Ok(Self { address, closed })
+        Ok(Self { address, _stop: stop })
     }
 
     /// Where it listens.
@@ -109,60 +107,34 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then sees that it is closed.
-        let _ = TcpStream::connect(self.address);
-    }
-}
-
-/// Answers one request after another until the client goes.
-fn serve(stream: TcpStream, answer: &dyn Fn(Request) -> Response) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    while let Some(request) = read(&mut reader)? {
-        let Response { status, headers, body } = answer(request);
-        let mut bytes = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());
-        for (name, value) in headers {
-            bytes += &format!("{name}: {value}\r\n");
-        }
-        let mut bytes = (bytes + "\r\n").into_bytes();
-        bytes.extend(body);
-        writer.write_all(&bytes)?;
-    }
-    Ok(())
-}
-
-fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
-    let bad = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem.to_owned());
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let mut words = line.split_whitespace();
-    let (Some(method), Some(path)) = (words.next(), words.next()) else { return Err(bad("no request line")) };
-    let mut request =
-        Request { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Vec::new() };
+async fn accept(listener: TcpListener, answer: Arc<Answer>, connections: &GracefulShutdown) {
     loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let line = line.trim_end();
-        if line.is_empty() {
-            break;
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        // Where this fails, the end of a long answer comes later than it could.
+        let _ = stream.set_nodelay(true);
+        let answer = Arc::clone(&answer);
+        let service = service_fn(move |request| respond(Arc::clone(&answer), request));
+        let connection = connections.watch(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        // A connection that breaks is the client's matter.
+        tokio::spawn(async { drop(connection.await) });
+    }
+}
+
+/// Reads the body and has the request answered in a thread of its own.
+async fn respond(answer: Arc<Answer>, request: hyper::Request<Incoming>) -> Result<Response, JoinError> {
+    let (head, body) = request.into_parts();
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => spawn_blocking(move || answer(Request::from_parts(head, body.to_bytes()))).await,
+        Err(error) => {
+            let status = if error.is::<LengthLimitError>() { 413 } else { 400 };
+            Ok(response(
+                status,
+                "text/plain",
+                format!("the body, of {MAX_BODY} bytes at most, cannot be read: {error}"),
+            ))
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| bad("no header"))?;
-        request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    if request.header("transfer-encoding").is_some() {
-        return Err(bad("a body in chunks, which none of our clients sends"));
-    }
-    let length = request.header("content-length").map_or(Ok(0), str::parse).map_err(|_| bad("no length"))?;
-    if length > MAX_BODY {
-        return Err(bad("a body that is too long"));
-    }
-    request.body.resize(length, 0);
-    reader.read_exact(&mut request.body)?;
-    Ok(Some(request))
 }

@@ -1,8 +1,8 @@
 //! Lambda on loopback. The functions' binaries run here as Lambda runs them: with its environment, a Runtime API, and endpoints
 //! from `AWS_ENDPOINT_URL`; what they need is measured, and they are packed into the zips that Lambda takes.
 //!
-//! This crate knows nothing of the other ones: a binary is a path, an event is JSON. So it builds in seconds, and the binaries
-//! it measures are built as they are shipped, apart from it.
+//! This crate knows nothing of the other ones: a binary is a path, an event is JSON. So it builds without the AWS SDK, and
+//! the binaries it measures are built as they are shipped, apart from it.
 //!
 //! | question | file |
 //! | --- | --- |

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use crate::http::{Request, Response, Server};
+use crate::http::{Request, Response, Server, response};
 
 /// Every path begins so.
 const VERSION: &str = "/2018-06-01/runtime/";
@@ -129,13 +129,14 @@ impl Shared {
     }
 
     fn serve(&self, request: &Request) -> Response {
-        let path = request.path.strip_prefix(VERSION).unwrap_or_default();
-        match (request.method.as_str(), path.split('/').collect::<Vec<_>>().as_slice()) {
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let below = path.strip_prefix(VERSION).unwrap_or_default();
+        match (method, below.split('/').collect::<Vec<_>>().as_slice()) {
             ("GET", ["invocation", "next"]) => self.next(),
             ("POST", ["invocation", id, "response"]) => self.told(Kind::Response, id, request),
             ("POST", ["invocation", id, "error"]) => self.told(Kind::Error, id, request),
             ("POST", ["init", "error"]) => self.told(Kind::InitError, "", request),
-            _ => Response::new(404, "text/plain", format!("{} {} is not of the Runtime API", request.method, path)),
+            _ => response(404, "text/plain", format!("{method} {path} is not of the Runtime API")),
         }
     }
 
@@ -147,17 +148,19 @@ impl Shared {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let mut state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         let Some((payload, time)) = state.waiting.pop_front() else {
-            return Response::new(500, "text/plain", "the Runtime API has closed");
+            return response(500, "text/plain", "the Runtime API has closed");
         };
         state.handed_out += 1;
         state.begun = Some(Instant::now());
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut response = Response::new(200, "application/json", payload);
-        response.headers.extend([
+        let mut response = response(200, "application/json", payload);
+        for (name, value) in [
             ("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{:012}", state.handed_out)),
             ("lambda-runtime-deadline-ms", (since_1970 + time).as_millis().to_string()),
             ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:ap-south-1:999999999999:function:f".to_owned()),
-        ]);
+        ] {
+            response.headers_mut().insert(name, value.parse().expect("visible characters"));
+        }
         response
     }
 
@@ -167,11 +170,11 @@ impl Shared {
         state.answers.push_back(Answer {
             kind,
             request_id: id.to_owned(),
-            error_type: request.header(ERROR_TYPE).map(ToOwned::to_owned),
-            body: request.body.clone(),
+            error_type: request.headers().get(ERROR_TYPE).and_then(|kind| kind.to_str().ok()).map(ToOwned::to_owned),
+            body: request.body().to_vec(),
             took,
         });
         self.changed.notify_all();
-        Response::new(202, "application/json", r#"{"status":"OK"}"#)
+        response(202, "application/json", r#"{"status":"OK"}"#)
     }
 }

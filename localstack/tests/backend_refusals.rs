@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lambda_local::http::{Nobody, Response, Server};
+use lambda_local::http::{Nobody, Server, response};
 use localstack::backend::{self, Choice, Settings};
 
 /// A directory of the test's own.
@@ -57,7 +57,7 @@ fn run(directory: &Path, arguments: &[&str]) -> Output {
 
 /// What a LocalStack at a URL is refused with.
 fn refused_at(status: u16, body: &'static str) -> String {
-    let server = Server::start(move |_| Response::new(status, "application/json", body)).expect("loopback has a port");
+    let server = Server::start(move |_| response(status, "application/json", body)).expect("loopback has a port");
     let choice = Choice::Url(format!("http://{}", server.address()));
     backend::start(choice, Settings::default()).expect_err("it is not the LocalStack that we want").to_string()
 }
