@@ -29,6 +29,7 @@
 //! | `NotFound` | | stays | stays | stays | stays | stays |
 //! | `NotNeeded` | | | Watching | | | Watching |
 //! | `OnProbation` | | | | | stays | |
+//! | `OptedIn` | | OnDemand | | | | OnDemand |
 //! | `OptedOut` | stays | forgotten, stays | forgotten, Watching, stays | forgotten, Watching, stays | forgotten, Watching, stays | forgotten, Watching |
 //! | `OwnerChanged` | | | forgotten, Watching | forgotten, Watching | forgotten, Watching, stays | forgotten, Watching, Restoring |
 //! | `Paused` | | stays | stays | stays | OnDemand, stays | Watching, OnDemand, stays |

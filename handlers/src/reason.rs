@@ -28,6 +28,8 @@ pub enum Reason {
     NoSpot,
     /// The owner tagged the service `spot-recovery=off`.
     OptedOut,
+    /// The tag is gone, and what is live is still ours.
+    OptedIn,
     /// The service is gone, or going.
     Gone,
     /// ECS does not show the service; it is looked at once more before what was saved of it is forgotten.
@@ -106,6 +108,7 @@ impl Reason {
             Self::Stale => "the event is about the past",
             Self::NoSpot => "the strategy has no Spot",
             Self::OptedOut => "its owner opted it out",
+            Self::OptedIn => "its owner took the opt-out back, it is still on our strategy",
             Self::Gone => "the service is gone",
             Self::NotFound => "ECS does not find the service; looked at once more before it is forgotten",
             Self::Recreated => "the service was deleted and created anew",

@@ -295,11 +295,11 @@ fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_d
         seen
     };
     let (back, reason) = written(on_sweep(&still, &told(released), NOW + hours(1)));
-    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::OptedIn));
     // A release as the tag goes: the deployment that brought the fallback is still listed.
     let both = released_after(full_on(fallback()));
     let (back, reason) = written(on_sweep(&Record { phase_since: NOW - secs(60), ..due }, &told(both), NOW + mins(1)));
-    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::OptedIn));
 }
 
 #[test]

@@ -292,7 +292,7 @@ fn what_stands_in_for_an_opted_out_services_own_strategy_is_remembered_until_the
             (still.phase, still.phase_since, &still.previous),
             (Phase::Watching, due.phase_since, &due.previous)
         );
-        let Decision::Write(back, Reason::RolledBack) = sweep(&due, full_on(ours), &Policy::default()) else {
+        let Decision::Write(back, Reason::OptedIn) = sweep(&due, full_on(ours), &Policy::default()) else {
             panic!("not taken up again")
         };
         assert_eq!((back.phase, back.original.clone()), (Phase::OnDemand, Some(original())));

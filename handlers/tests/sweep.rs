@@ -401,6 +401,18 @@ fn what_the_bus_took_of_a_batch_is_not_announced_again() {
 }
 
 #[test]
+fn while_a_claim_runs_the_news_of_its_record_waits() {
+    let unannounced = vec![transition(&service(), NOW)];
+    let record = Record { next_check_at: NOW, unannounced, ..failing_over("other", NOW + mins(1)) };
+    let fake = Fake::new().with_service(service(), short_on(original())).with_record(record);
+    sweep(&fake, ME);
+    assert_eq!((fake.announced.borrow().len(), fake.record(&service()).unwrap().unannounced.len()), (0, 1));
+    fake.now.set(NOW + mins(1));
+    sweep(&fake, ME);
+    assert_eq!(fake.announced.borrow().len(), 1);
+}
+
+#[test]
 fn a_record_that_cannot_be_written_after_its_news_were_announced_has_failed() {
     let unannounced = vec![transition(&service(), NOW)];
     let record = Record { next_check_at: NOW + mins(9), unannounced, ..on_demand(NOW) };

@@ -112,6 +112,8 @@ bugs! {
     DropsTheForbidden, "aws-facts.md §11.23";
     /// The owner's opt-out is not read
     IgnoresOptOut, "architecture.md rule 6";
+    /// What a service stood for is forgotten when its owner opts it out
+    ForgetsTheOptedOut, "Spot Recovery itself";
     /// The kill switch is not read
     IgnoresKillSwitch, "docs/policy.md";
     /// An audit event counts as sent whatever the bus says of it
@@ -249,6 +251,10 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
             _ => decide_on(record, look),
         },
         (Bug::IgnoresOptOut, _) => seen_as(&|seen| seen.opted_out = false),
+        (Bug::ForgetsTheOptedOut, Some(_)) => match decide_on(record, look) {
+            Decision::Write(_, reason @ Reason::OptedOut) => Decision::Forget(reason),
+            other => other,
+        },
         (Bug::OursForEver, Some(record)) => match decide_on(Some(record), &seen_as_before(look)) {
             Decision::Write(mut next, reason) if next.phase == Phase::Watching => {
                 let previous = record.original.clone().or_else(|| record.previous.clone());

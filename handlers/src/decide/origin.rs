@@ -29,11 +29,12 @@ impl Step<'_> {
             return None;
         }
         let (previous, live) = (self.record.previous.clone()?, self.seen.strategy.clone()?);
+        let was_left = self.record.phase == Phase::Watching && self.left_live(&live);
         let mut step = self.clone();
         step.enter_on_demand();
         step.record.original = step.record.original.or(Some(previous.clone()));
         step.record.change = Some(Change { from: previous, to: live });
-        Some(step.write(Reason::RolledBack))
+        Some(step.write(if was_left { Reason::OptedIn } else { Reason::RolledBack }))
     }
 
     /// Whether what is live would stand for the original, if it is ours.
@@ -71,13 +72,17 @@ impl Step<'_> {
         live.stands_in_for(previous)
     }
 
+    /// Whether `live` is what we left live as the owner opted the service out.
+    fn left_live(&self, live: &Strategy) -> bool {
+        self.record.change.as_ref().is_some_and(|change| change.to == *live)
+    }
+
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
         let Some(live) = &self.seen.strategy else { return false };
         let (seen, began) = (self.seen, self.record.phase_since);
         let since = self.record.not_ours_until.map_or(began, |until| until.max(began));
-        let was_live = self.record.change.as_ref().is_some_and(|change| change.to == *live);
-        let chosen_since = if was_live {
+        let chosen_since = if self.left_live(live) {
             // It was so as the episode was closed: whoever chose it since, chose something else in between.
             seen.came_after(since) && seen.lists_another_strategy()
         } else {
