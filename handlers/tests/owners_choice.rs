@@ -5,6 +5,7 @@ mod ask;
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ask::*;
 use common::table::decide;
@@ -169,9 +170,19 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
         (telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 200, ROLLING_BACK_TO_ANOTHER), None),
         // One that ECS rolled back to a moment before our change was there already.
         (
+            telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 240, ROLLING_BACK_TO_ANOTHER),
+            Some(false),
+        ),
+        (
             telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 241, ROLLING_BACK_TO_ANOTHER),
             Some(false),
         ),
+        // Clocks may differ by a second, and a log that is full must reach back further than that.
+        (telling(deploying(original(), NOW - secs(30)), 241, ROLLING_BACK), Some(true)),
+        (telling(deploying(original(), NOW - secs(30)), 242, ROLLING_BACK), Some(false)),
+        (busy(full_on(original()), 240), None),
+        (busy(full_on(original()), 241), None),
+        (busy(full_on(original()), 242), Some(false)),
         // Whoever deploys again after a rollback does not choose its strategy.
         (released_after(rolled_back(seen(Failed))), Some(true)),
         (released_after(complete(seen(Failed))), Some(true)),
@@ -183,6 +194,16 @@ fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
     ] {
         assert_eq!(seen.is_rollback(since), told, "{seen:?}");
     }
+}
+
+#[test]
+fn before_and_after_are_told_only_where_clocks_that_differ_by_a_second_agree() {
+    let (seen, moment) = (deploying(original(), NOW), Duration::from_millis(1));
+    assert!(!seen.was_live_before(NOW) && !seen.was_live_before(NOW + secs(1)));
+    assert!(seen.was_live_before(NOW + secs(1) + moment));
+    assert!(!seen.came_after(NOW) && !seen.came_after(NOW - secs(1)));
+    assert!(seen.came_after(NOW - secs(1) - moment));
+    assert!(seen.lists(&original(), NOW + secs(1)) && !seen.lists(&original(), NOW + secs(1) + moment));
 }
 
 #[test]
