@@ -204,6 +204,7 @@ fn before_and_after_are_told_only_where_clocks_that_differ_by_a_second_agree() {
     assert!(!seen.came_after(NOW) && !seen.came_after(NOW - secs(1)));
     assert!(seen.came_after(NOW - secs(1) - moment));
     assert!(seen.lists(&original(), NOW + secs(1)) && !seen.lists(&original(), NOW + secs(1) + moment));
+    assert!(!seen.is_older_than(NOW + secs(1)) && seen.is_older_than(NOW + secs(1) + moment));
 }
 
 #[test]
