@@ -189,10 +189,11 @@ impl Observation {
     }
 
     /// The same where no deployment on another strategy is listed any more, and the log tells of no rollback to `brought_it`: the
-    /// first word since our change counts.
+    /// first word since our change counts. ECS says so when it rolls back (aws-facts.md §2.6), so a whole log without a word knows of
+    /// none.
     fn by_log_alone(&self, brought_it: &Deployment, since: Timestamp) -> Option<bool> {
         let completed = |m: &Message| m.text.contains(") deployment completed") && m.at <= brought_it.created_at;
-        // What ECS rolled back to before, it had put in place as our change was made.
+        // A rollback from before our change: its result is what we changed.
         let rolled_back = |m: &Message| m.text.contains(ROLLING_BACK) && m.at > since;
         match self.since(since).filter(|m| rolled_back(m) || completed(m)).last() {
             // To a deployment that is not listed any more: who deploys on its strategy does not choose it.

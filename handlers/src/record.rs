@@ -72,7 +72,8 @@ pub struct Record {
     /// it, and as long as one is live (an owner opted the service out). Later, an owner may choose the very same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Strategy>,
-    /// While watching with a `previous`: until when the strategy that is live was certainly not one that stands for it.
+    /// While `previous` is kept: the latest time at which the owner's own strategy is known to have been live. One of ours that is live
+    /// came later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ours_until: Option<Timestamp>,
     /// The change of the present phase; kept while its result is live. While watching, only of a service that its owner opted out: what

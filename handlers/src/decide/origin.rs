@@ -29,7 +29,7 @@ impl Step<'_> {
             return None;
         }
         let (previous, live) = (self.record.previous.clone()?, self.seen.strategy.clone()?);
-        let was_left = self.record.phase == Phase::Watching && self.left_live(&live);
+        let was_left = self.record.phase == Phase::Watching && self.change_is_live();
         let mut step = self.clone();
         step.enter_on_demand();
         step.record.original = step.record.original.or(Some(previous.clone()));
@@ -39,8 +39,16 @@ impl Step<'_> {
 
     /// Whether what is live would stand for the original, if it is ours.
     pub(super) fn looks_like_ours(&self) -> bool {
-        let (Some(original), Some(live)) = (&self.record.original, &self.seen.strategy) else { return false };
-        live.stands_in_for(original)
+        self.looks_like(self.record.original.as_ref())
+    }
+
+    /// The same for the previous original.
+    pub(super) fn looks_like_previous(&self) -> bool {
+        self.looks_like(self.record.previous.as_ref())
+    }
+
+    fn looks_like(&self, original: Option<&Strategy>) -> bool {
+        original.zip(self.seen.strategy.as_ref()).is_some_and(|(original, live)| live.stands_in_for(original))
     }
 
     /// What the live strategy stands for, if it is one of ours: the original of the episode or the one before.
@@ -66,39 +74,33 @@ impl Step<'_> {
         self.seen.came_after(claimed + self.ctx.policy.lease) && self.seen.lists(&change.to, claimed)
     }
 
-    /// Whether what is live would stand for the previous original, if it is ours.
-    pub(super) fn looks_like_previous(&self) -> bool {
-        let (Some(previous), Some(live)) = (&self.record.previous, &self.seen.strategy) else { return false };
-        live.stands_in_for(previous)
-    }
-
-    /// Whether `live` is what we left live as the owner opted the service out.
-    fn left_live(&self, live: &Strategy) -> bool {
-        self.record.change.as_ref().is_some_and(|change| change.to == *live)
+    /// Whether what is live is what the record's change made. While watching, that is what we left live as the owner opted the service
+    /// out.
+    fn change_is_live(&self) -> bool {
+        self.record.change.as_ref().is_some_and(|change| self.is_live(&change.to))
     }
 
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
-        let Some(live) = &self.seen.strategy else { return false };
+        if !self.looks_like_previous() {
+            return false;
+        }
         let (seen, began) = (self.seen, self.record.phase_since);
         let since = self.record.not_ours_until.map_or(began, |until| until.max(began));
-        let chosen_since = if self.left_live(live) {
+        let chosen_since = if self.change_is_live() {
             // It was so as the episode was closed: whoever chose it since, chose something else in between.
             seen.came_after(since) && seen.lists_another_strategy()
         } else {
             !seen.was_live_before(since)
         };
-        self.looks_like_previous() && !(chosen_since && seen.is_rollback(since) == Some(false))
+        !(chosen_since && seen.is_rollback(since) == Some(false))
     }
 
-    /// Whether a look shows the time before the phase: what was live then is not live, and a
-    /// deployment from before is. Reads may be stale for a while.
+    /// Whether a look does not show the change of the phase, and may be from before it. A held service may wait for a change that was
+    /// never made.
     pub(super) fn shows_before_the_phase(&self) -> bool {
-        let since = self.record.phase_since;
-        self.record.phase != Phase::Held
-            && self.record.change.as_ref().is_some_and(|change| !self.is_live(&change.to))
-            && self.seen.is_older_than(since)
-            && self.phase_age() < self.ctx.policy.settle
+        let changed = self.record.phase != Phase::Held && self.record.change.is_some();
+        changed && !self.change_is_live() && self.may_be_from_before()
     }
 
     /// Whether the previous original still matters.

@@ -106,9 +106,12 @@ impl<'a> Step<'a> {
     /// Whether a look that shows the change made may show a time before the claim, when the same strategy was live: its deployment
     /// is older than the claim, and ECS may still answer from then.
     pub(super) fn may_be_stale(&self) -> bool {
-        !self.record.confirmed
-            && self.seen.is_older_than(self.record.phase_since)
-            && self.phase_age() < self.ctx.policy.settle
+        !self.record.confirmed && self.may_be_from_before()
+    }
+
+    /// Whether a look may show the time before the phase: its deployment is older, and reads may be stale for a while.
+    pub(super) fn may_be_from_before(&self) -> bool {
+        self.seen.is_older_than(self.record.phase_since) && self.phase_age() < self.ctx.policy.settle
     }
 }
 

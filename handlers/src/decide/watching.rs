@@ -89,6 +89,7 @@ impl Step<'_> {
         let (short_since, had_past) = (self.record.short_since, self.record.previous.is_some());
         let not_ours = self.record.not_ours_until;
         self.watch_again();
+        // Not every event is worth a write.
         let later = |at: Timestamp| not_ours.is_none_or(|known| at >= known + self.ctx.policy.active_interval);
         let changed = self.record.short_since != short_since
             || self.record.previous.is_some() != had_past
@@ -104,9 +105,9 @@ impl Step<'_> {
             self.record.previous = None;
             self.record.not_ours_until = None;
         } else if !self.looks_like_previous() {
-            // What a look shows may be as old as `settle`, and is as young as the youngest deployment in it.
-            let shown = seen.primary().map_or(ctx.now - ctx.policy.settle, |primary| primary.created_at);
-            self.record.not_ours_until = Some(shown.max(ctx.now - ctx.policy.settle));
+            // A look may be as old as `settle`, but not older than the deployment that it shows.
+            let oldest = ctx.now - ctx.policy.settle;
+            self.record.not_ours_until = Some(seen.primary().map_or(oldest, |primary| primary.created_at.max(oldest)));
         }
         self.record.short_since = seen.lacks_capacity().then(|| self.record.short_since.unwrap_or(ctx.now));
         let interval = if seen.is_short() { ctx.policy.active_interval } else { ctx.policy.watch_interval };

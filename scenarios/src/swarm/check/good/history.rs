@@ -183,15 +183,17 @@ impl<'a> Reader<'a> {
         self.replaced(ours.then_some(at));
         if ours {
             let to_spot = strategy.uses_spot();
-            self.carries_out_restore(at, to_spot);
+            if to_spot {
+                self.carries_out_restore(at);
+            }
             self.history.forced.push(Forced { at, to_spot, moved: false, replaced: None });
         }
     }
 
     /// A restore that nobody carried out when it was claimed counts from when somebody does.
-    fn carries_out_restore(&mut self, at: Duration, to_spot: bool) {
-        if let Some(began) = self.history.restores.last_mut().filter(|_| to_spot)
-            && self.history.forced.iter().all(|forced| forced.at < *began)
+    fn carries_out_restore(&mut self, at: Duration) {
+        if let Some(began) = self.history.restores.last_mut()
+            && self.history.forced.last().is_none_or(|forced| forced.at < *began)
         {
             *began = at;
         }
