@@ -3,9 +3,8 @@
 #[path = "common/ask.rs"]
 mod ask;
 mod common;
-
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "common/shown.rs"]
+mod shown;
 
 use ask::*;
 use common::table::decide;
@@ -13,63 +12,11 @@ use common::*;
 use handlers::decide::{Decision, Reason, Trigger};
 use handlers::event::Signal;
 use handlers::held::HeldReason;
-use handlers::observation::{Controller, Deployment, Look, Message, Observation, Rollout};
+use handlers::observation::{Controller, Look, Observation, Rollout};
 use handlers::policy::Policy;
 use handlers::record::{Change, Phase, Record};
 use handlers::strategy::Strategy;
-
-/// A deployment of `strategy` under way since `age` seconds, in the place of one that was `rollout`.
-fn replaced(strategy: Strategy, age: u64, rollout: Rollout, before: Strategy) -> Observation {
-    let mut seen = deploying(strategy, NOW - secs(age));
-    let primary = seen.deployments[0].clone();
-    seen.deployments.push(Deployment {
-        id: "ecs-svc/0".into(),
-        primary: false,
-        rollout,
-        strategy: Some(before),
-        created_at: NOW - secs(age) - mins(3),
-        ..primary
-    });
-    seen
-}
-
-fn rolled_back(mut seen: Observation) -> Observation {
-    seen.deployments[0].rolls_back = true;
-    seen
-}
-
-fn telling(mut seen: Observation, age: u64, text: &str) -> Observation {
-    Arc::make_mut(&mut seen.messages).push(Message { at: NOW - secs(age), text: format!("(service checkout) {text}") });
-    seen
-}
-
-/// With a log that is full of what was said `age` seconds ago.
-fn busy(seen: Observation, age: u64) -> Observation {
-    (0..100).fold(seen, |seen, _| telling(seen, age, "has started 1 tasks: (task 1)."))
-}
-
-fn out(seen: Observation) -> Observation {
-    Observation { opted_out: true, ..seen }
-}
-
-const ROLLING_BACK: &str = "rolling back to deployment ecs-svc/1.";
-const ROLLING_BACK_TO_ANOTHER: &str = "rolling back to deployment ecs-svc/17.";
-const FAILED: &str = "(deployment ecs-svc/1) deployment failed: tasks failed to start.";
-const COMPLETED: &str = "(deployment ecs-svc/1) deployment completed.";
-
-/// The same, and a release of the owner's begun just now.
-fn released_after(mut seen: Observation) -> Observation {
-    let release = Deployment {
-        id: "ecs-svc/9".into(),
-        rollout: Rollout::InProgress,
-        rolls_back: false,
-        created_at: NOW - secs(5),
-        ..seen.deployments[0].clone()
-    };
-    seen.deployments[0].primary = false;
-    seen.deployments.insert(0, release);
-    seen
-}
+use shown::*;
 
 #[test]
 fn an_owner_who_pins_on_demand_after_an_episode_is_left_alone() {
@@ -133,78 +80,6 @@ fn an_owner_who_replaces_a_completed_fallback_is_watched_and_failed_over_again()
     assert_eq!((next.phase, reason), (Phase::Watching, Reason::OwnerChanged));
     let (next, reason) = claimed(on_event(Some(&record), &seen, Signal::SpotPlacementFailure));
     assert_eq!((next.phase, reason), (Phase::FailingOver, Reason::SpotPlacementFailure));
-}
-
-#[test]
-fn what_ecs_says_of_a_deployment_tells_a_rollback_from_an_owner() {
-    use Rollout::{Completed, Failed, InProgress};
-    let since = NOW - mins(4);
-    let seen = |rollout| replaced(original(), 30, rollout, fallback());
-    let complete = |mut seen: Observation| {
-        seen.deployments[0].rollout = Completed;
-        seen
-    };
-    for (seen, told) in [
-        (seen(Completed), Some(false)),
-        (seen(InProgress), Some(false)),
-        (seen(Failed), Some(false)),
-        (complete(seen(Failed)), Some(true)),
-        (complete(seen(InProgress)), None),
-        (rolled_back(seen(Failed)), Some(true)),
-        (rolled_back(seen(InProgress)), Some(true)),
-        (full_on(original()), None),
-        (deploying(original(), NOW - secs(30)), None),
-        // The log is left when the deployments are not listed any more; the first word since our change counts.
-        (telling(deploying(original(), NOW - secs(30)), 30, ROLLING_BACK), Some(true)),
-        (telling(telling(full_on(original()), 60, COMPLETED), 200, ROLLING_BACK), Some(true)),
-        (telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), Some(false)),
-        // A log that goes back that far and knows of no rollback.
-        (telling(full_on(original()), 600, "has reached a steady state."), Some(false)),
-        (telling(telling(full_on(original()), 60, FAILED), 600, "has reached a steady state."), Some(false)),
-        // Of one that ECS gave up long ago and could not roll back, and one that an owner set after a rollback to another.
-        (telling(complete(seen(Failed)), 600, FAILED), Some(false)),
-        (busy(complete(seen(Failed)), 40), Some(false)),
-        (busy(complete(seen(Failed)), 20), Some(true)),
-        (telling(complete(seen(Failed)), 30, ROLLING_BACK_TO_ANOTHER), Some(false)),
-        (telling(deploying(original(), NOW - secs(30)), 60, ROLLING_BACK_TO_ANOTHER), None),
-        (telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 200, ROLLING_BACK_TO_ANOTHER), None),
-        // One that ECS rolled back to a moment before our change was there already.
-        (
-            telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 240, ROLLING_BACK_TO_ANOTHER),
-            Some(false),
-        ),
-        (
-            telling(telling(deploying(original(), NOW - secs(30)), 60, COMPLETED), 241, ROLLING_BACK_TO_ANOTHER),
-            Some(false),
-        ),
-        // Clocks may differ by a second, and a log that is full must reach back further than that.
-        (telling(deploying(original(), NOW - secs(30)), 241, ROLLING_BACK), Some(true)),
-        (telling(deploying(original(), NOW - secs(30)), 242, ROLLING_BACK), Some(false)),
-        (busy(full_on(original()), 240), None),
-        (busy(full_on(original()), 241), None),
-        (busy(full_on(original()), 242), Some(false)),
-        // Whoever deploys again after a rollback does not choose its strategy.
-        (released_after(rolled_back(seen(Failed))), Some(true)),
-        (released_after(complete(seen(Failed))), Some(true)),
-        (released_after(complete(seen(Completed))), Some(false)),
-        (released_after(full_on(original())), None),
-        // Its own completion, or one from before our change, says nothing of what was replaced; a log that is whole does.
-        (telling(busy(deploying(original(), NOW - secs(90)), 40), 60, COMPLETED), None),
-        (telling(deploying(original(), NOW - secs(90)), 60, COMPLETED), Some(false)),
-    ] {
-        assert_eq!(seen.is_rollback(since), told, "{seen:?}");
-    }
-}
-
-#[test]
-fn before_and_after_are_told_only_where_clocks_that_differ_by_a_second_agree() {
-    let (seen, moment) = (deploying(original(), NOW), Duration::from_millis(1));
-    assert!(!seen.was_live_before(NOW) && !seen.was_live_before(NOW + secs(1)));
-    assert!(seen.was_live_before(NOW + secs(1) + moment));
-    assert!(!seen.came_after(NOW) && !seen.came_after(NOW - secs(1)));
-    assert!(seen.came_after(NOW - secs(1) - moment));
-    assert!(seen.lists(&original(), NOW + secs(1)) && !seen.lists(&original(), NOW + secs(1) + moment));
-    assert!(!seen.is_older_than(NOW + secs(1)) && seen.is_older_than(NOW + secs(1) + moment));
 }
 
 #[test]
@@ -302,90 +177,6 @@ fn an_owner_who_pins_the_fallback_over_a_restore_that_nobody_confirmed_keeps_it(
     assert_eq!(written(on_sweep(&record, &pinned(300, 350), NOW)).0.original, Some(original()));
     // And a release on the fallback replaces a deployment on the original from before the claim: the restore is still to be made.
     assert_eq!(written(on_sweep(&record, &pinned(150, 500), NOW)).0.original, Some(original()));
-}
-
-#[test]
-fn a_service_that_was_opted_out_on_the_fallback_is_taken_up_again_whatever_was_deployed_meanwhile() {
-    let left = written(on_sweep(&restoring(), &out(full_on(fallback())), NOW)).0;
-    // A release, which ends before the tag goes.
-    let released = deploying(fallback(), NOW + mins(30));
-    let due = Record { next_check_at: NOW + mins(40), ..left };
-    let still = written(on_sweep(&due, &out(released.clone()), NOW + mins(40))).0;
-    assert_eq!((still.phase, still.previous.clone()), (Phase::Watching, Some(original())));
-    let told = |mut seen: Observation| {
-        seen.messages = telling(full_on(fallback()), 3600, "has reached a steady state.").messages;
-        seen
-    };
-    let (back, reason) = written(on_sweep(&still, &told(released), NOW + hours(1)));
-    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::OptedIn));
-    // A release as the tag goes: the deployment that brought the fallback is still listed.
-    let both = released_after(full_on(fallback()));
-    let (back, reason) = written(on_sweep(&Record { phase_since: NOW - secs(60), ..due }, &told(both), NOW + mins(1)));
-    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::OptedIn));
-}
-
-#[test]
-fn a_service_that_is_opted_out_just_after_its_failover_is_remembered() {
-    let failed_over = out(replaced(fallback(), 0, Rollout::Completed, original()));
-    let record = Record { phase_since: NOW, next_check_at: NOW, ..on_demand(NOW + mins(15)) };
-    // A look at the time before the failover says nothing, also if it is the first to show the tag.
-    let stale = written(on_sweep(&record, &out(full_on(original())), NOW + secs(1))).0;
-    assert_eq!((stale.phase, stale.original), (Phase::OnDemand, Some(original())));
-    let left = written(on_sweep(&record, &failed_over, NOW + secs(1))).0;
-    let due = Record { next_check_at: NOW + secs(3), ..left };
-    let still = written(on_sweep(&due, &failed_over, NOW + secs(3))).0;
-    assert_eq!((still.phase, still.previous), (Phase::Watching, Some(original())));
-    let before = out(full_on(original()));
-    assert_eq!(written(on_sweep(&due, &before, NOW + secs(3))).0.previous, Some(original()));
-    assert_eq!(forgotten(on_sweep(&due, &before, NOW + mins(3))), Reason::OptedOut);
-    // An owner who chose something else in between, and then the fallback, keeps it.
-    let theirs = out(replaced(fallback(), 0, Rollout::InProgress, common::somebody_elses()));
-    let mut later = theirs.clone();
-    later.deployments[0].created_at = NOW + secs(4);
-    assert_eq!(forgotten(on_sweep(&due, &later, NOW + secs(5))), Reason::OptedOut);
-}
-
-#[test]
-fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
-    // In the middle of a restore.
-    let pinned = out(replaced(fallback(), 30, Rollout::InProgress, original()));
-    let record = Record { phase_since: NOW - mins(6), ..restoring() };
-    assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::OptedOut);
-    let unconfirmed = Record { confirmed: false, phase_since: NOW - mins(4), ..record.clone() };
-    assert_eq!(forgotten(on_sweep(&unconfirmed, &pinned, NOW)), Reason::OptedOut);
-    // The restore, which was confirmed, is not listed any more.
-    let alone = out(telling(deploying(fallback(), NOW - secs(30)), 3600, "has reached a steady state."));
-    assert_eq!(forgotten(on_sweep(&record, &alone, NOW)), Reason::OptedOut);
-    let rolled = written(on_sweep(&record, &rolled_back(pinned.clone()), NOW)).0;
-    assert_eq!((rolled.phase, rolled.previous), (Phase::Watching, Some(original())));
-    // And after one, opted out already.
-    let closed = Record {
-        phase: Phase::Watching,
-        original: None,
-        change: None,
-        previous: Some(original()),
-        next_check_at: NOW,
-        ..record
-    };
-    assert_eq!(forgotten(on_sweep(&closed, &pinned, NOW)), Reason::OptedOut);
-    // And after a failover that was refused.
-    let refused = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
-    assert_eq!(forgotten(on_sweep(&refused, &pinned, NOW)), Reason::OptedOut);
-}
-
-#[test]
-fn ours_may_come_back_to_a_service_whose_owner_opted_it_out_and_put_the_original_back() {
-    let record = on_demand(NOW + mins(15));
-    let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));
-    let closed = written(on_sweep(&record, &put_back, NOW)).0;
-    assert_eq!((closed.phase, closed.previous.clone()), (Phase::Watching, Some(original())));
-    // ECS goes back to the fallback, and the tag goes.
-    let back = rolled_back(replaced(fallback(), 0, Rollout::Failed, original()));
-    let due = Record { next_check_at: NOW + mins(2), ..closed };
-    let (again, reason) = written(on_sweep(&due, &back, NOW + mins(2)));
-    assert_eq!((again.phase, again.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
-    // Once the original's deployment is complete, nothing can come back.
-    assert_eq!(forgotten(on_sweep(&record, &out(full_on(original())), NOW)), Reason::OptedOut);
 }
 
 #[test]

@@ -6,13 +6,11 @@ mod common;
 use std::sync::Arc;
 
 use common::table::decide;
-use common::{
-    ME, NOW, deploying, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching,
-};
+use common::{ME, NOW, fallback, full_on, mins, on_demand, original, restoring, secs, service, short_on, watching};
 use handlers::decide::{Context, Decision, Reason, Trigger};
 use handlers::held::HeldReason;
 use handlers::metrics;
-use handlers::observation::{Look, Observation, Rollout};
+use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
 use handlers::record::{Change, Phase, Record};
 use handlers::strategy::CapacityProvider;
@@ -336,19 +334,4 @@ fn a_restore_that_is_complete_holds_while_an_auto_scaler_adds_tasks() {
     let lost = Observation { pending: 0, ..scaling };
     let decision = sweep(&restoring(), lost, &policy);
     assert!(matches!(&decision, Decision::Write(next, _) if next.healthy_since.is_none()), "{decision:?}");
-}
-
-#[test]
-fn a_deployment_only_drains_while_all_its_tasks_run_and_it_is_not_complete() {
-    let of = |rollout, running| {
-        let mut seen = deploying(original(), NOW);
-        seen.deployments[0].rollout = rollout;
-        seen.deployments[0].running = running;
-        seen
-    };
-    let desired = full_on(original()).desired;
-    assert!(of(Rollout::InProgress, desired).only_drains(&original()));
-    assert!(!of(Rollout::InProgress, desired).only_drains(&fallback()));
-    assert!(!of(Rollout::InProgress, desired - 1).only_drains(&original()));
-    assert!(!of(Rollout::Completed, desired).only_drains(&original()));
 }
