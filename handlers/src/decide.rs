@@ -103,6 +103,10 @@ pub fn decide(service: &ServiceId, record: Option<&Record>, look: &Look, ctx: &C
         (Some(_), Look::Found(seen)) if !seen.active => Decision::Forget(Reason::Gone),
         (None, Look::Found(seen)) => Step { record: new(), seen, ctx }.watching(),
         (Some(record), Look::Found(seen)) => match record.service_created_at {
+            // Our change of the service before may still reach the one that has its name now.
+            Some(known) if known != seen.created_at && record.may_be_under_way(ctx.policy, ctx.now) => {
+                Step { record: record.clone(), seen, ctx }.wait(Reason::Settling)
+            }
             // The name is the same, the service is not: nothing of the past applies, but the item's version does.
             Some(known) if known != seen.created_at => {
                 recreated(Step { record: Record { version: record.version, ..new() }, seen, ctx })

@@ -258,6 +258,15 @@ impl Record {
         self.lease.as_ref().is_some_and(|l| l.owner == owner && now < l.until)
     }
 
+    /// Whether the claimed change may have been sent and not be shown yet: an update arrives within the lease of its claim, and
+    /// reads may be stale for [`Policy::settle`] after that.
+    pub fn may_be_under_way(&self, policy: &Policy, now: Timestamp) -> bool {
+        let claimed = matches!(self.phase, Phase::FailingOver | Phase::Restoring) && !self.confirmed;
+        let from_claim = self.phase_since + policy.lease;
+        let latest = self.lease.as_ref().map_or(from_claim, |lease| lease.until.max(from_claim));
+        claimed && now < latest + policy.settle
+    }
+
     /// Whether a sweep may begin a restore of this record: the market is to be asked.
     pub fn may_restore(&self, now: Timestamp) -> bool {
         self.restore_at.is_some_and(|at| now >= at) || (self.phase == Phase::Restoring && !self.confirmed)

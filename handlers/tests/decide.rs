@@ -512,7 +512,7 @@ fn a_recreated_service_has_no_past() {
     seen.created_at = NOW - mins(20);
     for record in [
         watching(),
-        failing_over("dead", NOW),
+        Record { phase_since: NOW - mins(5), ..failing_over("dead", NOW - mins(4)) },
         on_demand(NOW),
         on_probation(NOW - hours(1)),
         held(on_demand(NOW), HeldReason::OnDemandShort),
@@ -526,6 +526,26 @@ fn a_recreated_service_has_no_past() {
     }
     let on_fargate = Observation { created_at: NOW - mins(20), ..full_on(fallback()) };
     forgotten(on_sweep(&on_demand(NOW), &on_fargate, NOW));
+}
+
+/// An update that was sent to the service before may arrive late, and look like the owner's choice for the new one.
+#[test]
+fn a_service_recreated_during_our_change_waits_until_the_change_cannot_arrive_any_more() {
+    let policy = Policy::default();
+    let mut seen = short_on(somebody_elses());
+    seen.created_at = NOW - secs(10);
+    for record in [failing_over("dead", NOW), Record { confirmed: false, ..restoring() }] {
+        let claimed_until = record.phase_since + policy.lease;
+        let waiting = Record { lease: None, ..record.clone() };
+        let last = claimed_until + policy.settle - secs(1);
+        let (next, reason) = written(on_sweep(&waiting, &seen, last));
+        assert_eq!((next.phase, reason), (record.phase, Reason::Settling));
+        assert_eq!(next.original, record.original, "not forgotten yet");
+        assert_eq!(written(on_sweep(&waiting, &seen, last + secs(1))).1, Reason::Recreated);
+        let taken_over = Record { lease: Some(Lease { owner: "dead".into(), until: last }), ..record };
+        assert_eq!(written(on_sweep(&taken_over, &seen, last + policy.settle - secs(1))).1, Reason::Settling);
+        assert_eq!(written(on_sweep(&taken_over, &seen, last + policy.settle)).1, Reason::Recreated);
+    }
 }
 
 #[test]

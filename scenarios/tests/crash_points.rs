@@ -75,7 +75,8 @@ fn judge(crashed: &Play, calm: &Play, kills: &[Kill]) {
         let phases = [service, undisturbed].map(|s| s.record.as_ref().map(|record| record.phase));
         assert_eq!(phases[0], phases[1], "{}: {kills:?}", service.id);
         assert!(matches!(phases[0], None | Some(Phase::Watching)));
-        assert_eq!(service.ledger.forced, undisturbed.ledger.forced, "deployments of {}: {kills:?}", service.id);
+        // One that dies in a short outage may even save a failover that would have been too late.
+        assert!(service.ledger.forced <= undisturbed.ledger.forced, "deployments of {}: {kills:?}", service.id);
     }
     assert!(found.most_looks <= undisturbed.most_looks + 1, "{} looks: {kills:?}", found.most_looks);
 }
