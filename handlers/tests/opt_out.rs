@@ -84,6 +84,13 @@ fn an_owner_who_pins_the_fallback_and_opts_out_keeps_it() {
 }
 
 #[test]
+fn a_held_service_whose_failover_was_never_made_is_forgotten_at_once() {
+    let refused = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
+    let record = Record { phase_since: NOW, ..refused };
+    assert_eq!(forgotten(on_sweep(&record, &out(full_on(original())), NOW + secs(1))), Reason::OptedOut);
+}
+
+#[test]
 fn ours_may_come_back_to_a_service_whose_owner_opted_it_out_and_put_the_original_back() {
     let record = on_demand(NOW + mins(15));
     let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));

@@ -141,6 +141,11 @@ fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     let stale = telling(full_on(fallback()), 3600, "has reached a steady state.");
     let asked = on_sweep(&early, &stale, NOW);
     assert!(matches!(asked, Decision::Leave(_)), "{asked:?}");
+    // A release of the original, after ECS refused the failover, is no choice of the fallback.
+    let refused = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
+    let released = telling(deploying_short(original(), NOW - mins(2)), 3600, "has reached a steady state.");
+    let asked = on_event(Some(&refused), &released, Signal::SpotTask);
+    assert_eq!(left(asked), Reason::Held(HeldReason::AccessDenied("ecs:UpdateService".into())));
     // The way back of a restore was refused, and ECS went it by itself.
     let record = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
     let back = telling(telling(full_on(fallback()), 600, ROLLING_BACK), 3600, "has reached a steady state.");

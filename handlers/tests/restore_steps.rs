@@ -335,3 +335,14 @@ fn a_restore_that_is_complete_holds_while_an_auto_scaler_adds_tasks() {
     let decision = sweep(&restoring(), lost, &policy);
     assert!(matches!(&decision, Decision::Write(next, _) if next.healthy_since.is_none()), "{decision:?}");
 }
+
+#[test]
+fn a_restore_that_has_lasted_four_times_its_longest_time_ends_as_soon_as_it_is_up() {
+    let policy = Policy { restore_timeout: mins(7), ..Policy::default() };
+    let longest = (policy.restore_timeout + policy.probation) * 4;
+    let lasting = |time| Record { phase_since: NOW - time, ..restoring() };
+    let decision = sweep(&lasting(longest), full_on(original()), &policy);
+    assert!(matches!(decision, Decision::Write(_, Reason::Restored)), "{decision:?}");
+    let decision = sweep(&lasting(longest - secs(1)), full_on(original()), &policy);
+    assert!(matches!(decision, Decision::Write(_, Reason::OnProbation)), "{decision:?}");
+}

@@ -15,7 +15,7 @@ use handlers::held::HeldReason;
 use handlers::market::{Finding, Market};
 use handlers::observation::{Look, Observation};
 use handlers::policy::{InterruptionPolicy, Policy};
-use handlers::record::{Change, Phase, Record};
+use handlers::record::{Change, Held, Phase, Record};
 use handlers::timestamp::Timestamp;
 use serde_json::json;
 
@@ -159,7 +159,7 @@ fn a_look_that_works_again_is_the_cure_at_the_next_event_and_at_the_next_sweep()
         assert_eq!((next.phase, why), (Phase::Watching, Reason::Cured));
         let (held, _) = written(blind(Some(&on_demand(NOW)), None, &reason, NOW));
         let (next, why) = written(on_event(Some(&held), &full_on(fallback()), Signal::SpotTask));
-        assert_eq!((next.phase, why), (Phase::OnDemand, Reason::Cured));
+        assert_eq!((next.phase, next.phase_since, why), (Phase::OnDemand, NOW, Reason::Cured));
     }
 }
 
@@ -213,6 +213,16 @@ fn what_persists_is_left_held_by_an_event() {
         let (still, why) = written(on_sweep(&due, &seen, NOW));
         assert_eq!((still.phase, still.phase_since, why), (Phase::Held, due.phase_since, Reason::Held(reason)));
     }
+}
+
+#[test]
+fn a_held_service_with_another_problem_is_held_for_that_one() {
+    let before = on_demand(NOW + hours(1));
+    let record = held(before.clone(), HeldReason::ApplicationFails);
+    let (next, why) = written(on_sweep(&record, &short_on(fallback()), NOW));
+    assert_eq!((next.phase_since, why), (record.phase_since, Reason::Held(HeldReason::OnDemandShort)));
+    let held = Held { reason: HeldReason::OnDemandShort, resume: Phase::OnDemand, since: Some(before.phase_since) };
+    assert_eq!(next.held, Some(held));
 }
 
 // ---- not found ------------------------------------------------------------------------------------------------------
