@@ -123,6 +123,7 @@ fn the_update_of_a_handler_that_died_before_confirming_is_confirmed_and_not_repe
     let (record, reason) = written(on_sweep(&dead, &deploying_short(fallback(), NOW - mins(2)), NOW));
     assert_eq!((record.phase, reason), (Phase::OnDemand, Reason::FallbackLive));
     assert!(record.confirmed && record.lease.is_none());
+    assert_eq!(record.next_check_at, NOW + Policy::default().active_interval);
     let dead = Record { confirmed: false, lease: Some(Lease { owner: "dead".into(), until: NOW }), ..restoring() };
     let (record, reason) = written(on_sweep(&dead, &deploying(original(), NOW - mins(2)), NOW));
     assert_eq!((record.phase, reason), (Phase::Restoring, Reason::OnProbation));

@@ -47,6 +47,24 @@ fn what_is_complete_ends_what_a_strategy_of_ours_stands_for() {
 }
 
 #[test]
+fn what_stood_in_for_the_original_is_kept_while_ecs_may_undo_the_owners_change() {
+    let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW + mins(15)) };
+    let (next, reason) = written(on_sweep(&record, &deploying(somebody_elses(), NOW - mins(1)), NOW));
+    assert_eq!((next.phase, next.previous, reason), (Phase::Watching, Some(original()), Reason::OwnerChanged));
+}
+
+#[test]
+fn an_event_moves_the_last_time_of_the_owners_strategy_only_by_a_whole_interval() {
+    let (interval, live_since) = (Policy::default().active_interval, NOW - secs(10));
+    let seen = deploying(somebody_elses(), live_since);
+    let known = |until| Record { previous: Some(original()), not_ours_until: Some(until), ..watching() };
+    let (next, _) = written(on_event(Some(&known(live_since - interval)), &seen, Signal::SpotTask));
+    assert_eq!(next.not_ours_until, Some(live_since));
+    let decision = on_event(Some(&known(live_since - interval + secs(1))), &seen, Signal::SpotTask);
+    assert_eq!(left(decision), Reason::Healthy);
+}
+
+#[test]
 fn a_pin_on_the_fallback_before_the_originals_deployment_is_complete_is_the_owners() {
     let record = Record { previous: Some(original()), phase_since: NOW - mins(2), ..watching() };
     let pinned = replaced(fallback(), 30, Rollout::Completed, original());

@@ -28,14 +28,19 @@ fn never_made(age: std::time::Duration) -> Record {
 fn a_failover_that_was_never_made_is_not_made_on_a_service_that_is_well() {
     let (closed, reason) = written(on_sweep(&never_made(hours(5)), &full_on(original()), NOW));
     assert_eq!((closed.phase, closed.original, reason), (Phase::Watching, None, Reason::NotNeeded));
+    // The memory of the episode before is kept: a loss may still be the same outage.
+    let again = Record { restored_at: Some(NOW - hours(6)), ..never_made(hours(5)) };
+    assert_eq!(written(on_sweep(&again, &full_on(original()), NOW)).0.restored_at, again.restored_at);
     // While a release explains what is missing, too.
     let releasing = deploying_short(original(), NOW - mins(1));
     assert_eq!(written(on_sweep(&never_made(hours(5)), &releasing, NOW)).1, Reason::NotNeeded);
     let (next, reason) = claimed(on_sweep(&never_made(hours(5)), &short_on(original()), NOW));
     assert_eq!((next.phase, reason), (Phase::FailingOver, Reason::TakenOver));
     // Just claimed, the cause may not show yet: an interrupted task runs on for two minutes.
-    let (next, reason) = claimed(on_sweep(&never_made(mins(2)), &full_on(original()), NOW));
+    let just_claimed = Policy::default().lease + Policy::default().shortfall_grace;
+    let (next, reason) = claimed(on_sweep(&never_made(just_claimed - secs(1)), &full_on(original()), NOW));
     assert_eq!((next.phase, reason), (Phase::FailingOver, Reason::TakenOver));
+    assert_eq!(written(on_sweep(&never_made(just_claimed), &full_on(original()), NOW)).1, Reason::NotNeeded);
 }
 
 #[test]
