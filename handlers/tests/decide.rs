@@ -427,6 +427,8 @@ fn a_rollback_by_the_circuit_breaker_is_recognised_in_on_demand_and_in_restoring
     let (record, reason) = written(on_sweep(&on_demand(NOW + mins(9)), &short_on(original()), NOW));
     assert_eq!((record.phase, reason), (Phase::Held, Reason::Held(HeldReason::RolledBack)));
     assert_eq!((&record.original, record.failed_restores), (&Some(original()), 1));
+    let delay = record.restore_delay(&Policy::default()).max(Policy::default().held_interval);
+    assert_eq!(record.next_check_at, NOW + delay);
     let (record, _) = claimed(on_sweep(&record, &short_on(original()), record.next_check_at));
     assert_eq!(record.phase, Phase::FailingOver);
     // The restore was rolled back: ECS did our work, and the restore counts as failed.
@@ -779,6 +781,8 @@ fn a_slow_fallback_is_given_the_restore_timeout_before_anyone_is_alarmed() {
     let record = Record { phase_since: NOW - mins(10) + secs(1), ..on_demand(NOW + hours(3)) };
     let (next, reason) = written(on_sweep(&record, &short_on(fallback()), NOW));
     assert_eq!((next.phase, reason), (Phase::OnDemand, Reason::NotDue));
+    let (_, reason) = written(on_sweep(&record, &short_on(fallback()), NOW + secs(1)));
+    assert_eq!(reason, Reason::Held(HeldReason::OnDemandShort));
 }
 
 #[test]
