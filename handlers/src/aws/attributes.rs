@@ -102,16 +102,21 @@ mod tests {
     #[test]
     fn what_has_no_json_form_is_an_error_that_names_the_attribute() {
         let item = |value| Item::from([("odd".to_owned(), value)]);
-        for value in [
-            AttributeValue::B(Blob::new([1, 2])),
-            AttributeValue::Bs(vec![]),
-            AttributeValue::N("NaN".into()),
-            AttributeValue::L(vec![AttributeValue::Ns(vec!["x".into()])]),
+        for (value, says) in [
+            (AttributeValue::B(Blob::new([1, 2])), "odd: binary data"),
+            (AttributeValue::Bs(vec![]), "odd: binary data"),
+            (AttributeValue::N("NaN".into()), r#"odd: "NaN" is no number"#),
+            (AttributeValue::L(vec![AttributeValue::Ns(vec!["x".into()])]), r#"odd: "x" is no number"#),
         ] {
-            let problem = to_object(item(value.clone())).unwrap_err();
-            assert!(problem.starts_with("odd: "), "{value:?}: {problem}");
+            assert_eq!(to_object(item(value)), Err(says.to_owned()));
         }
-        let sets = to_object(item(AttributeValue::Ss(vec!["a".into()])));
-        assert_eq!(sets, Ok(object(json!({"odd": ["a"]}))));
+    }
+
+    #[test]
+    fn a_set_of_texts_or_of_numbers_is_read_as_a_list() {
+        let texts = AttributeValue::Ss(vec!["a".into()]);
+        let numbers = AttributeValue::Ns(vec!["1".into(), "2.5".into()]);
+        let sets = to_object(Item::from([("texts".to_owned(), texts), ("numbers".to_owned(), numbers)]));
+        assert_eq!(sets, Ok(object(json!({"texts": ["a"], "numbers": [1, 2.5]}))));
     }
 }

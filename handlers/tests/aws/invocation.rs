@@ -271,3 +271,10 @@ async fn a_sweep_stops_before_the_deadline_and_leaves_the_rest_due() {
     let answer = lambda.invoke(json!({}), WRAP_UP + Duration::from_millis(200)).await;
     assert_eq!(answer, Ok(json!({ "stopped": true })));
 }
+
+#[tokio::test]
+async fn a_sweep_that_has_only_the_time_to_answer_stops_at_once() {
+    let lambda = lambda(Function::Restore).await;
+    on(&lambda.server, QUERY, [ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }))]).await;
+    assert_eq!(lambda.invoke(json!({}), WRAP_UP).await, Ok(json!({ "stopped": true })));
+}
