@@ -127,7 +127,7 @@ fn trust() -> Trust {
 fn believe(text: &str) {
     let event = match parse(text, &trust()) {
         Ok(Parsed::Event(event)) => *event,
-        Ok(Parsed::Ignored(_)) => return,
+        Ok(Parsed::Ignored(_) | Parsed::GoOn(..)) => return,
         Err(refusal) => {
             let words = refusal.to_string();
             assert!(words.len() < 2000, "a refusal of {} bytes floods the log", words.len());
@@ -155,7 +155,7 @@ fn believe(text: &str) {
     }
     // Task events name their service in `group` alone.
     let said_in = match signal {
-        Signal::Interruption | Signal::SpotTask => raw["detail"]["group"].as_str().unwrap(),
+        Signal::Interruption | Signal::SpotTaskStopped | Signal::SpotTask => raw["detail"]["group"].as_str().unwrap(),
         _ => named,
     };
     assert_eq!(said_in.rsplit(['/', ':']).next(), Some(service.service.as_str()));

@@ -16,11 +16,12 @@ use handlers::timestamp::Timestamp;
 
 use super::{CREATED, ME, NOW, REGION};
 
-pub(super) const SIGNALS: [Signal; 5] = [
+pub(super) const SIGNALS: [Signal; 6] = [
     Signal::SpotPlacementFailure,
     Signal::OnDemandPlacementFailure,
     Signal::SyntheticPlacementFailure,
     Signal::Interruption,
+    Signal::SpotTaskStopped,
     Signal::SpotTask,
 ];
 pub(super) const PHASES: [Phase; 5] =

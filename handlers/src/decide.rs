@@ -54,6 +54,7 @@
 //! - A step can go on in another phase: a restore that was claimed and not carried out as On-Demand, a held service in the phase
 //!   before. Then the reason is one of that phase.
 //! - `Held` and `DryRun` stand for every reason that they carry. A [`Decision::Update`] has no reason; the claim before it has.
+//! - `LeftToTurn` and `NothingNew` are no answers of `decide`: [`reconcile`](crate::reconcile) leaves the service alone before or after.
 //! - Some entries need a record that somebody edited, such as `Leased` in Watching.
 //!
 //! `handlers/tests/decide_table.rs` checks the table.

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::json::Json;
 use crate::service::{AccountId, ClusterName, EcsArn, NameError, Region, ServiceArn, ServiceId, ServiceName};
@@ -19,6 +20,11 @@ pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 pub const ECS_SOURCE: &str = "aws.ecs";
 /// `source` of a synthetic event.
 pub const SYNTHETIC_SOURCE: &str = "test.aws.ecs";
+
+/// `source` of what we send ourselves.
+pub const OWN_SOURCE: &str = "spot-recovery";
+/// `detail-type` of the message that hands work on.
+const HAND_ON: &str = "Account Turn";
 
 /// Whom this cell believes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +57,7 @@ impl Event {
 }
 
 /// What an event says about a service. Never a command: the core looks at the service and decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
     /// ECS could not place a task on `FARGATE_SPOT`.
     SpotPlacementFailure,
@@ -61,13 +67,17 @@ pub enum Signal {
     SyntheticPlacementFailure,
     /// A Spot task of the service was interrupted.
     Interruption,
-    /// A Spot task of the service started or stopped: a service worth watching.
+    /// A Spot task of the service stopped, and neither Spot nor the scheduler is named as the cause: maybe a silent loss.
+    SpotTaskStopped,
+    /// A Spot task of the service started, or the scheduler stopped it: a service worth watching.
     SpotTask,
 }
 
 /// What became of an event that was understood.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parsed {
+    /// Go on with what is due of this account ([`hand_on`]).
+    GoOn(AccountId, Region),
     /// Look at this service.
     Event(Box<Event>),
     /// Genuine, but nothing for us; the reason is for the log.
@@ -124,6 +134,20 @@ pub enum Refusal {
     TwoClusters(ClusterName, ClusterName),
 }
 
+/// The message by which a handler whose time is over makes another go on with what is due of an account. No rule sends events of
+/// this source to a queue, and one who forged it would gain nothing: what is due is looked at anyway.
+pub fn hand_on(account: &AccountId, region: &Region, now: Timestamp) -> String {
+    json!({
+        "source": OWN_SOURCE,
+        "detail-type": HAND_ON,
+        "account": account.as_str(),
+        "region": region.as_str(),
+        "time": now.to_string(),
+        "detail": {},
+    })
+    .to_string()
+}
+
 /// Authenticates and reads one event.
 ///
 /// # Errors
@@ -140,6 +164,9 @@ pub fn parse(text: &str, trust: &Trust) -> Result<Parsed, Refusal> {
     }
     let at = Timestamp::parse(string(raw.get("time"), "time")?)?;
     let synthetic = match string(raw.get("source"), "source")? {
+        OWN_SOURCE if raw.get("detail-type").and_then(Json::text) == Some(HAND_ON) => {
+            return Ok(Parsed::GoOn(sender, region));
+        }
         ECS_SOURCE => false,
         SYNTHETIC_SOURCE if trust.synthetic_from.contains(&sender) => true,
         SYNTHETIC_SOURCE => return Err(Refusal::SyntheticNotAllowed(sender)),
@@ -229,7 +256,11 @@ fn task_state_change(detail: &Json<'_>, account: AccountId, region: Region) -> R
     let field = |key: &str| detail.get(key).and_then(Json::text).unwrap_or_default();
     let interrupted = matches!(field("stopCode"), "SpotInterruption" | "TerminationNotice")
         || field("stoppedReason").contains("Spot Task was interrupted");
-    let signal = if interrupted { Signal::Interruption } else { Signal::SpotTask };
+    let signal = match field("desiredStatus") {
+        _ if interrupted => Signal::Interruption,
+        "STOPPED" if field("stopCode") != "ServiceSchedulerInitiated" => Signal::SpotTaskStopped,
+        _ => Signal::SpotTask,
+    };
     Ok(Read::Signal(ServiceId { account, region, cluster, service }, signal))
 }
 

@@ -33,3 +33,4 @@ pub mod service;
 pub mod strategy;
 pub mod timestamp;
 pub mod transition;
+pub mod turn;

@@ -209,12 +209,12 @@ tunables! {
         "How often the sweep looks at a service that is short, moving or on probation; a little less than its schedule, or it looks every other time";
     held_interval: Duration = m(30), "30m", "1s to 1day", SECOND..=DAY,
         "How often a held service is looked at again; while nobody can look, or the application fails, sooner at first";
-    lease: Duration = m(2), "2m", "1s to 1h", SECOND..=HOUR,
-        "How long a claim keeps other handlers off; longer than a handler may run";
-    update_burst: u32 = 10, "10", "1 to 50", 1..=50,
-        "Changes to services of one account that one invocation makes without a pause (ECS: a bucket of 50)";
-    update_pause: Duration = Duration::from_millis(250), "250ms", "0s to 1m", Duration::ZERO..=MINUTE,
-        "Pause before each further change; ECS refills 5 a second for everybody in the account";
+    lease: Duration = Duration::from_secs(40), "40s", "1s to 1h", SECOND..=HOUR,
+        "How long a claim keeps other handlers off; no shorter than a handler may run";
+    update_burst: u32 = 40, "40", "1 to 50", 1..=50,
+        "Changes to services of one account that are made without a pause (ECS: a bucket of 50, for everybody in the account)";
+    update_pause: Duration = Duration::from_millis(202), "202ms", "0s to 1m", Duration::ZERO..=MINUTE,
+        "Pause before each further change; ECS refills 5 a second";
     retry_delay: Duration = Duration::from_secs(5), "5s", "1s to 1h", SECOND..=HOUR,
         "How long a failed message waits before it comes back, and up to half as long again; doubles each time, up to 15 minutes";
     probe_restores: bool = true, "true", "true or false", ..,

@@ -14,6 +14,7 @@ use crate::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 use crate::transition::Transition;
+use crate::turn::Turn;
 
 /// Most services one `DescribeServices` call takes (aws-facts.md §4).
 pub const DESCRIBE_LIMIT: usize = 10;
@@ -70,6 +71,19 @@ pub trait StateStore {
     /// [`StoreError`].
     async fn put_market(&self, market: &Market) -> Result<bool, StoreError>;
 
+    /// The turn of an account, read consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError>;
+
+    /// Writes a turn on condition that the stored version is `turn.version`, 0 meaning absent; the stored version is one higher.
+    /// Returns whether it holds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError>;
+
     /// Records of one partition of the due index with [`Record::due_at`] `<= now`, earliest first, one page. The index lags
     /// behind the table: what it shows may be out of date, which the version condition catches.
     ///
@@ -91,6 +105,16 @@ pub trait AuditLog {
     fn measure(&self, transition: &Transition);
 }
 
+/// Where an invocation whose time is over leaves its work.
+pub trait Relay {
+    /// Makes another invocation go on with what is due of this account, after this time, 15 minutes at most. The sweep does so too,
+    /// later.
+    ///
+    /// # Errors
+    /// [`RelayError`], if that is not certain.
+    async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError>;
+}
+
 /// The time.
 pub trait Clock {
     /// Now.
@@ -101,8 +125,8 @@ pub trait Clock {
 }
 
 /// All ports in one.
-pub trait Ports: Ecs + StateStore + AuditLog + Clock {}
-impl<T: Ecs + StateStore + AuditLog + Clock> Ports for T {}
+pub trait Ports: Ecs + StateStore + AuditLog + Relay + Clock {}
+impl<T: Ecs + StateStore + AuditLog + Relay + Clock> Ports for T {}
 
 /// One ECS cluster: what a `DescribeServices` call is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,3 +218,8 @@ pub enum StoreError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("audit event not accepted: {0}")]
 pub struct AuditError(pub String);
+
+/// Work could not be handed on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("work not handed on: {0}")]
+pub struct RelayError(pub String);

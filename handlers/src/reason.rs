@@ -38,6 +38,10 @@ pub enum Reason {
     Recreated,
     /// Another handler is acting.
     Leased,
+    /// The account is another handler's turn, which is told by a mark in the record, or finds it due.
+    LeftToTurn,
+    /// An event that says nothing beyond what the record holds.
+    NothingNew,
     /// `paused` is set.
     Paused,
     /// `dry_run` is set: this is what would have been done.
@@ -113,6 +117,8 @@ impl Reason {
             Self::NotFound => "ECS does not find the service; looked at once more before it is forgotten",
             Self::Recreated => "the service was deleted and created anew",
             Self::Leased => "another handler is acting",
+            Self::LeftToTurn => "left to the handler that has the turn of its account",
+            Self::NothingNew => "the event says nothing new",
             Self::Paused => "paused",
             Self::DryRun(reason) => return format!("dry run: would act, {reason}").into(),
             Self::SpotPlacementFailure => "no Spot capacity for its tasks",

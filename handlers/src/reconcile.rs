@@ -1,6 +1,8 @@
 //! The only caller of the ports: observe → decide → claim → look again, unless the look is fresh → act → confirm, and the sweep over
 //! due records.
 //!
+//! Events are in `reconcile/events.rs`, the sweep in `reconcile/sweep.rs`, whose turn an account is in `reconcile/turns.rs`.
+//!
 //! A transition is stored in the record that it led to, by the same write. The sweep that next comes to the record announces it: none
 //! is lost with a handler that is killed, and no fallback waits for the bus. One may be announced twice.
 
@@ -11,25 +13,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
-use crate::event::Event;
 use crate::market::{Finding, Market};
 use crate::observation::{Look, Observation};
 use crate::policy::Policy;
 use crate::ports::{ANNOUNCE_LIMIT, Cluster, EcsError, Ports, Put, StoreError, UpdateError};
 use crate::record::Record;
-use crate::service::{AccountId, Region, ServiceId};
+use crate::service::{AccountId, Region, ServiceId, ServiceName};
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 use crate::transition::Transition;
 
+mod events;
 mod sweep;
+mod turns;
+
+pub use events::Outcome;
+use turns::Account;
 
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
 
 /// A look this young is acted on without another: it was made after the record was read, and the claim then proves that none of us
 /// acted meanwhile. An owner who did is found in the answer to the update.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_secs(3);
+
+/// So long before its end an invocation begins no more work: what it has begun, ten services of an account at most, it can finish. One
+/// with less than twice that time works for half of it.
+pub const WIND_UP: Duration = Duration::from_secs(10);
+
+/// What a handler that has died held is free after this moment.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What is wrong with an answer of `DescribeServices` that has fewer services than were asked for.
+const INCOMPLETE: &str = "a service asked for is missing from the answer";
 
 /// Most times a market is written again after somebody else's write came first. What it says is advice; a finding lost here
 /// costs time, not correctness.
@@ -65,6 +81,22 @@ pub enum ReconcileError {
         /// What the table said.
         error: StoreError,
     },
+    /// Another handler is acting on the service: the message comes back in case that one has died.
+    #[error("{service}: another handler is acting, until {until} at the latest")]
+    Leased {
+        /// Which service.
+        service: ServiceId,
+        /// When its claim ends.
+        until: Timestamp,
+    },
+    /// Another handler has the turn of the account, and the event is marked for it: the message comes back in case that one has died.
+    #[error("{service}: left to the handler that has the turn of its account, until {until} at the latest")]
+    Turn {
+        /// Which service.
+        service: ServiceId,
+        /// When the turn ends.
+        until: Timestamp,
+    },
     /// No end was reached within the steps allowed.
     #[error("{0}: no end after {MAX_STEPS} steps; looked at again when due")]
     Unsettled(ServiceId),
@@ -86,8 +118,11 @@ pub struct Reconciler<'a, P> {
     owner: String,
     /// Services settled so far: each has a claim of its own, also when two messages of a batch are about the same one.
     settled: Cell<u32>,
-    /// Changes made so far, by account.
-    updates: RefCell<BTreeMap<AccountId, u32>>,
+    /// Turns and paces, by account.
+    accounts: RefCell<BTreeMap<AccountId, Account>>,
+    /// When the invocation ends at the latest, and when it begins no more work.
+    ends_at: Option<Timestamp>,
+    until: Option<Timestamp>,
     /// Markets of the cell's region as this invocation last read or wrote them: what they say is advice, and a minute old at most.
     markets: RefCell<BTreeMap<AccountId, Rc<Market>>>,
     /// Whether the bus has failed: the sweep does not wait for it again, services are more urgent.
@@ -110,12 +145,21 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             policy,
             owner: owner.into(),
             settled: Cell::new(0),
-            updates: RefCell::default(),
+            accounts: RefCell::default(),
+            ends_at: None,
+            until: None,
             markets: RefCell::default(),
             bus_fails: Cell::new(false),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
         }
+    }
+
+    /// The invocation ends at `ends_at`: what is not done [`WIND_UP`] before that is handed on.
+    #[must_use]
+    pub fn ending(self, ends_at: Timestamp) -> Self {
+        let wind_up = WIND_UP.min(ends_at.since(self.ports.now()) / 2);
+        Self { ends_at: Some(ends_at), until: Some(ends_at - wind_up), ..self }
     }
 
     /// Lets `planted` decide from now on.
@@ -130,44 +174,47 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         self.policy
     }
 
-    /// Looks at the service an event speaks of, and takes it as far as it goes now. Returns why it went no further.
-    ///
-    /// # Errors
-    /// [`ReconcileError`]: the message should come back.
-    pub async fn on_event(&self, event: &Event) -> Result<Reason, ReconcileError> {
-        // The record first: a claim then proves that nobody of ours acted since before the look.
-        let record = self.read(&event.service).await?;
-        // Whoever has claimed it looks at it: a crowd of events about one loss must not use up the account's reads.
-        if record.as_ref().is_some_and(|record| record.is_leased(self.ports.now())) {
-            return Ok(Reason::Leased);
+    /// How long a message with this error waits for the end of what it met, if for anything.
+    pub fn retry_in(&self, error: &ReconcileError) -> Option<Duration> {
+        match error {
+            ReconcileError::Leased { until, .. } | ReconcileError::Turn { until, .. } => {
+                Some(until.since(self.ports.now()) + MOMENT)
+            }
+            _ => None,
         }
-        let look = self.look(&event.service).await?;
-        self.settle(&event.service, Trigger::Event(event), record, look, None).await
     }
 
-    /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that.
+    /// Takes the service as far as it goes now, and then tells its market: a fallback must not wait for that. A mark of the record
+    /// that says no more than the trigger is acted on with it.
     async fn settle(
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
-        record: Option<Arc<Record>>,
+        mut record: Option<Arc<Record>>,
         seen: Seen,
         market: Option<&Market>,
     ) -> Result<Reason, ReconcileError> {
+        let mut unmarks = false;
+        if let (Trigger::Event(event), Some(record)) = (trigger, &mut record)
+            && record.mark.as_ref().is_some_and(|mark| self.rank(mark.signal) <= self.rank(event.signal))
+        {
+            Arc::make_mut(record).mark = None;
+            unmarks = true;
+        }
         let mut findings = Vec::new();
-        let settled = self.take_steps(service, trigger, record, seen, market, &mut findings).await;
+        let settled = self.take_steps(service, trigger, (record, unmarks), seen, market, &mut findings).await;
         for finding in findings {
             self.tell_market(service, finding).await;
         }
         settled
     }
 
-    /// Decides and acts until nothing more is to be done now.
+    /// Decides and acts until nothing more is to be done now. Of a record that lost its mark, that is written at the latest then.
     async fn take_steps(
         &self,
         service: &ServiceId,
         trigger: Trigger<'_>,
-        mut record: Option<Arc<Record>>,
+        (mut record, mut unmarks): (Option<Arc<Record>>, bool),
         mut seen: Seen,
         market: Option<&Market>,
         findings: &mut Vec<Finding>,
@@ -181,16 +228,27 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             match decide(service, record.as_deref(), &seen.look, &ctx) {
                 Decision::Leave(reason) => {
                     tracing::debug!(account = %service.account, %service, %reason, "left alone");
+                    if let Some(record) = record.filter(|_| unmarks) {
+                        // Somebody else's write has the mark still: it is acted on once more.
+                        self.put(record).await?;
+                    }
                     return Ok(reason);
                 }
                 Decision::Write(next, reason) => match self.write(record.as_deref(), next, &reason, findings).await? {
                     Write::Done(_) => return Ok(reason),
                     Write::Lost(stored) => {
-                        record = stored;
+                        (record, unmarks) = (stored, false);
                         seen = self.look(service).await?;
                     }
                 },
+                Decision::Claim(..) if !self.may_change(service).await? => {
+                    if let Trigger::Event(event) = trigger {
+                        self.mark(event, record).await?;
+                    }
+                    return Ok(Reason::LeftToTurn);
+                }
                 Decision::Claim(next, reason) => {
+                    unmarks = false;
                     record = match self.write(record.as_deref(), next, &reason, findings).await? {
                         Write::Done(claimed) => {
                             if !seen.is_fresh(self.ports.now()) {
@@ -246,7 +304,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                             return Ok(reason);
                         }
                         Put::Conflict(stored) => {
-                            record = stored;
+                            (record, unmarks) = (stored, false);
                             seen = self.look(service).await?;
                         }
                     }
@@ -263,15 +321,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
 
     /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
     async fn update(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
-        let so_far = {
-            let mut updates = self.updates.borrow_mut();
-            let count = updates.entry(service.account.clone()).or_default();
-            *count += 1;
-            *count
-        };
-        if so_far > self.policy.update_burst {
-            self.ports.sleep(self.policy.update_pause).await;
-        }
+        self.pace_update(&service.account).await;
         self.ports.update_strategy(service, strategy).await
     }
 
@@ -324,15 +374,24 @@ impl<'a, P: Ports> Reconciler<'a, P> {
     }
 
     async fn look(&self, service: &ServiceId) -> Result<Seen, ReconcileError> {
+        let failed = |error| ReconcileError::Ecs { service: service.clone(), error };
+        let looks = self.look_at_all(&Cluster::of(service), std::slice::from_ref(&service.service)).await;
+        let (mut looks, at) = looks.map_err(failed)?;
+        let look = looks.pop().ok_or_else(|| failed(EcsError::Unclear(INCOMPLETE.into())))?;
+        Ok(Seen { look, at })
+    }
+
+    /// One look at up to [`DESCRIBE_LIMIT`](crate::ports::DESCRIBE_LIMIT) services of a cluster, and when it was asked for.
+    async fn look_at_all(
+        &self,
+        cluster: &Cluster,
+        services: &[ServiceName],
+    ) -> Result<(Vec<Look>, Timestamp), EcsError> {
+        self.pace_look(&cluster.account).await;
         let at = self.ports.now();
-        let looks = self.ports.describe_services(&Cluster::of(service), std::slice::from_ref(&service.service)).await;
-        let look = looks.map(|mut looks| looks.pop());
-        let error = match look {
-            Ok(Some(look)) => return Ok(Seen { look, at }),
-            Ok(None) => EcsError::Unclear("the service asked for is missing from the answer".into()),
-            Err(error) => error,
-        };
-        Err(ReconcileError::Ecs { service: service.clone(), error })
+        let looks = self.ports.describe_services(cluster, services).await?;
+        // An answer that is not complete is attributed to no service.
+        if looks.len() == services.len() { Ok((looks, at)) } else { Err(EcsError::Unclear(INCOMPLETE.into())) }
     }
 
     /// Writes `next`, with the transition that it is, if the stored version is still the one it was decided from.

@@ -4,21 +4,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::event::{Event, Signal};
 use crate::held::HeldReason;
 pub use crate::phase::Phase;
 use crate::policy::{self, Policy};
-use crate::service::ServiceId;
+use crate::service::{AccountId, ServiceId};
 use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 use crate::transition::Transition;
 
 /// Name of the state table, a contract of the original design.
 pub const TABLE: &str = "ecs_cp_restore_state";
-/// Partitions of the due index, so that no single one carries every write of a large fleet.
-pub const DUE_SHARDS: u32 = 4;
+/// Partitions of the due index. An account is in one of them, with few others: whoever has its turn reads what is due of it.
+pub const DUE_SHARDS: u32 = 16;
 
 /// Who is acting on the service, and until when nobody else may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,41 @@ pub struct Held {
     /// Since when it was in that phase: what ECS did meanwhile is judged from then on. Absent in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+}
+
+/// An event that nobody has acted on yet, because the account was somebody else's turn: whoever has the turn does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// What it says.
+    pub signal: Signal,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The event as it came; null if it has more than 64 KiB.
+    #[serde(default)]
+    pub event: Arc<Value>,
+    /// From when on the record is due for it.
+    pub due: Timestamp,
+}
+
+/// Longest event that a mark holds, in bytes: with it and the event of the episode the item stays within DynamoDB's 400 KB.
+const MOST_MARKED: usize = 64 * 1024;
+
+impl Mark {
+    /// A mark for `event`, made at `now`.
+    pub fn new(event: &Event, now: Timestamp) -> Self {
+        let kept = if event.text.len() > MOST_MARKED { Value::Null } else { event.value() };
+        Self { signal: event.signal, at: event.at, event: Arc::new(kept), due: now }
+    }
+
+    /// The event again.
+    pub fn of(&self, service: &ServiceId) -> Event {
+        Event { service: service.clone(), signal: self.signal, at: self.at, text: self.event.to_string().into() }
+    }
+
+    /// Reads a mark. One that cannot be read only says that the service is to be looked at, which the next sweep does anyway.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+    }
 }
 
 /// Everything remembered of one service.
@@ -119,6 +155,9 @@ pub struct Record {
     pub restored_at: Option<Timestamp>,
     /// When the sweep looks at the service next. See [`Record::due_at`].
     pub next_check_at: Timestamp,
+    /// What nobody has acted on yet.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Mark::read")]
+    pub mark: Option<Mark>,
     /// A claim in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
@@ -167,6 +206,7 @@ impl Record {
             restore_at: None,
             restored_at: None,
             next_check_at: now,
+            mark: None,
             lease: None,
             held: None,
             unannounced: Vec::new(),
@@ -238,9 +278,30 @@ impl Record {
     /// somebody holds the claim, what there is to announce is still growing.
     pub fn due_at(&self) -> Timestamp {
         match (self.unannounced.first(), &self.lease) {
-            (Some(first), None) => first.at.min(self.next_check_at),
-            _ => self.next_check_at,
+            (Some(first), None) => first.at.min(self.look_due_at()),
+            _ => self.look_due_at(),
         }
+    }
+
+    /// When the service is looked at next.
+    pub fn look_due_at(&self) -> Timestamp {
+        self.mark.as_ref().map_or(self.next_check_at, |mark| mark.due.min(self.next_check_at))
+    }
+
+    /// Whether an event is about a time before what the record remembers, or too old to be acted on: duplicates and redriven
+    /// messages may come hours late (aws-facts.md §6).
+    pub fn outdates(&self, event: &Event, policy: &Policy, now: Timestamp) -> bool {
+        // Before its first episode a service has no past that an event could be about.
+        let has_past = self.phase != Phase::Watching || self.episode > 0;
+        // Event times are whole seconds, rounded down.
+        let before_it = event.at.as_millis() / 1000 < self.phase_since.as_millis() / 1000;
+        (has_past && before_it) || now.since(event.at) > policy.event_max_age
+    }
+
+    /// Whether the service was well when it was last looked at, and nothing about it is open.
+    pub fn is_at_peace(&self) -> bool {
+        let open = self.mark.is_some() || self.short_since.is_some() || self.previous.is_some();
+        self.phase == Phase::Watching && !open && self.missing_since.is_none()
     }
 
     /// Whether anybody holds a lease that still runs.
@@ -293,7 +354,7 @@ impl Record {
             _ => Map::new(),
         };
         item.insert("scheduled".into(), self.scheduled().into());
-        item.insert("due_shard".into(), due_shard(&id).into());
+        item.insert("due_shard".into(), due_shard(&self.service.account).into());
         item.insert("id".into(), id.into());
         if self.due_at() < self.next_check_at {
             item.insert("next_check_at".into(), self.due_at().as_millis().into());
@@ -320,7 +381,7 @@ impl Record {
     }
 }
 
-/// The partition of the due index that a record id falls into, `0..DUE_SHARDS`.
-pub fn due_shard(id: &str) -> u32 {
-    policy::hash(id) % DUE_SHARDS
+/// The partition of the due index that the records of an account are in, `0..DUE_SHARDS`.
+pub fn due_shard(account: &AccountId) -> u32 {
+    policy::hash(account.as_str()) % DUE_SHARDS
 }

@@ -30,7 +30,7 @@ fn a_placement_failure_of_a_short_service_saves_the_original_and_claims_before_a
     assert_eq!((record.phase, record.phase_since, record.episode), (Phase::FailingOver, NOW, 1));
     assert_eq!(record.original.as_ref().unwrap().items(), original().items());
     assert_eq!(record.event, Some(event(Signal::SpotPlacementFailure, NOW).value().into()));
-    assert_eq!(record.lease, Some(Lease { owner: ME.into(), until: NOW + mins(2) }));
+    assert_eq!(record.lease, Some(Lease { owner: ME.into(), until: NOW + secs(40) }));
     assert_eq!(record.service_created_at, Some(CREATED));
     assert!(!record.confirmed);
 }
@@ -133,7 +133,7 @@ fn the_update_of_a_handler_that_died_before_confirming_is_confirmed_and_not_repe
 #[test]
 fn a_throttled_claim_gives_its_lease_back_and_is_looked_at_soon() {
     let policy = Policy::default();
-    let record = postponed(failing_over(ME, NOW + mins(2)), &ctx(Trigger::Sweep, &policy, NOW));
+    let record = postponed(failing_over(ME, NOW + secs(40)), &ctx(Trigger::Sweep, &policy, NOW));
     assert_eq!((record.lease.clone(), record.phase), (None, Phase::FailingOver));
     assert_eq!(record.next_check_at, NOW + policy.active_interval);
     claimed(on_sweep(&record, &short_on(original()), NOW));

@@ -8,7 +8,7 @@ mod fuzz;
 use std::path::Path;
 
 use common::{account, any_json, region, service_named};
-use handlers::event::{Event, MAX_EVENT_BYTES, Parsed, Refusal, Signal, Trust, parse};
+use handlers::event::{Event, MAX_EVENT_BYTES, Parsed, Refusal, Signal, Trust, hand_on, parse};
 use handlers::timestamp::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -295,6 +295,34 @@ fn a_placement_failure_that_names_both_providers_is_one_of_spot_in_any_order() {
     }
     let text = with(SPOT_FAILURE, "/detail/capacityProviderArns", json!([arn("gpu-asg")]));
     assert!(matches!(parse(&text, &trust()), Ok(Parsed::Ignored(_))));
+}
+
+/// What the scheduler itself stopped, for a deployment or a smaller count, is no loss.
+#[test]
+fn a_task_that_stopped_may_be_lost_unless_the_scheduler_stopped_it() {
+    let stopped = fixture!("task-stopped-spot");
+    for (code, signal) in [
+        (json!("ServiceSchedulerInitiated"), Signal::SpotTask),
+        (json!("EssentialContainerExited"), Signal::SpotTaskStopped),
+        (json!("TaskFailedToStart"), Signal::SpotTaskStopped),
+        (json!("UserInitiated"), Signal::SpotTaskStopped),
+        (json!(null), Signal::SpotTaskStopped),
+    ] {
+        assert_eq!(event(&with(stopped, "/detail/stopCode", code.clone())).signal, signal, "{code}");
+    }
+    assert_eq!(event(SPOT_TASK).signal, Signal::SpotTask);
+}
+
+/// A message that hands work on names an account of the cell's region, and nothing else.
+#[test]
+fn work_is_handed_on_by_a_message_that_no_account_can_send() {
+    let (account, region) = (account("903558039761"), region("ap-south-1"));
+    let text = hand_on(&account, &region, Timestamp::from_millis(1_780_000_000_000));
+    assert_eq!(parse(&text, &trust()), Ok(Parsed::GoOn(account.clone(), region)));
+    let elsewhere = hand_on(&account, &"eu-west-1".parse().unwrap(), Timestamp::from_millis(0));
+    assert!(matches!(parse(&elsewhere, &trust()), Err(Refusal::ForeignRegion { .. })));
+    let other = text.replace("Account Turn", "Service Transition");
+    assert!(matches!(parse(&other, &trust()), Err(Refusal::Source(_))), "what we announce is no event for us");
 }
 
 #[test]

@@ -31,8 +31,9 @@ const FENCES: &[(&str, Table)] = &[
             ("reason", &["held"]),
             ("transition", &["phase", "service", "strategy", "timestamp"]),
             ("metrics", &["phase", "transition"]),
-            ("record", &["held", "phase", "policy", "service", "strategy", "timestamp", "transition"]),
+            ("record", &["event", "held", "phase", "policy", "service", "strategy", "timestamp", "transition"]),
             ("market", &["phase", "policy", "record", "service", "timestamp"]),
+            ("turn", &["policy", "record", "service", "timestamp"]),
             (
                 "decide",
                 &[
@@ -49,7 +50,10 @@ const FENCES: &[(&str, Table)] = &[
                     "timestamp",
                 ],
             ),
-            ("ports", &["held", "market", "observation", "record", "service", "strategy", "timestamp", "transition"]),
+            (
+                "ports",
+                &["held", "market", "observation", "record", "service", "strategy", "timestamp", "transition", "turn"],
+            ),
             (
                 "reconcile",
                 &[
@@ -64,6 +68,7 @@ const FENCES: &[(&str, Table)] = &[
                     "strategy",
                     "timestamp",
                     "transition",
+                    "turn",
                 ],
             ),
             ("handler", &["event", "ports", "reconcile"]),
@@ -84,6 +89,7 @@ const FENCES: &[(&str, Table)] = &[
                     "strategy",
                     "timestamp",
                     "transition",
+                    "turn",
                 ],
             ),
         ],

@@ -197,7 +197,7 @@ fn an_owner_who_pins_the_fallback_over_a_restore_that_nobody_confirmed_keeps_it(
     };
     assert_eq!(forgotten(on_sweep(&record, &pinned(150, 350), NOW)), Reason::OwnerChanged);
     // Within the lease it may be an update of our own, from before the claim, that came late.
-    assert_eq!(written(on_sweep(&record, &pinned(300, 350), NOW)).0.original, Some(original()));
+    assert_eq!(written(on_sweep(&record, &pinned(330, 350), NOW)).0.original, Some(original()));
     // And a release on the fallback replaces a deployment on the original from before the claim: the restore is still to be made.
     assert_eq!(written(on_sweep(&record, &pinned(150, 500), NOW)).0.original, Some(original()));
 }

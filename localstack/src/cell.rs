@@ -124,6 +124,8 @@ impl Plan<'_> {
             "syntheticFrom": self.synthetic_from,
             "architecture": ARCHITECTURE,
             "policy": tunables(self.policy, self.speed),
+            // No more, or a journey would wait a quarter of an hour for a DLQ.
+            "maxReceiveCount": 5,
         }] });
         let file = |name: &str| self.directory.join(name);
         let write = |name: &str, text: &str| {

@@ -61,10 +61,30 @@ mod account {
     pub(super) const DENIED: &str = "444444444444";
     /// Many services.
     pub(super) const CROWD: &str = "555555555555";
+    // A handler that dies or hangs keeps the turn of its account to its end, and the clock of the world runs fast: each has an account
+    // of its own.
+    /// A handler dies before its update.
+    pub(super) const KILLED_BEFORE: &str = "616161616161";
+    /// A handler dies after its update.
+    pub(super) const KILLED_AFTER: &str = "626262626262";
+    /// ECS does not answer.
+    pub(super) const SLOW: &str = "636363636363";
+    /// ECS throttles.
+    pub(super) const THROTTLED: &str = "646464646464";
 }
 
 /// The workload accounts.
-pub const ACCOUNTS: [&str; 5] = [account::CALM, account::OUTAGE, account::SILENT, account::DENIED, account::CROWD];
+pub const ACCOUNTS: [&str; 9] = [
+    account::CALM,
+    account::OUTAGE,
+    account::SILENT,
+    account::DENIED,
+    account::CROWD,
+    account::KILLED_BEFORE,
+    account::KILLED_AFTER,
+    account::SLOW,
+    account::THROTTLED,
+];
 
 /// When a journey is walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

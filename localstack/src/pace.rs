@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use handlers::policy::{Policy, TUNABLES};
 
-/// Timeout of the functions, in seconds, and the tunable `lease`, which must be longer. Neither is divided: a function calls LocalStack,
-/// which takes as long as it takes. Both are less than the template's, or whoever waits for one would wait for minutes.
-pub const TIMEOUT: i32 = 10;
+/// Timeout of the functions, in seconds, and the tunable `lease`, which must be no shorter. Neither is divided: a function calls LocalStack,
+/// which takes as long as it takes. Both are less than the template's, or whoever waits for one would wait for that long. The timeout is
+/// less than an `UpdateService` without an answer and the time to wrap up, 13 s.
+pub const TIMEOUT: i32 = 12;
 /// See [`TIMEOUT`].
 pub const LEASE: Duration = Duration::from_secs(12);
 

@@ -84,6 +84,7 @@ impl World {
             table: TABLE.into(),
             bus: BUS.into(),
             function: "e2e".into(),
+            queue: None,
             external_id: None,
         };
         let table = Aws::new(&config(endpoint, &region, &central).await, settings, CallLimits::default());

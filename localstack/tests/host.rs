@@ -209,6 +209,7 @@ async fn store(config: &SdkConfig, ecs: &str) {
         table: TABLE.into(),
         bus: bus.into(),
         function: "test".into(),
+        queue: None,
         external_id: None,
     };
     let aws = Aws::new(config, cell("fargate-spot-bus"), CallLimits::default());

@@ -1,4 +1,4 @@
-//! Table `ecs_cp_restore_state`: records and markets with conditional writes, and the due index.
+//! Table `ecs_cp_restore_state`: records, markets and turns with conditional writes, and the due index.
 //!
 //! Records are kept as they are, not as items: writing them out and reading them back is most of what a run would do. That
 //! nothing is lost on the way through an item is checked at every write of a debug build.
@@ -11,6 +11,7 @@ use handlers::market::Market;
 use handlers::record::{DUE_SHARDS, Record, due_shard};
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::timestamp::Timestamp;
+use handlers::turn::Turn;
 
 use crate::ids::NameKey;
 
@@ -22,6 +23,7 @@ pub(crate) struct Table {
     /// By [`NameKey`].
     slots: Vec<Slot>,
     markets: BTreeMap<(AccountId, Region), Market>,
+    turns: BTreeMap<(AccountId, Region), Turn>,
     index: Index,
 }
 
@@ -33,7 +35,7 @@ struct Slot {
 }
 
 /// The sparse index over `due_shard` and [`Record::due_at`]. It may lag behind the table (aws-facts.md §7).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Index {
     due: [BTreeMap<Position, Arc<Record>>; DUE_SHARDS as usize],
     /// Changes not shown yet, with the time from which they are.
@@ -100,7 +102,7 @@ impl Table {
             self.slots.resize_with(name.0 + 1, Slot::default);
         }
         let found = &mut self.slots[name.0];
-        let shard = *found.shard.get_or_insert_with(|| due_shard(&id.record_id()) as u8);
+        let shard = *found.shard.get_or_insert_with(|| due_shard(&id.account) as u8);
         if found.record.as_ref().map_or(0, |stored| stored.version) != version {
             return Err(found.record.clone());
         }
@@ -150,6 +152,28 @@ impl Table {
             self.markets.insert(key, market);
         }
         holds
+    }
+
+    pub(crate) fn turn(&self, account: &AccountId, region: &Region) -> Option<&Turn> {
+        self.turns.get(&(account.clone(), region.clone()))
+    }
+
+    /// Writes `turn` one version on, if the stored version is its own; returns whether it was.
+    pub(crate) fn put_turn(&mut self, turn: &Turn) -> bool {
+        let key = (turn.account.clone(), turn.region.clone());
+        let holds = self.turns.get(&key).map_or(0, |stored| stored.version) == turn.version;
+        if holds {
+            let turn = Turn { version: turn.version + 1, ..turn.clone() };
+            debug_assert_eq!(Turn::from_item(turn.to_item()).as_ref(), Ok(&turn), "lost on the way");
+            self.turns.insert(key, turn);
+        }
+        holds
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { due: [const { BTreeMap::new() }; DUE_SHARDS as usize], under_way: VecDeque::new() }
     }
 }
 
@@ -252,10 +276,13 @@ mod tests {
         due.iter().map(|record| record.service.service.to_string()).collect()
     }
 
-    /// Names that fall into one shard.
+    /// Names of services of the one account, which are in one shard.
     fn namesakes(count: usize) -> Vec<String> {
-        let names = (0..).map(|n| format!("service-{n}"));
-        names.filter(|name| due_shard(&id(name).record_id()) == 0).take(count).collect()
+        (0..count).map(|n| format!("service-{n}")).collect()
+    }
+
+    fn shard() -> u32 {
+        due_shard(&id("any").account)
     }
 
     #[test]
@@ -307,7 +334,7 @@ mod tests {
         let [a, b, c, d] = [0, 1, 2, 3].map(|n| names[n].as_str());
         let mut table = table_of(&[(c, 10), (a, 30), (b, 20), (d, 31)]);
         let mut due = |now| -> Vec<String> {
-            table.due(0, at(now), None, 9).iter().map(|(_, record)| record.service.service.to_string()).collect()
+            table.due(shard(), at(now), None, 9).iter().map(|(_, record)| record.service.service.to_string()).collect()
         };
         assert_eq!(due(30), [c, b, a]);
         assert_eq!(due(29), [c, b]);
@@ -319,7 +346,7 @@ mod tests {
         let mut table = table_of(&[("a", 10), ("b", 10), ("c", 10), ("d", 10)]);
         for shard in 0..handlers::record::DUE_SHARDS {
             let due = table.due(shard, at(99), None, 9);
-            assert!(due.iter().all(|(_, record)| due_shard(&record.service.record_id()) == shard));
+            assert!(due.iter().all(|(_, record)| due_shard(&record.service.account) == shard));
         }
         assert_eq!(due(&mut table, 99), ["a", "b", "c", "d"]);
     }
@@ -359,7 +386,7 @@ mod tests {
         for most in 1..=6 {
             let (mut seen, mut after) = (Vec::new(), None);
             for _ in 0..9 {
-                let page = table.due(0, at(20), after, most);
+                let page = table.due(shard(), at(20), after, most);
                 seen.extend(page.iter().map(|(_, record)| record.service.service.to_string()));
                 let Some(last) = page.last().filter(|_| page.len() == most) else { break };
                 after = Some(last.0);
@@ -375,9 +402,9 @@ mod tests {
     fn a_page_after_a_record_that_moved_meanwhile_goes_on_from_where_it_was() {
         let names = namesakes(2);
         let mut table = table_of(&[(&names[0], 10), (&names[1], 20)]);
-        let page = table.due(0, at(30), Some((at(15), NameKey(9))), 9);
+        let page = table.due(shard(), at(30), Some((at(15), NameKey(9))), 9);
         assert_eq!(page.len(), 1, "the position need not exist any more");
         assert_eq!(page[0].1.service.service.to_string(), names[1]);
-        assert!(table.due(0, at(30), Some((at(40), NameKey(9))), 9).is_empty(), "nor lie within what is due");
+        assert!(table.due(shard(), at(30), Some((at(40), NameKey(9))), 9).is_empty(), "nor lie within what is due");
     }
 }

@@ -11,7 +11,8 @@ use handlers::event::{Event, Signal};
 use handlers::market::Market;
 use handlers::observation::{Controller, Look, Observation, Rollout};
 use handlers::ports::{
-    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
+    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, Relay, RelayError, StateStore,
+    StoreError, UpdateError,
 };
 use handlers::reconcile::{Decide, Reconciler};
 use handlers::record::{Phase, Record};
@@ -19,6 +20,7 @@ use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::{Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use handlers::turn::Turn;
 
 use crate::ecs::api::UpdateService;
 use crate::lambda::Invocation;
@@ -132,6 +134,10 @@ bugs! {
     RestoresNeverEnd, "Spot Recovery itself";
     /// A restore that only drains its old tasks counts as failed
     SlowIsFailed, "Spot Recovery itself";
+    /// What is left to the handler that has the turn of the account is not written
+    LosesMarks, "Spot Recovery itself";
+    /// The turn of an account is never given back
+    KeepsItsTurn, "Spot Recovery itself";
 }
 
 /// The production handlers with a bug in them.
@@ -150,10 +156,12 @@ impl Handlers for PlantedHandlers {
             Bug::BelievesAnyone => trust.synthetic_from = ports.sim.with(|world| world.spec.accounts.clone()),
             _ => {}
         }
+        let ends_at = ports.ends_at();
         let ports = Planted { ports, bug };
         Box::pin(async move {
             let decide: Decide = Rc::new(move |service, record, look, ctx| misled(bug, service, record, look, ctx));
-            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone()).planting(decide);
+            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone());
+            let reconciler = reconciler.ending(ends_at).planting(decide);
             handle(&reconciler, &trust, invocation).await
         })
     }
@@ -378,7 +386,8 @@ impl StateStore for Planted {
     }
 
     async fn put(&self, record: &Arc<Record>, replaces: u64) -> Result<Put, StoreError> {
-        let record = Arc::new(Record { service: self.key(&record.service), ..(**record).clone() });
+        let mark = record.mark.clone().filter(|_| self.bug != Bug::LosesMarks);
+        let record = Arc::new(Record { service: self.key(&record.service), mark, ..(**record).clone() });
         match self.ports.put(&record, replaces).await? {
             Put::Conflict(Some(stored)) if self.bug == Bug::WritesUnconditionally => {
                 self.ports.put(&record, stored.version).await
@@ -397,6 +406,17 @@ impl StateStore for Planted {
 
     async fn put_market(&self, market: &Market) -> Result<bool, StoreError> {
         self.ports.put_market(market).await
+    }
+
+    async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError> {
+        self.ports.turn(account, region).await
+    }
+
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
+        if self.bug == Bug::KeepsItsTurn && turn.owner.is_none() {
+            return Ok(true);
+        }
+        self.ports.put_turn(turn).await
     }
 
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
@@ -418,6 +438,12 @@ impl AuditLog for Planted {
 
     fn measure(&self, transition: &Transition) {
         self.ports.measure(transition);
+    }
+}
+
+impl Relay for Planted {
+    async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError> {
+        self.ports.hand_on(account, region, after).await
     }
 }
 

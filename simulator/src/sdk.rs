@@ -31,7 +31,8 @@ use handlers::aws::{Aws, Cell, config::BUS};
 use handlers::market::Market;
 use handlers::observation::{Look, Observation};
 use handlers::ports::{
-    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
+    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, Relay, RelayError, StateStore,
+    StoreError, UpdateError,
 };
 use handlers::reconcile::Reconciler;
 use handlers::record::{Record, TABLE};
@@ -39,6 +40,7 @@ use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use handlers::turn::Turn;
 use serde_json::Value;
 
 use crate::lambda::Invocation;
@@ -69,8 +71,9 @@ impl Handlers for SdkHandlers {
     fn invoke<'a>(&'a self, ports: SimPorts, invocation: &'a Invocation) -> LocalBoxFuture<'a, Handled> {
         let (policy, trust) = (ports.policy().clone(), ports.trust().clone());
         Box::pin(async move {
+            let ends_at = ports.ends_at();
             let ports = SdkPorts::new(Rc::clone(&self.0), ports, invocation.function.name());
-            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone());
+            let reconciler = Reconciler::new(&ports, &policy, invocation.request_id.clone()).ending(ends_at);
             handle(&reconciler, &trust, invocation).await
         })
     }
@@ -128,7 +131,8 @@ impl SdkPorts {
             .sleep_impl(network.clone())
             .time_source(network)
             .build();
-        let cell = Cell { region, table: TABLE.into(), bus: BUS.into(), function: function.into(), external_id: None };
+        let (table, bus, function) = (TABLE.into(), BUS.into(), function.into());
+        let cell = Cell { region, table, bus, queue: None, function, external_id: None };
         Self { aws: Aws::new(&config, cell, limits), native }
     }
 }
@@ -177,6 +181,14 @@ impl StateStore for SdkPorts {
         Box::pin(self.aws.put_market(market)).await
     }
 
+    async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError> {
+        Box::pin(self.aws.turn(account, region)).await
+    }
+
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
+        Box::pin(self.aws.put_turn(turn)).await
+    }
+
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         Box::pin(self.aws.due(shard, now, after)).await
     }
@@ -189,6 +201,13 @@ impl AuditLog for SdkPorts {
 
     /// A log line; nothing here reads logs.
     fn measure(&self, _: &Transition) {}
+}
+
+/// The simulation answers no SQS: a message that a handler sends is put into its queue.
+impl Relay for SdkPorts {
+    async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError> {
+        self.native.hand_on(account, region, after).await
+    }
 }
 
 /// The virtual clock; production's is the system's.

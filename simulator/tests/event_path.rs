@@ -341,12 +341,12 @@ fn what_nobody_handles_is_gone_after_four_days_and_from_the_dead_letter_queue_af
 #[test]
 fn a_stopped_functions_messages_are_received_in_vain_until_they_are_dead() {
     let events = [(5, function(FunctionName::PlacementFailure, FunctionState::Reserved(0))), (10, outage(0))];
-    let outcome = play(spec(1, events), Facts::default(), mins(30));
+    let outcome = play(spec(1, events), Facts::default(), mins(60));
     let throttled = when(&outcome, |what| matches!(what, Happening::Throttled { messages: 1.., .. }));
-    let visibility = Duration::from_secs(180);
+    let visibility = Facts::default().visibility_timeout;
     // Two events: the loss, and the old revision that asks Spot once more during the failover.
     assert!(throttled.len() >= 10 && throttled[..10].windows(3).all(|of| of[2] - of[0] >= visibility), "{throttled:?}");
-    assert!(when(&outcome, |what| matches!(what, Happening::DeadLettered { .. }))[0] >= throttled[0] + 5 * visibility);
+    assert!(when(&outcome, |what| matches!(what, Happening::DeadLettered { .. }))[0] >= throttled[0] + 10 * visibility);
     assert_eq!(outcome.messages_dead, 2);
 }
 
@@ -419,13 +419,13 @@ fn an_invocation_that_fails_to_start_leaves_its_messages_to_the_visibility_timeo
     let events = [
         (5, function(FunctionName::PlacementFailure, FunctionState::FailsToStart)),
         (10, outage(0)),
-        (14, function(FunctionName::PlacementFailure, FunctionState::Running)),
+        (16, function(FunctionName::PlacementFailure, FunctionState::Running)),
     ];
     let outcome = play(spec(1, events), Facts::default(), mins(30));
     let failed = when(&outcome, |what| matches!(what, Happening::Finished { outcome: "fails to start", .. }));
     // Two events: the loss, and the old revision that asks Spot once more during the failover.
     assert_eq!(failed.len(), 4, "at once and after the visibility timeout: {failed:?}");
-    assert!(failed[2] - failed[0] >= Duration::from_secs(180));
+    assert!(failed[2] - failed[0] >= Facts::default().visibility_timeout);
     assert_eq!((outcome.messages_dead, outcome.messages_left), (0, 0));
 }
 

@@ -11,6 +11,8 @@ pub struct Cell {
     pub table: String,
     /// The bus that transitions are announced on.
     pub bus: String,
+    /// URL of the queue by which work is handed on; without one, what there is no time for waits for the next event or sweep.
+    pub queue: Option<String>,
     /// The function, which the session name tells the workload account.
     pub function: String,
     /// Sent with `AssumeRole` when the roles' trust policies ask for it.

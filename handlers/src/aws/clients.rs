@@ -14,6 +14,7 @@ pub struct Aws {
     pub(super) sessions: Sessions,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) eventbridge: aws_sdk_eventbridge::Client,
+    pub(super) sqs: aws_sdk_sqs::Client,
 }
 
 impl Aws {
@@ -25,6 +26,7 @@ impl Aws {
             sessions: Sessions::new(&config, &cell, limits.assume),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             eventbridge: aws_sdk_eventbridge::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
             cell,
             limits,
         }

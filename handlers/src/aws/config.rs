@@ -18,6 +18,8 @@ pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 pub const TABLE_NAME: &str = "SPOT_RECOVERY_TABLE";
 /// The central bus; default [`BUS`].
 pub const BUS_NAME: &str = "SPOT_RECOVERY_BUS";
+/// URL of the queue by which a function hands work on; default none.
+pub const QUEUE_URL: &str = "SPOT_RECOVERY_QUEUE";
 /// Accounts whose synthetic events are accepted, separated by commas; default none.
 pub const SYNTHETIC_FROM: &str = "SPOT_RECOVERY_SYNTHETIC_FROM";
 /// External id that the roles' trust policies ask for; default none.
@@ -86,7 +88,7 @@ impl From<PolicyError> for ConfigError {
     fn from(error: PolicyError) -> Self {
         match error {
             PolicyError::Unknown { name, known } => {
-                let ours = [TABLE_NAME, BUS_NAME, SYNTHETIC_FROM, EXTERNAL_ID];
+                let ours = [TABLE_NAME, BUS_NAME, QUEUE_URL, SYNTHETIC_FROM, EXTERNAL_ID];
                 let ours = ours.map(|variable| variable.trim_start_matches(ENV_PREFIX)).join(", ");
                 let variable = format!("{ENV_PREFIX}{}", name.to_uppercase());
                 Self::Unknown { variable, known: format!("{ours}, {}", known.to_uppercase()) }
@@ -104,13 +106,15 @@ impl Config {
     /// [`ConfigError`].
     pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut tunables = Vec::new();
-        let [mut region, mut function, mut table, mut bus, mut synthetic_from, mut external_id] = [const { None }; 6];
+        let [mut region, mut function, mut table, mut bus, mut queue] = [const { None }; 5];
+        let [mut synthetic_from, mut external_id] = [const { None }; 2];
         for (name, value) in vars {
             let known = match name.as_str() {
                 REGION => &mut region,
                 FUNCTION => &mut function,
                 TABLE_NAME => &mut table,
                 BUS_NAME => &mut bus,
+                QUEUE_URL => &mut queue,
                 SYNTHETIC_FROM => &mut synthetic_from,
                 EXTERNAL_ID => &mut external_id,
                 name if name.starts_with(ENV_PREFIX) => {
@@ -133,6 +137,7 @@ impl Config {
             function: function.ok_or_else(|| missing(FUNCTION))?,
             table: table.map_or(Ok(TABLE.to_owned()), |name| resource(TABLE_NAME, name, "the name of a table"))?,
             bus: bus.map_or(Ok(BUS.to_owned()), |name| resource(BUS_NAME, name, "the name or ARN of an event bus"))?,
+            queue: queue.map(checked_url).transpose()?,
             external_id: external_id.map(checked_external_id).transpose()?,
             region,
         };
@@ -168,11 +173,19 @@ fn resource(variable: &'static str, name: String, allowed: &'static str) -> Resu
     }
 }
 
+fn is_url(url: &str) -> bool {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
+    !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace)
+}
+
+fn checked_url(url: String) -> Result<String, ConfigError> {
+    let allowed = "the URL of fargate-spot-placement-failure-queue, or remove it";
+    if is_url(&url) { Ok(url) } else { Err(wrong(QUEUE_URL, &url, "not a URL", allowed)) }
+}
+
 /// The SDK would fail each call with a dump of it.
 fn check_endpoint(variable: &'static str, url: &str) -> Result<(), ConfigError> {
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
-    let whole = !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace);
-    match whole || url.is_empty() {
+    match is_url(url) || url.is_empty() {
         true => Ok(()),
         false => Err(wrong(variable, url, "not a URL", "one such as http://localhost:4566, or remove it")),
     }
@@ -225,6 +238,7 @@ mod tests {
             (BUS_NAME, "arn:aws:events:eu-west-1:999999999999:event-bus/central"),
             (SYNTHETIC_FROM, "999999999999, 111111111111,"),
             (EXTERNAL_ID, "a:b/c=1"),
+            (QUEUE_URL, "https://sqs.eu-west-1.amazonaws.com/999999999999/q"),
             ("SPOT_RECOVERY_PAUSED", "true"),
         ])
         .unwrap();
@@ -232,6 +246,7 @@ mod tests {
         assert!(config.cell.bus.ends_with("event-bus/central"));
         assert_eq!(config.trust.synthetic_from.len(), 2);
         assert_eq!(config.cell.external_id.as_deref(), Some("a:b/c=1"));
+        assert_eq!(config.cell.queue.as_deref(), Some("https://sqs.eu-west-1.amazonaws.com/999999999999/q"));
         assert!(config.policy.paused);
     }
 
@@ -242,6 +257,7 @@ mod tests {
             (SYNTHETIC_FROM, "999999999999,12345", "12 digits"),
             (TABLE_NAME, "a table", "name of a table"),
             (BUS_NAME, "bus!", "event bus"),
+            (QUEUE_URL, "fargate-spot-placement-failure-queue", "the URL of"),
             ("AWS_ENDPOINT_URL", "table.local", "http://localhost:4566"),
             ("AWS_ENDPOINT_URL_ECS", "http://", "http://localhost:4566"),
             ("SPOT_RECOVERY_PROBATION", "soon", "0s to 1day"),

@@ -1,6 +1,6 @@
 //! One invocation of a function, with its deadline: what is done, and the answer that Lambda expects.
 
-use std::slice;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -129,7 +129,7 @@ impl Instance {
         let deadline = Timestamp::from_millis(event.context.deadline);
         // A retry of an asynchronous invocation has the same request id, but begins a minute later.
         let owner = format!("{}@{}", event.context.request_id, self.ports.now().as_millis());
-        let reconciler = Reconciler::new(&self.ports, &self.config.policy, owner);
+        let reconciler = Reconciler::new(&self.ports, &self.config.policy, owner).ending(deadline);
         match self.function {
             Function::Restore => self.sweep(&reconciler, deadline).await,
             Function::PlacementFailure | Function::Interruption => {
@@ -157,12 +157,11 @@ impl Instance {
         records: Vec<(SqsRecord, Message)>,
         deadline: Timestamp,
     ) -> Result<Value, InvocationError> {
-        let mut failed = Vec::new();
-        for (record, message) in &records {
-            if let Some(retry_in) = self.handle(reconciler, message, deadline - WRAP_UP).await {
-                failed.push((record, message, retry_in));
-            }
-        }
+        let messages: Vec<Message> = records.iter().map(|(_, message)| message.clone()).collect();
+        let retries = self.handle(reconciler, &messages, deadline - WRAP_UP).await;
+        let retry = |message: &Message| retries.get(&message.id).copied();
+        let failed: Vec<_> =
+            records.iter().filter_map(|(record, message)| Some((record, message, retry(message)?))).collect();
         let handles: Vec<(&str, Duration)> =
             failed.iter().filter_map(|(record, _, time)| Some((record.receipt_handle.as_deref()?, *time))).collect();
         // An event source mapping has one queue.
@@ -177,10 +176,15 @@ impl Instance {
         Ok(json!({ "batchItemFailures": failures }))
     }
 
-    /// Handles one message; returns when it should come back, if it must.
-    async fn handle(&self, reconciler: &Reconciler<'_, Aws>, message: &Message, until: Timestamp) -> Option<Duration> {
+    /// Handles the messages of a batch; returns those that must come back, each with the time after which it should.
+    async fn handle(
+        &self,
+        reconciler: &Reconciler<'_, Aws>,
+        messages: &[Message],
+        until: Timestamp,
+    ) -> BTreeMap<String, Duration> {
         let handled = async {
-            let (trust, messages) = (&self.config.trust, slice::from_ref(message));
+            let trust = &self.config.trust;
             match self.function {
                 Function::Interruption => handle_interruptions(reconciler, trust, messages).await,
                 _ => handle_placement_failures(reconciler, trust, messages).await,
@@ -188,11 +192,13 @@ impl Instance {
         };
         let left = self.left(until);
         let failures = if left.is_zero() { None } else { timeout(left, handled).await.ok() };
+        let delay = |message: &Message| self.config.policy.message_delay(&message.id, message.receive_count);
         match failures {
-            Some(failures) => failures.first().map(|failure| failure.retry_in),
+            Some(failures) => failures.into_iter().map(|failure| (failure.id, failure.retry_in)).collect(),
+            // What was done of it is found done.
             None => {
-                tracing::warn!(message_id = message.id, "no time left for the message, it comes back");
-                Some(self.config.policy.message_delay(&message.id, message.receive_count))
+                tracing::warn!(messages = messages.len(), "no time left for the batch, it comes back");
+                messages.iter().map(|message| (message.id.clone(), delay(message))).collect()
             }
         }
     }

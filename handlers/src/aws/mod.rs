@@ -9,7 +9,7 @@
 //! | how does a service become an [`Observation`](crate::observation::Observation)? | `observe.rs` |
 //! | how is a record stored? | `store.rs`, `attributes.rs` |
 //! | where do audit events go? | `audit.rs` |
-//! | when does a failed message come back? | `queue.rs` |
+//! | when does a failed message come back, and how is work handed on? | `queue.rs` |
 //! | what does a function read from its environment? | [`config`] |
 //! | how does a function start? | [`lambda`] |
 //! | what happens to an invocation? | `invocation.rs` |
@@ -22,6 +22,7 @@
 //! | `dynamodb:GetItem`, `PutItem`, `DeleteItem` on the table, `Query` on its index [`DUE_INDEX`] | central | yes, writes are conditional |
 //! | `events:PutEvents` on the bus | central | yes, an event may come twice |
 //! | `sqs:ChangeMessageVisibility` on the queues | central | yes |
+//! | `sqs:SendMessage` on the placement-failure queue | central | yes, a message may come twice |
 
 mod attributes;
 mod audit;

@@ -1,4 +1,4 @@
-//! When failed messages come back. Lambda leaves them invisible for the whole visibility timeout, and no longer each time
+//! What is told SQS: when failed messages come back, and that another invocation is to go on with an account. Lambda leaves them invisible for the whole visibility timeout, and no longer each time
 //! (aws-facts.md §6).
 
 use std::time::Duration;
@@ -6,11 +6,17 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 
+use super::clients::Aws;
 use super::failure::Failure;
 use super::limits::CallLimits;
+use crate::event;
+use crate::ports::{Clock, Relay, RelayError};
+use crate::service::{AccountId, Region};
 
 /// Longest visibility timeout SQS allows (aws-facts.md §6).
 const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 60 * 60);
+/// Longest delay of a message (API reference, `SendMessage`).
+const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 /// Most messages one call takes (API reference, `ChangeMessageVisibilityBatch`).
 const BATCH: usize = 10;
 
@@ -60,6 +66,16 @@ impl Backoff {
                 }
             }
         }
+    }
+}
+
+impl Relay for Aws {
+    async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError> {
+        let queue = self.cell.queue.as_deref().ok_or_else(|| RelayError("the function knows no queue".into()))?;
+        let body = event::hand_on(account, region, self.now());
+        let message = self.sqs.send_message().queue_url(queue).message_body(body);
+        let sent = message.delay_seconds(seconds(after.min(MAX_DELAY))).send().await;
+        sent.map(|_| ()).map_err(|error| RelayError(format!("{queue}: {}", Failure::of(&error).text())))
     }
 }
 

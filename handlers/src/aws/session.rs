@@ -137,6 +137,7 @@ mod tests {
             table: String::new(),
             bus: String::new(),
             function: function.into(),
+            queue: None,
             external_id: None,
         }
     }

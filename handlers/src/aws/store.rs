@@ -16,9 +16,10 @@ use super::clients::Aws;
 use super::failure::Failure;
 use crate::market::Market;
 use crate::ports::{Page, PageToken, Put, StateStore, StoreError};
-use crate::record::{Record, RecordError};
+use crate::record::{Mark, Record, RecordError};
 use crate::service::{AccountId, Region, ServiceId};
 use crate::timestamp::Timestamp;
+use crate::turn::Turn;
 
 /// The sparse index of what is due: partition key `due_shard`, sort key `next_check_at`, both numbers, all attributes projected.
 pub const DUE_INDEX: &str = "due";
@@ -73,6 +74,18 @@ impl StateStore for Aws {
         match self.write(next.to_item(), market.version).await? {
             Ok(()) => Ok(true),
             Err(stored) => Ok(stored.map(self::market).transpose()? == Some(next)),
+        }
+    }
+
+    async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError> {
+        self.read(Turn::id(account, region)).await?.map(turn).transpose()
+    }
+
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
+        let next = Turn { version: turn.version + 1, ..turn.clone() };
+        match self.write(next.to_item(), turn.version).await? {
+            Ok(()) => Ok(true),
+            Err(stored) => Ok(stored.map(self::turn).transpose()? == Some(next)),
         }
     }
 
@@ -185,10 +198,15 @@ fn market(item: Item) -> Result<Market, StoreError> {
     Ok(Market::from_item(object(item)?)?)
 }
 
-/// Whether `stored` is our own write. The event is left out: DynamoDB hands `1.0` back as `1`, and two writes that agree in all
+fn turn(item: Item) -> Result<Turn, StoreError> {
+    Ok(Turn::from_item(object(item)?)?)
+}
+
+/// Whether `stored` is our own write. Events are left out: DynamoDB hands `1.0` back as `1`, and two writes that agree in all
 /// else are the same write.
 fn is_the_same(stored: &Record, written: &Record) -> bool {
-    let rest = |record: &Record| Record { event: None, ..record.clone() };
+    let bare = |mark: &Mark| Mark { event: Arc::default(), ..mark.clone() };
+    let rest = |record: &Record| Record { event: None, mark: record.mark.as_ref().map(bare), ..record.clone() };
     rest(stored) == rest(written)
 }
 

@@ -93,14 +93,9 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether an event is about a time before what the record remembers, or too old to be acted on: duplicates and redriven
-    /// messages may come hours late (aws-facts.md §6). The service is looked at all the same.
+    /// Whether an event is about the past. The service is looked at all the same.
     pub(super) fn is_stale(&self, event: &Event) -> bool {
-        // Before its first episode a service has no past that an event could be about.
-        let has_past = self.record.phase != Phase::Watching || self.record.episode > 0;
-        // Event times are whole seconds, rounded down.
-        let before_it = event.at.as_millis() / 1000 < self.record.phase_since.as_millis() / 1000;
-        (has_past && before_it) || self.ctx.now.since(event.at) > self.ctx.policy.event_max_age
+        self.record.outdates(event, self.ctx.policy, self.ctx.now)
     }
 
     /// Whether a look that shows the change made may show a time before the claim, when the same strategy was live: its deployment

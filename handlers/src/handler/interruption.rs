@@ -11,5 +11,6 @@ pub async fn handle_interruptions<P: Ports>(
     trust: &Trust,
     messages: &[Message],
 ) -> Vec<Failure> {
-    handle(reconciler, trust, messages, |signal| matches!(signal, Signal::Interruption | Signal::SpotTask)).await
+    let concerns = |signal: Signal| matches!(signal, Signal::Interruption | Signal::SpotTaskStopped | Signal::SpotTask);
+    handle(reconciler, trust, messages, concerns).await
 }

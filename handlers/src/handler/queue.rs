@@ -1,10 +1,13 @@
-//! What the two queue handlers share: messages in, failures out, each message on its own.
+//! What the two queue handlers share: a batch of messages in, those that must come back out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::event::{Parsed, Refusal, Signal, Trust, parse};
+use futures_util::future::join_all;
+
+use crate::event::{Event, Parsed, Refusal, Signal, Trust, parse};
 use crate::ports::Ports;
-use crate::reconcile::{ReconcileError, Reconciler};
+use crate::reconcile::{Outcome, ReconcileError, Reconciler};
 
 /// One SQS message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,39 +43,76 @@ pub enum MessageError {
     Reconcile(#[from] ReconcileError),
 }
 
-/// Takes each message to its end before the next; one that fails does not touch the others.
+/// Receives after which an event is left to the next turn or sweep, if the table takes it: one more, and it would die of load.
+const LAST_TRY: u32 = 4;
+
+/// Takes a batch as a whole: the events of one service together, those of one account in its turn. A message that fails does not touch
+/// the others.
 pub(super) async fn handle<P: Ports>(
     reconciler: &Reconciler<'_, P>,
     trust: &Trust,
     messages: &[Message],
     concerns: fn(Signal) -> bool,
 ) -> Vec<Failure> {
-    let mut failures = Vec::new();
+    let (mut failures, mut events, mut of, mut go_on) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
     for message in messages {
-        if let Err(error) = handle_one(reconciler, trust, message, concerns).await {
-            tracing::warn!(message_id = message.id, %error, "message failed");
-            let retry_in = reconciler.policy().message_delay(&message.id, message.receive_count);
-            failures.push(Failure { id: message.id.clone(), error, retry_in });
+        match parse(&message.body, trust) {
+            Ok(Parsed::Ignored(why)) => tracing::debug!(message_id = message.id, why, "ignored"),
+            Ok(Parsed::GoOn(account, region)) => _ = go_on.insert((account, region)),
+            Ok(Parsed::Event(event)) if !concerns(event.signal) => {
+                tracing::warn!(message_id = message.id, signal = ?event.signal, "ignored: belongs into the other queue");
+            }
+            Ok(Parsed::Event(event)) => {
+                events.push(*event);
+                of.push(message);
+            }
+            Err(refusal) => failures.push(fail(reconciler, message, refusal.into())),
         }
     }
+    let outcomes = reconciler.on_events(&events).await;
+    for ((message, event), outcome) in of.into_iter().zip(&events).zip(outcomes) {
+        failures.extend(end(reconciler, message, event, outcome).await);
+    }
+    join_all(go_on.iter().map(|(account, region)| reconciler.go_on(account, region))).await;
     failures
 }
 
-async fn handle_one<P: Ports>(
+/// Ends one message: done, left to the next turn, or to come back.
+async fn end<P: Ports>(
     reconciler: &Reconciler<'_, P>,
-    trust: &Trust,
     message: &Message,
-    concerns: fn(Signal) -> bool,
-) -> Result<(), MessageError> {
-    match parse(&message.body, trust)? {
-        Parsed::Ignored(why) => tracing::debug!(message_id = message.id, why, "ignored"),
-        Parsed::Event(event) if !concerns(event.signal) => {
-            tracing::warn!(message_id = message.id, signal = ?event.signal, "ignored: belongs into the other queue");
-        }
-        Parsed::Event(event) => {
-            let reason = reconciler.on_event(&event).await?;
+    event: &Event,
+    outcome: Outcome,
+) -> Option<Failure> {
+    let error = match outcome {
+        Ok(reason) => {
             tracing::info!(account = %event.service.account, service = %event.service, signal = ?event.signal, %reason, "event handled");
+            return None;
         }
+        Err(error) if message.receive_count < LAST_TRY => error,
+        Err(error) => match reconciler.leave(event).await {
+            Ok(()) => {
+                tracing::warn!(message_id = message.id, %error, "event left to the next turn or sweep");
+                return None;
+            }
+            Err(error) => error,
+        },
+    };
+    Some(fail(reconciler, message, error.into()))
+}
+
+fn fail<P: Ports>(reconciler: &Reconciler<'_, P>, message: &Message, error: MessageError) -> Failure {
+    let known = match &error {
+        MessageError::Reconcile(error) => reconciler.retry_in(error),
+        // No wait would make it better: it is in the DLQ within a minute.
+        MessageError::Refused(_) => Some(reconciler.policy().retry_delay),
+    };
+    match &error {
+        MessageError::Reconcile(_) if known.is_some() => {
+            tracing::info!(message_id = message.id, %error, "message comes back")
+        }
+        _ => tracing::warn!(message_id = message.id, %error, "message failed"),
     }
-    Ok(())
+    let retry_in = known.unwrap_or_else(|| reconciler.policy().message_delay(&message.id, message.receive_count));
+    Failure { id: message.id.clone(), error, retry_in }
 }

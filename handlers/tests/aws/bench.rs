@@ -44,6 +44,7 @@ pub(crate) fn cell() -> Cell {
         table: "ecs_cp_restore_state".into(),
         bus: "central".into(),
         function: "fargate-spot-interruption-handler".into(),
+        queue: None,
         external_id: None,
     }
 }

@@ -116,12 +116,13 @@ async fn a_batch_that_was_handled_has_no_failures() {
     in_full(&lambda).await;
     let batch = json!({ "Records": [message("a", &task_event("checkout")), message("b", &task_event("search"))] });
     assert_eq!(lambda.invoke(batch, PLENTY).await, Ok(failures(&[])));
-    assert_eq!((lambda.calls(PUT).await, lambda.calls(VISIBILITY).await), (2, 0), "both are watched now");
+    // Both are watched now, and the turn of their account was taken and given back.
+    assert_eq!((lambda.calls(PUT).await, lambda.calls(VISIBILITY).await), (2 + 2, 0));
     assert_eq!(lambda.invoke(json!({ "Records": [] }), PLENTY).await, Ok(failures(&[])));
 }
 
 #[tokio::test]
-async fn a_message_that_fails_comes_back_alone_and_later_each_time() {
+async fn a_message_that_is_refused_comes_back_alone_and_soon() {
     let lambda = lambda(Function::Interruption).await;
     in_full(&lambda).await;
     let mut bodiless = message("bodiless", "");
@@ -134,7 +135,8 @@ async fn a_message_that_fails_comes_back_alone_and_later_each_time() {
     let told: Value = sent(&lambda.server, VISIBILITY).await[0].body_json().unwrap();
     let queue = "https://sqs.ap-south-1.amazonaws.com/999999999999/fargate-spot-interruption-queue";
     assert_eq!(told["QueueUrl"], queue);
-    assert_eq!(delays(&lambda).await, ["poison", "forged", "bodiless"].map(delay));
+    let soon = Policy::default().retry_delay.as_secs();
+    assert_eq!(delays(&lambda).await, ["poison", "forged", "bodiless"].map(|id| (format!("handle-{id}"), soon)));
 }
 
 #[tokio::test]
@@ -174,20 +176,16 @@ async fn a_payload_that_is_no_batch_is_an_error_of_its_own_type() {
 }
 
 #[tokio::test]
-async fn a_message_cut_off_by_the_deadline_comes_back_after_its_delay() {
+async fn a_batch_cut_off_by_the_deadline_comes_back_each_message_after_its_delay() {
     let lambda = lambda(Function::Interruption).await;
     on(&lambda.server, GET, [ok(json!({})), late()]).await;
     on(&lambda.server, DESCRIBE, [ok(json!({ "services": [described("checkout")] }))]).await;
-    let batch = json!({ "Records": [
-        message("done", &task_event("checkout")),
-        message("begun", &task_event("checkout")),
-        message("waiting", &task_event("checkout")),
-    ]});
-    // Time for one, and a little more.
+    let batch = json!({ "Records": [message("a", &task_event("checkout")), message("b", &task_event("checkout"))] });
+    // Time for the record, and a little more: the answer about the turn is late.
     let answer = lambda.invoke(batch, WRAP_UP + Duration::from_millis(800)).await;
-    assert_eq!(answer, Ok(failures(&["begun", "waiting"])));
+    assert_eq!(answer, Ok(failures(&["a", "b"])));
     assert_eq!(lambda.calls(GET).await, 2);
-    assert_eq!(delays(&lambda).await, ["begun", "waiting"].map(delay));
+    assert_eq!(delays(&lambda).await, ["a", "b"].map(delay));
 }
 
 #[tokio::test]
@@ -236,11 +234,12 @@ async fn a_placement_failure_moves_the_service_and_leaves_it_to_the_sweep_to_say
     assert_eq!(lambda.invoke(batch, PLENTY).await, Ok(failures(&[])));
     let update: Value = sent(&lambda.server, UPDATE).await.remove(0).body_json().unwrap();
     assert_eq!(update["capacityProviderStrategy"][1]["capacityProvider"], "FARGATE");
-    let claim: Value = sent(&lambda.server, PUT).await.remove(0).body_json().unwrap();
+    // Before the claim the turn of the account is taken.
+    let claim: Value = sent(&lambda.server, PUT).await.remove(1).body_json().unwrap();
     assert_eq!(claim["Item"]["phase"], json!({ "S": "FailingOver" }));
     let owner = claim["Item"]["lease"]["M"]["owner"]["S"].as_str().unwrap();
     assert!(owner.starts_with("8476a536-e9f4-11e8-9739-2dfe598c3fcd@"), "{owner}");
-    let confirmed: Value = sent(&lambda.server, PUT).await.remove(1).body_json().unwrap();
+    let confirmed: Value = sent(&lambda.server, PUT).await.remove(2).body_json().unwrap();
     assert_eq!(confirmed["Item"]["unannounced"]["L"].as_array().map(Vec::len), Some(2), "begun and done");
     assert_eq!((lambda.calls(UPDATE).await, lambda.calls(PUT_EVENTS).await), (1, 0));
 }
@@ -252,7 +251,7 @@ async fn the_sweep_looks_at_every_shard_whatever_the_schedule_sends() {
     for payload in [json!({ "source": "aws.events", "detail-type": "Scheduled Event" }), json!(null)] {
         assert_eq!(lambda.invoke(payload, PLENTY).await, Ok(json!({ "lookedAt": 0, "failed": 0 })));
     }
-    assert_eq!(lambda.calls(QUERY).await, 8);
+    assert_eq!(lambda.calls(QUERY).await, 2 * 16);
 }
 
 #[tokio::test]

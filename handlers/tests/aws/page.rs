@@ -77,7 +77,7 @@ fn the_page_has_the_table_of_calls_and_the_table_has_every_call() {
             calls.insert(after.split('(').next().unwrap_or_default().to_owned());
         }
     }
-    assert_eq!(calls.len(), 9, "{calls:?}");
+    assert_eq!(calls.len(), 10, "{calls:?}");
     for call in calls {
         // IAM has one permission for a call and its batch.
         let words = call.split('_').filter(|word| *word != "batch");
@@ -126,7 +126,9 @@ fn what_the_page_tells_to_search_for_is_logged_and_counted() {
         "aws/ecs",
         "aws/store",
         "reconcile",
+        "reconcile/events",
         "reconcile/sweep",
+        "reconcile/turns",
         "handler/queue",
         "handler/restore",
     ];

@@ -84,10 +84,11 @@ pub(crate) fn forgotten(decision: Decision) -> Reason {
     }
 }
 
-pub(crate) const EVERY_SIGNAL: [Signal; 5] = [
+pub(crate) const EVERY_SIGNAL: [Signal; 6] = [
     Signal::SpotPlacementFailure,
     Signal::OnDemandPlacementFailure,
     Signal::SyntheticPlacementFailure,
     Signal::Interruption,
+    Signal::SpotTaskStopped,
     Signal::SpotTask,
 ];

@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use handlers::decide::Reason;
 use handlers::event::Signal;
-use handlers::handler::handle_restores;
+use handlers::handler::{Message, handle_restores};
 use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::metrics;
 use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
 use handlers::ports::{
-    AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError,
-    UpdateError,
+    AuditError, AuditLog, Clock, Cluster, DESCRIBE_LIMIT, Ecs, EcsError, Page, PageToken, Put, Relay, RelayError,
+    StateStore, StoreError, UpdateError,
 };
 use handlers::reconcile::{ReconcileError, Reconciler, SweepReport};
 use handlers::record::{Lease, Phase, Record, RecordError, due_shard};
@@ -28,7 +28,8 @@ use handlers::service::{AccountId, ClusterName, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
-use serde_json::Value;
+use handlers::turn::Turn;
+use serde_json::{Value, json};
 
 use crate::common::table::check_stored;
 use crate::common::{
@@ -72,6 +73,10 @@ pub(crate) struct Fake {
     pub(crate) announced: RefCell<Vec<Transition>>,
     pub(crate) measured: RefCell<Vec<Value>>,
     pub(crate) markets: RefCell<BTreeMap<AccountId, Market>>,
+    pub(crate) turns: RefCell<BTreeMap<AccountId, Turn>>,
+    /// Calls about turns, apart from the others.
+    pub(crate) turn_calls: RefCell<Vec<&'static str>>,
+    pub(crate) handed_on: RefCell<Vec<(AccountId, Duration)>>,
     pub(crate) slept: Cell<Duration>,
     /// Clusters whose `DescribeServices` is throttled.
     pub(crate) broken: RefCell<BTreeSet<ClusterName>>,
@@ -96,6 +101,9 @@ impl Fake {
             announced: RefCell::default(),
             measured: RefCell::default(),
             markets: RefCell::default(),
+            turns: RefCell::default(),
+            turn_calls: RefCell::default(),
+            handed_on: RefCell::default(),
             slept: Cell::default(),
             broken: RefCell::default(),
             takes: Cell::default(),
@@ -117,12 +125,12 @@ impl Fake {
     }
 
     pub(crate) fn slow(self) -> Self {
-        self.takes.set(Duration::from_millis(500));
+        self.takes.set(Duration::from_millis(2000));
         self
     }
 
-    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`, `market`, `put_market`) go wrong
-    /// like this.
+    /// The next calls of `kind` (`get`, `put`, `delete`, `due`, `describe`, `update`, `announce`, `market`, `put_market`, `turn`, `take`,
+    /// `give back`, `hand_on`) go wrong like this.
     pub(crate) fn with_faults(self, kind: &'static str, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults.borrow_mut().entry(kind).or_default().extend(faults);
         self
@@ -146,6 +154,17 @@ impl Fake {
         self.now.set(self.now.get() + self.takes.get());
         self.calls.borrow_mut().push(format!("{kind} {}", what.as_ref()).trim_end().to_owned());
         self.faults.borrow_mut().get_mut(kind).and_then(VecDeque::pop_front).unwrap_or(Fault::None)
+    }
+
+    /// A call about a turn takes no time and stops nowhere.
+    fn turn_call(&self, kind: &'static str) -> Fault {
+        self.turn_calls.borrow_mut().push(kind);
+        self.faults.borrow_mut().get_mut(kind).and_then(VecDeque::pop_front).unwrap_or(Fault::None)
+    }
+
+    /// The calls so far, but for those that read what is due.
+    pub(crate) fn calls_but_due(&self) -> Vec<String> {
+        self.calls.borrow().iter().filter(|call| *call != "due").cloned().collect()
     }
 
     async fn reply<T>(&self, reply: T) -> T {
@@ -310,12 +329,40 @@ impl StateStore for Fake {
         self.reply(answer).await
     }
 
+    /// A turn makes things fast, not safe: where a test chooses who goes on, everyone has it.
+    async fn turn(&self, account: &AccountId, _: &Region) -> Result<Option<Turn>, StoreError> {
+        if self.stops.get() != (false, false) {
+            return Ok(None);
+        }
+        match self.turn_call("turn") {
+            Fault::None => Ok(self.turns.borrow().get(account).cloned()),
+            _ => Err(StoreError::Unclear("timed out".into())),
+        }
+    }
+
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
+        if self.stops.get() != (false, false) {
+            return Ok(true);
+        }
+        let fault = self.turn_call(if turn.owner.is_some() { "take" } else { "give back" });
+        let mut turns = self.turns.borrow_mut();
+        let holds = turns.get(&turn.account).map_or(0, |stored| stored.version) == turn.version;
+        let happens = holds && matches!(fault, Fault::None | Fault::UnclearButDone);
+        if happens {
+            turns.insert(turn.account.clone(), Turn { version: turn.version + 1, ..turn.clone() });
+        }
+        match fault {
+            Fault::None | Fault::Outrun => Ok(happens),
+            _ => Err(StoreError::Unclear("timed out".into())),
+        }
+    }
+
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         if !matches!(self.call("due", "").await, Fault::None) {
             return Err(StoreError::Unclear("timed out".into()));
         }
         let records = self.records.borrow();
-        let is_due = |r: &&Record| r.due_at() <= now && due_shard(&r.service.record_id()) == shard;
+        let is_due = |r: &&Record| r.due_at() <= now && due_shard(&r.service.account) == shard;
         let mut due: Vec<&Record> = records.values().filter(is_due).collect();
         due.sort_by_key(|r| r.due_at());
         // The first page of every shard is empty and has a next one, as DynamoDB's may be.
@@ -348,6 +395,16 @@ impl AuditLog for Fake {
     }
 }
 
+impl Relay for Fake {
+    async fn hand_on(&self, account: &AccountId, _: &Region, after: Duration) -> Result<(), RelayError> {
+        if !matches!(self.call("hand_on", "").await, Fault::None) {
+            return Err(RelayError("the queue is gone".into()));
+        }
+        self.handed_on.borrow_mut().push((account.clone(), after));
+        Ok(())
+    }
+}
+
 impl Clock for Fake {
     fn now(&self) -> Timestamp {
         self.now.get()
@@ -355,6 +412,7 @@ impl Clock for Fake {
 
     async fn sleep(&self, time: Duration) {
         self.slept.set(self.slept.get() + time);
+        self.now.set(self.now.get() + time);
     }
 }
 
@@ -445,4 +503,23 @@ pub(crate) fn sweep_until_watching(fake: &Fake, until: Timestamp) {
 
 pub(crate) fn many(account: &str, cluster: &str, count: usize) -> Vec<ServiceId> {
     (0..count).map(|n| service_named(account, cluster, &format!("service-{n}"))).collect()
+}
+
+/// A placement failure of `service`, as a message.
+pub(crate) fn message(id: &str, service: &ServiceId) -> Message {
+    let provider = format!("arn:aws:ecs:ap-south-1:{}:capacity-provider/FARGATE_SPOT", service.account);
+    let body = json!({
+        "detail-type": "ECS Service Action",
+        "source": "aws.ecs",
+        "account": service.account.as_str(),
+        "time": NOW.to_string(),
+        "region": "ap-south-1",
+        "resources": [service.arn()],
+        "detail": {
+            "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+            "clusterArn": service.cluster_arn(),
+            "capacityProviderArns": [provider],
+        },
+    });
+    Message { id: id.into(), body: body.to_string(), receive_count: 1 }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use handlers::event::{Event, Signal};
 use handlers::held::HeldReason;
 use handlers::observation::{Controller, Deployment, Message, Observation, Rollout};
-use handlers::record::{Change, Held, Lease, Phase, Record};
+use handlers::record::{Change, Held, Lease, Mark, Phase, Record};
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy as Spread, StrategyItem};
 use handlers::timestamp::Timestamp;
@@ -348,6 +348,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
             });
             // Being held ends a lease.
             let lease = lease.filter(|_| phase != Phase::Held);
+            let event_of_mark = event.clone().unwrap_or_default();
             let unannounced = (0..failed_restores % 3).map(|n| transition(&service, phase_since + secs(n.into())));
             Record {
                 service: service.clone(),
@@ -373,6 +374,12 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 restore_at,
                 restored_at,
                 next_check_at,
+                mark: restored_at.filter(|_| failed_restores % 4 == 1).map(|at| Mark {
+                    signal: Signal::SpotPlacementFailure,
+                    at,
+                    event: Arc::new(event_of_mark),
+                    due: at,
+                }),
                 lease,
                 held,
                 unannounced: unannounced.collect(),

@@ -19,7 +19,8 @@ use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::observation::{Look, Observation};
 use handlers::ports::{
-    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
+    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, Relay, RelayError, StateStore,
+    StoreError, UpdateError,
 };
 use handlers::reconcile::Reconciler;
 use handlers::record::Record;
@@ -27,6 +28,7 @@ use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use handlers::turn::Turn;
 
 use crate::item::{Item, MarketItem, NOW, TICK, earlier};
 use crate::model::SmallWorld;
@@ -374,9 +376,19 @@ impl StateStore for Replay<'_> {
         }
     }
 
-    /// One sweep is about one service here; that accounts are swept side by side is two handlers in flight.
+    /// A turn makes things fast, not safe: here everyone who asks has it.
+    async fn turn(&self, _: &AccountId, _: &Region) -> Result<Option<Turn>, StoreError> {
+        Ok(None)
+    }
+
+    async fn put_turn(&self, _: &Turn) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// One sweep is about one service here; that accounts are swept side by side is two handlers in flight. Of an event's handler, only
+    /// the event is its work.
     async fn due(&self, shard: u32, _: Timestamp, _: Option<PageToken>) -> Result<Page, StoreError> {
-        if shard > 0 {
+        if shard > 0 || self.handler.why != Why::Sweep {
             return Ok(Page::default());
         }
         Ok(Page { records: self.read().await.into_iter().map(Arc::new).collect(), next: None })
@@ -389,6 +401,12 @@ impl AuditLog for Replay<'_> {
     }
 
     fn measure(&self, _: &Transition) {}
+}
+
+impl Relay for Replay<'_> {
+    async fn hand_on(&self, _: &AccountId, _: &Region, _: Duration) -> Result<(), RelayError> {
+        Ok(())
+    }
 }
 
 impl Clock for Replay<'_> {

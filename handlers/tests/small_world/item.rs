@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::market::Market;
-use handlers::record::{Change, Lease, Record};
+use handlers::record::{Change, Lease, Mark, Record};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 
@@ -111,6 +111,7 @@ fn later(mut record: Record) -> Record {
     record.restores.iter_mut().for_each(|at| *at = earlier(*at));
     record.next_check_at = earlier(record.next_check_at);
     record.unannounced.iter_mut().for_each(|transition| transition.at = earlier(transition.at));
+    record.mark = record.mark.map(|mark| Mark { at: earlier(mark.at), due: earlier(mark.due), ..mark });
     record.lease = record.lease.map(|lease| Lease { until: earlier(lease.until), ..lease });
     record
 }
@@ -143,6 +144,7 @@ fn fingerprint(record: &Record) -> u64 {
         restore_at,
         restored_at: _,
         next_check_at,
+        mark,
         lease,
         held,
         unannounced: _,
@@ -155,6 +157,7 @@ fn fingerprint(record: &Record) -> u64 {
     original.as_ref().map(Strategy::items).hash(&mut hasher);
     previous.as_ref().map(Strategy::items).hash(&mut hasher);
     change.as_ref().map(|Change { from, to }| (from.items(), to.items())).hash(&mut hasher);
+    mark.as_ref().map(|mark| (mark.signal as u8, mark.at, mark.due)).hash(&mut hasher);
     lease.as_ref().map(|Lease { owner, until }| (owner, until)).hash(&mut hasher);
     held.as_ref().map(|held| (held.reason.to_string(), held.resume as u8, held.since)).hash(&mut hasher);
     hasher.finish()

@@ -50,22 +50,24 @@ async fn duplicates(walk: &Walk<'_>) -> Result<(), JourneyError> {
     walk.watched(&service).await?;
     let puts = join_all((0..5).map(|_| walk.put_synthetic(&service)));
     let direct = join_all((0..3).map(|n| {
-        let batch = walk.synthetic_batch(&service, &format!("direct-{n}"));
-        async move { invoke(&walk.running().clients, PLACEMENT_FAILURE_HANDLER, &batch).await }
+        let id = format!("direct-{n}");
+        let batch = walk.synthetic_batch(&service, &id);
+        async move { (id, invoke(&walk.running().clients, PLACEMENT_FAILURE_HANDLER, &batch).await) }
     }));
     let (puts, answers) = futures_util::future::join(puts, direct).await;
     puts.into_iter().collect::<Result<(), _>>()?;
-    for answer in answers {
+    for (id, answer) in answers {
         let answer = answer?;
-        if answer != json!({ "batchItemFailures": [] }) {
+        // Of one that meets another's turn or claim, the message comes back.
+        let (done, back) = (json!([]), json!([{ "itemIdentifier": id }]));
+        if ![done, back].contains(&answer["batchItemFailures"]) {
             return Err(Unmet(format!("function: {PLACEMENT_FAILURE_HANDLER} answered {answer}")));
         }
     }
-    walk.passed(format!(
-        "function: three invocations of {PLACEMENT_FAILURE_HANDLER} at once answered that none failed"
-    ));
+    walk.passed(format!("function: three invocations of {PLACEMENT_FAILURE_HANDLER} at once answered"));
     walk.failed_over(&service, &spot(), "synthetic placement failure").await?;
-    walk.handled(&service, 8).await?;
+    // Nothing brings a message back that was given to a function directly.
+    walk.handled(&service, 5).await?;
     walk.forced(&service, 1)?;
     let begun = walk.world().audits(&service).iter().filter(|t| t.to == Some(Phase::FailingOver)).count();
     if begun != 1 {

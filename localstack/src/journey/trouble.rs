@@ -32,23 +32,23 @@ pub(super) const JOURNEYS: &[Journey] = &[
         title: "a handler is killed between its claim and its update",
         turn: Turn::Together,
         kills: true,
-        services: |region| vec![ServiceSpec::new(service(region, account::CALM, "killed-before"), 2, spot())],
-        walk: |walk| Box::pin(killed(walk, "killed-before", Moment::Before)),
+        services: |region| vec![ServiceSpec::new(service(region, account::KILLED_BEFORE, "killed-before"), 2, spot())],
+        walk: |walk| Box::pin(killed(walk, account::KILLED_BEFORE, "killed-before", Moment::Before)),
     },
     Journey {
         name: "killed-after",
         title: "a handler is killed after its update, before it knows",
         turn: Turn::Together,
         kills: true,
-        services: |region| vec![ServiceSpec::new(service(region, account::CALM, "killed-after"), 2, spot())],
-        walk: |walk| Box::pin(killed(walk, "killed-after", Moment::After)),
+        services: |region| vec![ServiceSpec::new(service(region, account::KILLED_AFTER, "killed-after"), 2, spot())],
+        walk: |walk| Box::pin(killed(walk, account::KILLED_AFTER, "killed-after", Moment::After)),
     },
     Journey {
         name: "timeout",
         title: "a handler runs out of time, and its message comes back",
         turn: Turn::Together,
         kills: false,
-        services: |region| vec![ServiceSpec::new(service(region, account::CALM, "slow"), 2, spot())],
+        services: |region| vec![ServiceSpec::new(service(region, account::SLOW, "slow"), 2, spot())],
         walk: |walk| Box::pin(out_of_time(walk)),
     },
     Journey {
@@ -56,7 +56,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
         title: "ECS throttles the update, and its message comes back until it does not",
         turn: Turn::Together,
         kills: false,
-        services: |region| vec![ServiceSpec::new(service(region, account::CALM, "throttled"), 2, spot())],
+        services: |region| vec![ServiceSpec::new(service(region, account::THROTTLED, "throttled"), 2, spot())],
         walk: |walk| Box::pin(throttled(walk)),
     },
 ];
@@ -81,8 +81,8 @@ async fn role_missing(walk: &Walk<'_>) -> Result<(), JourneyError> {
     walk.forced(&service, 1)
 }
 
-async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), JourneyError> {
-    let service = walk.service(account::CALM, name);
+async fn killed(walk: &Walk<'_>, account: &str, name: &str, moment: Moment) -> Result<(), JourneyError> {
+    let service = walk.service(account, name);
     walk.watched(&service).await?;
     let caught = walk.world().catch(&service, "UpdateService", moment);
     // In a batch of its own: what else is in a batch of the queue comes back when its visibility timeout is over, in minutes.
@@ -116,13 +116,13 @@ async fn killed(walk: &Walk<'_>, name: &str, moment: Moment) -> Result<(), Journ
 }
 
 async fn out_of_time(walk: &Walk<'_>) -> Result<(), JourneyError> {
-    let service = walk.service(account::CALM, "slow");
+    let service = walk.service(account::SLOW, "slow");
     walk.watched(&service).await?;
     let caught = walk.world().catch(&service, "UpdateService", Moment::Before);
     walk.put_synthetic(&service).await?;
     let caught = arrives(walk, &service, caught).await?;
     walk.passed("ECS: gives no answer");
-    walk.log(PLACEMENT_FAILURE_HANDLER, &["no time left for the message, it comes back"]).await?;
+    walk.log(PLACEMENT_FAILURE_HANDLER, &["no time left for the batch, it comes back"]).await?;
     drop(caught);
     walk.log(PLACEMENT_FAILURE_HANDLER, &["event handled", "web/slow"]).await?;
     walk.saved(&service, &spot()).await?;
@@ -131,7 +131,7 @@ async fn out_of_time(walk: &Walk<'_>) -> Result<(), JourneyError> {
 }
 
 async fn throttled(walk: &Walk<'_>) -> Result<(), JourneyError> {
-    let service = walk.service(account::CALM, "throttled");
+    let service = walk.service(account::THROTTLED, "throttled");
     walk.watched(&service).await?;
     let throttling = walk.world().throttle(&service, "UpdateService");
     walk.put_synthetic(&service).await?;

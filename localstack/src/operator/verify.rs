@@ -46,6 +46,7 @@ pub async fn run(arguments: &Arguments) -> Result<Report, Problem> {
         table: arguments.table.clone(),
         bus: String::new(),
         function: "verify".to_owned(),
+        queue: None,
         external_id: std::env::var(handlers::aws::config::EXTERNAL_ID).ok().filter(|id| !id.is_empty()),
     };
     let aws = Aws::new(&config, cell, CallLimits::default());

@@ -8,5 +8,7 @@ pub(crate) enum Action {
     Reappear(QueueName, u64),
     Expire(QueueName),
     Redrive(QueueName),
+    /// A message that a function sent with a delay.
+    Send(QueueName, String),
     RestoreTick,
 }

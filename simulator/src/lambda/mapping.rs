@@ -90,6 +90,7 @@ impl Lambda {
             Some(Action::Reappear(queue, receipt)) => self.reappear(env, queue, receipt),
             Some(Action::Expire(queue)) => self.expire(env, queue),
             Some(Action::Redrive(queue)) => self.redrive_on(env, queue),
+            Some(Action::Send(queue, body)) => self.enqueue(env, queue, body),
             Some(Action::RestoreTick) => self.restore_tick(env),
             None => {}
         }
@@ -104,6 +105,15 @@ impl Lambda {
         env.record(None, Happening::Queued { queue: queue.name() });
         self.plan_poll(env, queue);
         self.plan_expiry(env, queue);
+    }
+
+    /// `SendMessage` by a function, with `DelaySeconds`.
+    pub(crate) fn send(&mut self, env: &mut Env<'_>, queue: QueueName, body: String, after: Duration) {
+        if after.is_zero() {
+            self.enqueue(env, queue, body);
+        } else {
+            self.agenda.plan(env.now + after, Action::Send(queue, body));
+        }
     }
 
     fn plan_poll(&mut self, env: &mut Env<'_>, queue: QueueName) {

@@ -46,6 +46,7 @@ impl Handlers for ProductionHandlers {
     fn invoke<'a>(&'a self, ports: SimPorts, invocation: &'a Invocation) -> LocalBoxFuture<'a, Handled> {
         Box::pin(async move {
             let reconciler = Reconciler::new(&ports, ports.policy(), invocation.request_id.clone());
+            let reconciler = reconciler.ending(ports.ends_at());
             handle(&reconciler, ports.trust(), invocation).await
         })
     }

@@ -5,19 +5,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handlers::event::Trust;
+use handlers::event::{self, Trust};
 use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::observation::{Look, Observation};
 use handlers::policy::Policy;
 use handlers::ports::{
-    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, StateStore, StoreError, UpdateError,
+    AuditError, AuditLog, Clock, Cluster, Ecs, EcsError, Page, PageToken, Put, Relay, RelayError, StateStore,
+    StoreError, UpdateError,
 };
 use handlers::record::Record;
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::Strategy;
 use handlers::timestamp::Timestamp;
 use handlers::transition::Transition;
+use handlers::turn::Turn;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -26,7 +28,7 @@ use crate::ecs::limits::Bucket;
 use crate::ids::{NameKey, ServiceKey};
 use crate::observers::trace::Caller;
 use crate::runtime::simulation::Sim;
-use crate::spec::WorldSpec;
+use crate::spec::{QueueName, WorldSpec};
 use crate::world::World;
 
 /// The ports of one invocation. Each call takes its time on the way there and back, and may be the invocation's last.
@@ -38,6 +40,8 @@ pub struct SimPorts {
     /// The environment of the function, as it was when the invocation began.
     policy: Policy,
     trust: Trust,
+    /// When Lambda ends the invocation.
+    ends_at: Timestamp,
     /// How often each service was looked at.
     looks: RefCell<IndexMap<ServiceKey, u32, FxBuildHasher>>,
 }
@@ -47,11 +51,12 @@ pub(crate) struct LostReply;
 
 impl SimPorts {
     pub(crate) fn new(sim: Rc<Sim>) -> Self {
-        let (policy, trust) = sim.with(|world| {
+        let (policy, trust, ends_at) = sim.with(|world| {
             let WorldSpec { region, synthetic_from, policy, .. } = &world.spec;
-            (policy.clone(), Trust { region: region.clone(), synthetic_from: synthetic_from.clone() })
+            let trust = Trust { region: region.clone(), synthetic_from: synthetic_from.clone() };
+            (policy.clone(), trust, world.now + world.facts.lambda_timeout)
         });
-        Self { sim, dead: Rc::default(), policy, trust, looks: RefCell::default() }
+        Self { sim, dead: Rc::default(), policy, trust, ends_at, looks: RefCell::default() }
     }
 
     /// The tunables of the function.
@@ -62,6 +67,11 @@ impl SimPorts {
     /// Whose events the function believes.
     pub fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// When Lambda ends the invocation.
+    pub fn ends_at(&self) -> Timestamp {
+        self.ends_at
     }
 
     /// Whether the invocation was killed by one of its calls.
@@ -199,6 +209,14 @@ impl StateStore for SimPorts {
         self.store(|world| world.table.put_market(market)).await
     }
 
+    async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError> {
+        self.store(|world| world.table.turn(account, region).cloned()).await
+    }
+
+    async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
+        self.store(|world| world.table.put_turn(turn)).await
+    }
+
     async fn due(&self, shard: u32, now: Timestamp, after: Option<PageToken>) -> Result<Page, StoreError> {
         self.store(|world| {
             let after = after.and_then(|token| {
@@ -225,6 +243,17 @@ impl AuditLog for SimPorts {
 
     /// A log line; nothing here reads logs.
     fn measure(&self, _: &Transition) {}
+}
+
+impl Relay for SimPorts {
+    async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError> {
+        let sent = self.call(|world| {
+            let body = event::hand_on(account, region, world.now);
+            let (lambda, mut env) = world.lambda();
+            lambda.send(&mut env, QueueName::PlacementFailure, body, after);
+        });
+        sent.await.map_err(|LostReply| RelayError(NO_REPLY.into()))
+    }
 }
 
 impl Clock for SimPorts {

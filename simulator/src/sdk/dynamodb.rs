@@ -15,6 +15,7 @@ use handlers::market::Market;
 use handlers::record::{Record, TABLE};
 use handlers::service::ServiceId;
 use handlers::timestamp::Timestamp;
+use handlers::turn::Turn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -53,6 +54,7 @@ enum Change {
 enum Entry {
     Record(Arc<Record>),
     Market(Market),
+    Turn(Turn),
 }
 
 type Answer = Result<Value, DynoxideError>;
@@ -133,7 +135,7 @@ impl Dynamodb {
                 self.written(world, &answer, taken, Change::Put(json!({ "TableName": TABLE, "Item": item })));
             }
             Err(problem) => {
-                world.seen.oracle.violations.push(format!("an item that is neither record nor market: {problem}"))
+                world.seen.oracle.violations.push(format!("an item that is neither record, market nor turn: {problem}"))
             }
         }
         answer
@@ -199,7 +201,10 @@ impl Entry {
         let item = item.as_object().and_then(plain_object).ok_or("an attribute has no JSON form")?;
         match Record::from_item(item.clone()) {
             Ok(record) => Ok(Self::Record(Arc::new(record))),
-            Err(no_record) => Market::from_item(item).map(Self::Market).map_err(|_| no_record.to_string()),
+            Err(no_record) => match Market::from_item(item.clone()) {
+                Ok(market) => Ok(Self::Market(market)),
+                Err(_) => Turn::from_item(item).map(Self::Turn).map_err(|_| no_record.to_string()),
+            },
         }
     }
 
@@ -207,8 +212,9 @@ impl Entry {
     fn put_into(self, world: &mut World, replaces: u64) -> bool {
         match self {
             Self::Record(record) => world.put_record(&record, replaces).is_ok(),
-            // The table counts a market's version on by itself.
+            // The table counts their versions on by itself.
             Self::Market(next) => world.table.put_market(&Market { version: replaces, ..next }),
+            Self::Turn(next) => world.table.put_turn(&Turn { version: replaces, ..next }),
         }
     }
 }

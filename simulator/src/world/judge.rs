@@ -19,10 +19,11 @@ use crate::observers::trace::{Entry, Happening};
 use crate::world::World;
 
 /// Whether nothing was decided: `after` is `before` once what it had to announce is announced, or to be looked at later because a look
-/// failed.
+/// failed, or marked.
 fn is_kept(before: &Record, after: &Record) -> bool {
-    let Record { version, next_check_at, unannounced, .. } = after;
-    let kept = Record { version: *version, next_check_at: *next_check_at, ..before.clone() };
+    let Record { version, next_check_at, unannounced, mark, .. } = after;
+    let (version, next_check_at, mark) = (*version, *next_check_at, mark.clone());
+    let kept = Record { version, next_check_at, mark, ..before.clone() };
     (unannounced.is_empty() || *unannounced == before.unannounced)
         && *after == Record { unannounced: unannounced.clone(), ..kept }
 }
