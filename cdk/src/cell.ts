@@ -35,8 +35,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** A function's timeout: above the 30 s that a repeated call may need, below the tunable `lease` (docs/lambda.md, "Time"). */
-export const FUNCTION_TIMEOUT_SECONDS = 60;
+/** A function's timeout: above the 30 s that a repeated call may need, and no longer than the tunable `lease` (docs/lambda.md, "Time"). */
+export const FUNCTION_TIMEOUT_SECONDS = 40;
 
 const ACCOUNT = /^\d{12}$/;
 const ORGANIZATION = /^o-[a-z0-9]{10,32}$/; // Organizations API reference, `Organization`
@@ -124,7 +124,7 @@ export function checkCell(value: unknown, at = 0): Cell {
   if (architecture !== 'arm64' && architecture !== 'x86_64') {
     return refuse(`architecture ${shown(architecture)}: must be "arm64" or "x86_64"`);
   }
-  const maxReceiveCount = given.maxReceiveCount ?? 5;
+  const maxReceiveCount = given.maxReceiveCount ?? 10;
   if (!Number.isInteger(maxReceiveCount) || (maxReceiveCount as number) < 5 || (maxReceiveCount as number) > 1000) {
     refuse(`maxReceiveCount ${shown(maxReceiveCount)}: must be a whole number from 5 to 1000`);
   }
@@ -183,8 +183,8 @@ function policyOf(given: unknown, refuse: Refuse): Record<string, string> {
   }
   const variables = policyVariables(given as Record<string, unknown>, refuse);
   const lease = variables.SPOT_RECOVERY_LEASE;
-  if (lease !== undefined && milliseconds(lease) <= FUNCTION_TIMEOUT_SECONDS * 1000) {
-    refuse(`policy lease "${lease}": a claim must outlive the handler that made it; set more than ${FUNCTION_TIMEOUT_SECONDS}s`);
+  if (lease !== undefined && milliseconds(lease) < FUNCTION_TIMEOUT_SECONDS * 1000) {
+    refuse(`policy lease "${lease}": a claim must outlive the handler that made it; set ${FUNCTION_TIMEOUT_SECONDS}s or more`);
   }
   return variables;
 }

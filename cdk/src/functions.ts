@@ -41,9 +41,7 @@ export class Functions extends Construct {
     const { placementFailures, interruptions } = props.path;
     this.placementFailure = this.consumer('PlacementFailure', PLACEMENT_FAILURE_HANDLER, placementFailures);
     this.interruption = this.consumer('Interruption', INTERRUPTION_HANDLER, interruptions);
-    this.restore = this.handler('Restore', RESTORE_HANDLER, [
-      allow('QueryDue', ['dynamodb:Query'], [`${props.table.tableArn}/index/${DUE_INDEX}`]),
-    ]);
+    this.restore = this.handler('Restore', RESTORE_HANDLER);
     this.schedule();
     this.all = [this.placementFailure, this.interruption, this.restore];
   }
@@ -66,7 +64,7 @@ export class Functions extends Construct {
     return consumer;
   }
 
-  private handler(id: string, name: string, own: iam.PolicyStatement[]): lambda.Function {
+  private handler(id: string, name: string, own: iam.PolicyStatement[] = []): lambda.Function {
     const { cell } = this.props;
     const prod = cell.environment === 'prod';
     const logGroup = new logs.LogGroup(this, `${id}Log`, {
@@ -96,11 +94,11 @@ export class Functions extends Construct {
       loggingFormat: lambda.LoggingFormat.JSON,
       timeout: TIMEOUT,
       memorySize: MEMORY_MIB,
-      environment: environmentOf(cell),
+      environment: environmentOf(cell, this.props.path.placementFailures),
     });
   }
 
-  /** What every handler does: work on services, remember it, announce it, log it. */
+  /** What every handler does: work on services, remember it, find what is due, hand it on, announce it, log it. */
   private common(logGroup: logs.LogGroup): iam.PolicyStatement[] {
     const { cell, table, path } = this.props;
     const role = `arn:${Aws.PARTITION}:iam::*:role/${WORKLOAD_ROLE}`;
@@ -111,6 +109,8 @@ export class Functions extends Construct {
     return [
       allow('AssumeWorkloadRole', ['sts:AssumeRole'], [role], { StringEquals: where }),
       allow('KeepRecords', ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], [table.tableArn]),
+      allow('QueryDue', ['dynamodb:Query'], [`${table.tableArn}/index/${DUE_INDEX}`]),
+      allow('HandOn', ['sqs:SendMessage'], [path.placementFailures.queueArn]),
       allow('AnnounceTransitions', ['events:PutEvents'], [path.bus.attrArn]),
       allow('WriteLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]),
     ];
@@ -140,10 +140,11 @@ function allow(sid: string, actions: string[], resources: string[], conditions?:
 }
 
 /** What docs/lambda.md and docs/policy.md say a function reads. */
-export function environmentOf(cell: Cell): Record<string, string> {
+export function environmentOf(cell: Cell, handOn: sqs.IQueue): Record<string, string> {
   return {
     SPOT_RECOVERY_TABLE: TABLE,
     SPOT_RECOVERY_BUS: BUS,
+    SPOT_RECOVERY_QUEUE: handOn.queueUrl,
     ...(cell.syntheticFrom.length > 0 ? { SPOT_RECOVERY_SYNTHETIC_FROM: cell.syntheticFrom.join(',') } : {}),
     ...(cell.externalId === undefined ? {} : { SPOT_RECOVERY_EXTERNAL_ID: cell.externalId }),
     ...cell.policy,

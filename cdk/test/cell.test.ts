@@ -62,7 +62,8 @@ test('a tunable that does not exist or is out of its range is refused as docs/po
   refused(policy({ restore_after: 900 }), 'restore_after 900', '1s to 1day');
   refused(policy({ restores_per_day: 0 }), 'restores_per_day 0', '1 to 100');
   refused(policy({ paused: 'yes' }), 'paused "yes"', 'true or false');
-  refused(policy({ lease: '60s' }), 'lease "60s"', 'outlive');
+  refused(policy({ lease: '39s' }), 'lease "39s"', 'outlive', 'set 40s or more');
+  assert.deepEqual(checkCell(policy({ lease: '40s' })).policy, { SPOT_RECOVERY_LEASE: '40s' });
   const variables = checkCell(policy({ paused: true, restore_after: '1h 30m', restores_per_day: 4 })).policy;
   assert.deepEqual(variables, {
     SPOT_RECOVERY_PAUSED: 'true', SPOT_RECOVERY_RESTORE_AFTER: '1h 30m', SPOT_RECOVERY_RESTORES_PER_DAY: '4',

@@ -37,6 +37,7 @@ test('assumptions that are facts of the cell are those of the cell', () => {
   assert(read('policy.md').includes(`| \`SPOT_RECOVERY_WATCH_INTERVAL\` | ${ASSUMPTIONS.watchMinutes.value}m |`));
   const sweep = file('handlers/src/reconcile/sweep.rs');
   assert(sweep.includes(`const ACCOUNTS_AT_ONCE: usize = ${ASSUMPTIONS.accountsAtOnce.value};`));
+  assert(file('handlers/src/record.rs').includes(`const DUE_SHARDS: u32 = ${ASSUMPTIONS.shards.value};`));
 });
 
 test('what grows with the services grows with them, and what does not stays', () => {

@@ -97,7 +97,7 @@ for (const name of QUEUES) {
       const dlq = queue(cell, name.replace('-queue', '-dlq'));
       const { deadLetterTargetArn, maxReceiveCount } = Properties.RedrivePolicy;
       assert.equal(cell.text(deadLetterTargetArn), cell.arn(dlq));
-      assert(maxReceiveCount >= 5);
+      assert.equal(maxReceiveCount, 10);
       assert(dlq.Properties.MessageRetentionPeriod > Properties.MessageRetentionPeriod);
       assert(dlq.Properties.SqsManagedSseEnabled);
     }

@@ -1,6 +1,8 @@
 /** The functions: what they run with and, to the letter, what they may do. */
 
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { test } from 'node:test';
 import { Cell, DEV, PROD, dev, prod } from './fixture.ts';
 
@@ -9,6 +11,9 @@ const HANDLERS = {
   'fargate-spot-interruption-handler': 'fargate-spot-interruption-queue',
   'fargate-spot-restore-handler': undefined,
 };
+
+/** The queue by which a function hands work on. */
+const handOn = (cell: Cell) => cell.named('AWS::SQS::Queue', 'QueueName', 'fargate-spot-placement-failure-queue');
 
 /** Everything the role of `handler` may do, as text. */
 function permissions(cell: Cell, handler: string): object[] {
@@ -28,15 +33,15 @@ function expected(cell: Cell, handler: string, queue: string | undefined, where:
       Condition: { StringEquals: where },
     }),
     allow('KeepRecords', ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem'], table),
+    allow('QueryDue', 'dynamodb:Query', `${table}/index/due`),
+    allow('HandOn', 'sqs:SendMessage', cell.arn(handOn(cell))),
     allow('AnnounceTransitions', 'events:PutEvents', cell.arn(cell.of('AWS::Events::EventBus')[0]!)),
     allow('WriteLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], log),
-    queue === undefined
-      ? allow('QueryDue', 'dynamodb:Query', `${table}/index/due`)
-      : allow(
-          'ConsumeQueue',
-          ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
-          cell.arn(cell.named('AWS::SQS::Queue', 'QueueName', queue)),
-        ),
+    ...(queue === undefined ? [] : [allow(
+      'ConsumeQueue',
+      ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
+      cell.arn(cell.named('AWS::SQS::Queue', 'QueueName', queue)),
+    )]),
   ];
 }
 
@@ -68,6 +73,8 @@ test('no policy of the cell has a wildcard in an action it allows, and only Lamb
 
 test('a function is its zip on provided.al2023, for the cell\'s processor', () => {
   const x86 = new Cell({ ...DEV, architecture: 'x86_64' });
+  const policy = fs.readFileSync(path.join(import.meta.dirname, '../../docs/policy.md'), 'utf8');
+  const lease = Number(policy.match(/`SPOT_RECOVERY_LEASE` \| (\d+)s \|/)![1]);
   for (const [cell, architecture] of [[dev, 'arm64'], [x86, 'x86_64']] as const) {
     const functions = cell.of('AWS::Lambda::Function');
     assert.deepEqual(functions.map(({ Properties }) => Properties.FunctionName).sort(), Object.keys(HANDLERS).sort());
@@ -75,16 +82,24 @@ test('a function is its zip on provided.al2023, for the cell\'s processor', () =
       assert.equal(Properties.Runtime, 'provided.al2023');
       assert.equal(Properties.Handler, 'bootstrap');
       assert.deepEqual(Properties.Architectures, [architecture]);
-      assert(Properties.Timeout >= 30 && Properties.Timeout < 120, 'docs/lambda.md, "Time"');
+      assert(Properties.Timeout >= 30 && Properties.Timeout <= lease, 'docs/lambda.md, "Time"');
       assert.match(Properties.Code.S3Key, /\.zip$/);
     }
     assert.equal(new Set(functions.map(({ Properties }) => Properties.Code.S3Key)).size, 3);
   }
 });
 
-test('a function reads table, bus, testers, external id and tunables from its environment, and no more', () => {
-  const environment = (cell: Cell): object => cell.of('AWS::Lambda::Function')[0]!.Properties.Environment.Variables;
-  const always = { SPOT_RECOVERY_TABLE: 'ecs_cp_restore_state', SPOT_RECOVERY_BUS: 'fargate-spot-bus' };
+test('a function reads table, bus, queue, testers, external id and tunables from its environment, and no more', () => {
+  const environment = (cell: Cell): object => {
+    const [first, ...others] = cell.of('AWS::Lambda::Function').map(({ Properties }) => cell.text(Properties.Environment.Variables));
+    for (const other of others) assert.deepEqual(other, first);
+    return first;
+  };
+  const always = {
+    SPOT_RECOVERY_TABLE: 'ecs_cp_restore_state',
+    SPOT_RECOVERY_BUS: 'fargate-spot-bus',
+    SPOT_RECOVERY_QUEUE: `\${${dev.logicalId(handOn(dev))}}`,
+  };
   assert.deepEqual(environment(dev), { ...always, SPOT_RECOVERY_SYNTHETIC_FROM: '111111111111' });
   assert.deepEqual(environment(prod), { ...always, SPOT_RECOVERY_INTERRUPTION_POLICY: 'shortfall' });
   const more = new Cell({ ...PROD, externalId: 'a-secret', policy: { paused: true } });

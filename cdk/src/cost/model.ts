@@ -40,11 +40,16 @@ export const ASSUMPTIONS = {
   looksPerEpisode: given(30, 'looks per episode at the pace of what moves', '2 h and a bit, every 5 minutes'),
   watchMinutes: given(10, 'minutes between two looks at a service that runs in full', 'watch_interval'),
   sweepMinutes: given(5, 'minutes between two sweeps', 'the schedule in prod'),
-  shards: given(4, 'queries per sweep', 'one per shard of the index `due`'),
+  shards: given(16, 'queries per sweep', 'one per shard of the index `due`'),
   itemKb: given(1, 'KB per record', 'a watched service has no event in its record'),
   writesPerPut: given(3, 'write units per record written', 'the table, and the index twice: its sort key changes'),
-  eventReads: given(1, 'consistent reads per event', 'a duplicate makes two calls: GetItem and DescribeServices, which is free'),
-  eventSeconds: given(0.1, 'seconds per event', 'two calls; one event a batch'),
+  eventReads: given(1, 'consistent reads per event', 'the record; most events say nothing new, and need no other call'),
+  eventSeconds: given(0.1, 'seconds per event', 'a call or two; one event a batch'),
+  turnsPerTask: given(1, 'events per task that need a look', 'half of the tasks are interrupted, which two events say; a deployment\'s say nothing new'),
+  turnReads: given(1, 'consistent reads per turn', 'each look for an event, and each transition, has a turn of its own: one event a batch'),
+  turnWrites: given(2, 'write units per turn', 'it is taken and given back; it is not in the index'),
+  turnQueries: given(1, 'queries of the index per turn', 'what others have marked meanwhile'),
+  turnSeconds: given(0.2, 'seconds per turn', 'four more calls, one after another'),
   lookSeconds: given(0.02, 'seconds per service looked at', 'a tenth of a DescribeServices, and a write'),
   accountsAtOnce: given(256, 'accounts swept side by side at most', 'ACCOUNTS_AT_ONCE in handlers/src/reconcile/sweep.rs'),
   memoryGb: given(0.25, 'GB per function', 'cdk/src/functions.ts'),
@@ -71,6 +76,7 @@ export function costOf(fleet: Fleet): Record<string, number> {
   const sweeps = minutes / A.sweepMinutes;
   const episodes = services * A.episodesPerService;
   const transitions = episodes * A.transitions;
+  const turns = services * A.taskLives * A.turnsPerTask * (A.hours / 24) + transitions;
   const looks = (services * minutes) / A.watchMinutes + episodes * A.looksPerEpisode;
   // Accounts go side by side, and here all are of one size.
   const sweepSeconds = (looks / Math.min(accounts, A.accountsAtOnce)) * A.lookSeconds + sweeps * A.eventSeconds;
@@ -78,12 +84,12 @@ export function costOf(fleet: Fleet): Record<string, number> {
   // A metric costs for each hour in which it was sent: in all, and by account.
   const metricHours = Math.min(transitions, accounts * A.transitions * A.hours) + Math.min(transitions, A.transitions * A.hours);
   return {
-    'Lambda': (events + sweeps) * P.lambdaRequest + (events * A.eventSeconds + sweepSeconds) * A.memoryGb * P.lambdaGbSecond,
+    'Lambda': (events + sweeps) * P.lambdaRequest + (events * A.eventSeconds + turns * A.turnSeconds + sweepSeconds) * A.memoryGb * P.lambdaGbSecond,
     'SQS': (events * 3 + 2 * A.idlePolls * minutes) * P.sqsRequest,
     'EventBridge, central account': transitions * P.event,
     'EventBridge, workload accounts': events * P.event,
-    'DynamoDB': (looks + transitions) * A.writesPerPut * A.itemKb * P.write
-      + (events * A.eventReads + (sweeps * A.shards) / 2 + (looks * A.itemKb) / 8) * P.read
+    'DynamoDB': ((looks + transitions) * A.writesPerPut * A.itemKb + turns * A.turnWrites) * P.write
+      + (events * A.eventReads + turns * A.turnReads + (sweeps * A.shards + turns * A.turnQueries) / 2 + (looks * A.itemKb) / 8) * P.read
       + services * 2 * A.itemKb * kb * P.storage,
     'CloudWatch logs': ((events + sweeps) * A.eventLogKb + transitions * A.transitionLogKb) * kb * P.log,
     'CloudWatch metrics': metricHours * P.metricHour,
