@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::phase::Phase;
 use crate::policy::Policy;
-use crate::record::{Record, RecordError};
+use crate::record::{Record, RecordError, item_of, read_item};
 use crate::service::{AccountId, Region};
 use crate::timestamp::Timestamp;
 
@@ -111,13 +111,7 @@ impl Market {
 
     /// The item as stored.
     pub fn to_item(&self) -> Map<String, Value> {
-        let mut item = match serde_json::to_value(self) {
-            Ok(Value::Object(map)) => map,
-            // A struct with string keys always serializes to an object.
-            _ => Map::new(),
-        };
-        item.insert("id".into(), Self::id(&self.account, &self.region).into());
-        item
+        item_of(self, Self::id(&self.account, &self.region))
     }
 
     /// Reads an item back.
@@ -125,8 +119,7 @@ impl Market {
     /// # Errors
     /// [`RecordError`] when attributes are missing or malformed.
     pub fn from_item(item: Map<String, Value>) -> Result<Self, RecordError> {
-        let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        serde_json::from_value(Value::Object(item)).map_err(|e| RecordError { id, problem: e.to_string() })
+        read_item(item)
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -348,14 +349,9 @@ impl Record {
     /// finds it by `next_check_at`, so that is [`Record::due_at`] there; when the service is looked at, if later, is `look_at`.
     pub fn to_item(&self) -> Map<String, Value> {
         let id = self.service.record_id();
-        let mut item = match serde_json::to_value(self) {
-            Ok(Value::Object(map)) => map,
-            // A struct with string keys always serializes to an object.
-            _ => Map::new(),
-        };
+        let mut item = item_of(self, id);
         item.insert("scheduled".into(), self.scheduled().into());
         item.insert("due_shard".into(), due_shard(&self.service.account).into());
-        item.insert("id".into(), id.into());
         if self.due_at() < self.next_check_at {
             item.insert("next_check_at".into(), self.due_at().as_millis().into());
             item.insert("look_at".into(), self.next_check_at.as_millis().into());
@@ -372,13 +368,32 @@ impl Record {
         if let Some(look_at) = item.remove("look_at") {
             item.insert("next_check_at".into(), look_at);
         }
-        let record: Record = serde_json::from_value(Value::Object(item))
-            .map_err(|e| RecordError { id: id.clone(), problem: e.to_string() })?;
+        let record: Record = read_item(item)?;
         if record.service.record_id() != id {
             return Err(RecordError { id, problem: format!("it is about {}", record.service) });
         }
         Ok(record)
     }
+}
+
+/// `value` as an item of the state table, with its key.
+pub(crate) fn item_of(value: &impl Serialize, id: String) -> Map<String, Value> {
+    let mut item = match serde_json::to_value(value) {
+        Ok(Value::Object(map)) => map,
+        // A struct with string keys always serializes to an object.
+        _ => Map::new(),
+    };
+    item.insert("id".into(), id.into());
+    item
+}
+
+/// Reads an item back that [`item_of`] made.
+///
+/// # Errors
+/// [`RecordError`] when attributes are missing or malformed.
+pub(crate) fn read_item<T: DeserializeOwned>(item: Map<String, Value>) -> Result<T, RecordError> {
+    let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    serde_json::from_value(Value::Object(item)).map_err(|e| RecordError { id, problem: e.to_string() })
 }
 
 /// The partition of the due index that the records of an account are in, `0..DUE_SHARDS`.

@@ -1,5 +1,5 @@
-//! What is told SQS: when failed messages come back, and that another invocation is to go on with an account. Lambda leaves them invisible for the whole visibility timeout, and no longer each time
-//! (aws-facts.md §6).
+//! What SQS is told: when failed messages come back, and that another invocation is to go on with an account. Lambda leaves a failed
+//! message invisible for the whole visibility timeout, and no longer each time (aws-facts.md §6).
 
 use std::time::Duration;
 

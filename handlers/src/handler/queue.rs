@@ -104,7 +104,7 @@ async fn end<P: Ports>(
 fn fail<P: Ports>(reconciler: &Reconciler<'_, P>, message: &Message, error: MessageError) -> Failure {
     let known = match &error {
         MessageError::Reconcile(error) => reconciler.retry_in(error),
-        // No wait would make it better: it is in the DLQ within a minute.
+        // No wait would make it better: with the defaults it is in the DLQ within two minutes.
         MessageError::Refused(_) => Some(reconciler.policy().retry_delay),
     };
     match &error {

@@ -191,6 +191,7 @@ impl<P: Ports> Reconciler<'_, P> {
             let new = || Arc::new(Record { reason: reason.text(), ..Record::new(event.service.clone(), now) });
             let mut next = record.clone().unwrap_or_else(new);
             let says_as_much = |mark: &Mark| (self.rank(mark.signal), mark.at) >= (self.rank(event.signal), event.at);
+            // Whoever has claimed it meanwhile looks at it.
             if next.is_leased(now) || next.mark.as_ref().is_some_and(says_as_much) {
                 return Ok(());
             }

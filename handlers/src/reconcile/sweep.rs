@@ -85,7 +85,7 @@ impl<P: Ports> Reconciler<'_, P> {
     /// The services that have waited longest for their look, `sweep_limit` at most, longest first. Then as many records that are
     /// due only to be announced: they wait for the bus, and must not take the place of a service.
     ///
-    /// The shards are read a page each in turn. The index has a record where its oldest news is due. So while the bus takes none,
+    /// A page of each shard is read at a time; what is read of a shard that fails is kept, and its error returned with it. The index has a record where its oldest news is due. So while the bus takes none,
     /// records with news come first there, however late their look is, and do not end the reading.
     async fn due(&self) -> (Vec<Arc<Record>>, Option<StoreError>) {
         let now = self.ports.now();
@@ -260,13 +260,9 @@ impl<P: Ports> Reconciler<'_, P> {
 
     /// Without a mark that says nothing new by now: then nothing need be looked at for it.
     fn unmarked_if_old(&self, record: Arc<Record>, now: Timestamp) -> Arc<Record> {
-        let old = |mark: &Mark| {
-            !self.is_news(&Record { mark: None, ..Record::clone(&record) }, &mark.of(&record.service), now)
-        };
-        if record.mark.as_ref().is_some_and(old) {
-            return Arc::new(Record { mark: None, ..Record::clone(&record) });
-        }
-        record
+        let Some(event) = record.mark.as_ref().map(|mark| mark.of(&record.service)) else { return record };
+        let unmarked = Record { mark: None, ..Record::clone(&record) };
+        if self.is_news(&unmarked, &event, now) { record } else { Arc::new(unmarked) }
     }
 
     /// Returns how many of the batch failed.

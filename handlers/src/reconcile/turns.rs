@@ -116,11 +116,11 @@ impl<P: Ports> Reconciler<'_, P> {
         }
     }
 
-    /// Makes another invocation go on with an account whose turn is ours, after this time, unless one is to do so anyway.
+    /// Makes another invocation go on with an account whose turn is ours, after this time, unless one does so by then anyway.
     pub(super) async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) {
         let now = self.ports.now();
-        let planned =
-            |known: &Account| known.turn.as_ref().is_some_and(|turn| turn.goes_on_at.is_some_and(|at| now < at));
+        let goes_on_at = |known: &Account| known.turn.as_ref().and_then(|turn| turn.goes_on_at);
+        let planned = |known: &Account| goes_on_at(known).is_some_and(|at| now < at && at <= now + after);
         if self.accounts.borrow().get(account).is_some_and(planned) {
             return;
         }

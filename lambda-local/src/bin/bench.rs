@@ -41,8 +41,8 @@ const MAX_ZIP: u64 = 6 * MIB;
 const MAX_INIT: Duration = Duration::from_millis(40);
 /// Most resident memory, at any time.
 const MAX_RESIDENT: u64 = 40 * MIB;
-/// Most calls to AWS for an event that changes nothing; a sweep has one for each shard.
-const MAX_CALLS: usize = 6;
+/// Most calls to AWS for a duplicate event; a sweep has one for each shard.
+const MAX_CALLS: usize = 1;
 
 /// What was measured of one function.
 struct Measured {
