@@ -180,9 +180,16 @@ fn opted_out(mut step: Step<'_>) -> Decision {
     if step.shows_before_the_phase() {
         return step.wait(Reason::OptedOut);
     }
-    if step.record.phase == Phase::Watching {
-        let keeps = step.ours_may_come_back();
-        return if keeps { step.keep_watching(Reason::OptedOut) } else { Decision::Forget(Reason::OptedOut) };
+    let held = step.record.held.clone().filter(|held| held.resume == Phase::Watching);
+    if step.record.phase == Phase::Watching || held.is_some() {
+        if !step.ours_may_come_back() {
+            return Decision::Forget(Reason::OptedOut);
+        }
+        let Some(held) = held else { return step.keep_watching(Reason::OptedOut) };
+        step = step.resumed(&held);
+        step.record.event = None;
+        step.watch_again();
+        return step.write(Reason::OptedOut);
     }
     if step.record.held.as_ref().is_some_and(|held| step.owner_chose_since(held)) {
         return Decision::Forget(Reason::OptedOut);

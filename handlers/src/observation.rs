@@ -260,11 +260,14 @@ impl Observation {
         self.primary().is_some_and(|p| p.rollout == Rollout::InProgress && now.since(p.created_at) < grace)
     }
 
-    /// Whether every wanted task runs in the primary deployment, on `strategy`: what is left to do is to drain the tasks of the one
-    /// before, or to wait for alarms.
-    pub fn only_drains(&self, strategy: &Strategy) -> bool {
+    /// Whether as many tasks as its owner `wanted` as it began run in the primary deployment, on `strategy`, and those wanted since
+    /// are on their way: what is left to do is to drain the tasks of the one before, or to wait for alarms.
+    pub fn only_drains(&self, strategy: &Strategy, wanted: u32) -> bool {
         self.primary().is_some_and(|p| {
-            p.rollout == Rollout::InProgress && p.strategy.as_ref() == Some(strategy) && p.running >= self.desired
+            p.rollout == Rollout::InProgress
+                && p.strategy.as_ref() == Some(strategy)
+                && p.running >= self.desired.min(wanted)
+                && p.running.saturating_add(self.pending) >= self.desired
         })
     }
 

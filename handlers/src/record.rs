@@ -113,6 +113,10 @@ pub struct Record {
     /// came later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ours_until: Option<Timestamp>,
+    /// While `previous` is kept: what the owner chose as the last episode ended, though it looks like ours. It is the owner's; what ECS
+    /// brings back in its place may be ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Strategy>,
     /// The change of the present phase; kept while its result is live. While watching, only of a service that its owner opted out: what
     /// was live then, and the original that it stood for or may go back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +196,7 @@ impl Record {
             original: None,
             previous: None,
             not_ours_until: None,
+            pinned: None,
             change: None,
             event: None,
             service_created_at: None,

@@ -819,6 +819,25 @@ fn an_on_demand_shortfall_is_not_cured_by_the_daily_cap() {
     assert_eq!(next.phase, Phase::Held, "{reason}");
 }
 
+#[test]
+fn a_short_fallback_is_told_although_the_next_restore_has_to_wait() {
+    let restores: Vec<_> = (1..=8).rev().map(|n| NOW - hours(2 * n)).collect();
+    let capped = Record { restores, phase_since: NOW - hours(1), ..on_demand(NOW) };
+    let (alert, reason) = written(on_sweep(&capped, &short_on(fallback()), NOW));
+    assert_eq!((alert.phase, reason), (Phase::Held, Reason::Held(HeldReason::OnDemandShort)));
+    assert_eq!(alert.restore_at, Some(capped.restores[0] + hours(24)));
+    // A slow application is not a shortage.
+    let starting = Observation { pending: 2, ..short_on(fallback()) };
+    assert_eq!(written(on_sweep(&capped, &starting, NOW)).1, Reason::DailyCap);
+    // Held or not, Spot is tried as soon as it may be.
+    let policy = Policy::default();
+    let due_in =
+        |wait| on_sweep(&Record { phase_since: NOW - hours(1), ..on_demand(NOW + wait) }, &short_on(fallback()), NOW);
+    assert_eq!(written(due_in(mins(10))).0.next_check_at, NOW + mins(10));
+    assert_eq!(written(due_in(secs(1))).0.next_check_at, NOW + policy.active_interval);
+    assert_eq!(written(due_in(hours(2))).0.next_check_at, NOW + policy.held_interval);
+}
+
 // ---- rule 9 and 10 --------------------------------------------------------------------------------------------------
 
 #[test]

@@ -49,8 +49,8 @@ fn failing() -> Vec<Record> {
         failing_over("other", NOW + mins(1)),
         failing_over("other", NOW - mins(1)),
         Record { phase_since: NOW - hours(3), ..stale.clone() },
-        Record { change: way_back, ..stale.clone() },
-        Record { original: None, ..stale },
+        Record { change: way_back, failed_restores: 1, ..stale.clone() },
+        Record { original: None, failed_restores: 1, ..stale },
     ]
 }
 

@@ -91,8 +91,14 @@ fn a_deployment_only_drains_while_all_its_tasks_run_and_it_is_not_complete() {
         seen
     };
     let desired = full_on(original()).desired;
-    assert!(of(Rollout::InProgress, desired).only_drains(&original()));
-    assert!(!of(Rollout::InProgress, desired).only_drains(&fallback()));
-    assert!(!of(Rollout::InProgress, desired - 1).only_drains(&original()));
-    assert!(!of(Rollout::Completed, desired).only_drains(&original()));
+    let only_drains = |rollout, running| of(rollout, running).only_drains(&original(), desired);
+    assert!(only_drains(Rollout::InProgress, desired));
+    assert!(!of(Rollout::InProgress, desired).only_drains(&fallback(), desired));
+    assert!(!only_drains(Rollout::InProgress, desired - 1));
+    assert!(!only_drains(Rollout::Completed, desired));
+    // A task that is wanted since is on its way, but not one that was wanted from the beginning.
+    let scaled = |running, pending| Observation { desired: desired + 1, pending, ..of(Rollout::InProgress, running) };
+    assert!(scaled(desired, 1).only_drains(&original(), desired));
+    assert!(!scaled(desired, 0).only_drains(&original(), desired));
+    assert!(!scaled(desired - 1, 2).only_drains(&original(), desired));
 }

@@ -9,6 +9,7 @@ mod shown;
 use ask::*;
 use common::*;
 use handlers::decide::Reason;
+use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::observation::{Observation, Rollout};
 use handlers::record::{Phase, Record};
@@ -88,6 +89,18 @@ fn a_held_service_whose_failover_was_never_made_is_forgotten_at_once() {
     let refused = held(failing_over("dead", NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
     let record = Record { phase_since: NOW, ..refused };
     assert_eq!(forgotten(on_sweep(&record, &out(full_on(original())), NOW + secs(1))), Reason::OptedOut);
+}
+
+#[test]
+fn an_opted_out_service_that_was_held_meanwhile_is_remembered() {
+    let left = written(on_sweep(&on_demand(NOW + mins(15)), &out(full_on(fallback())), NOW - mins(5))).0;
+    let blind = held(left.clone(), HeldReason::RoleMissing);
+    let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));
+    let (next, reason) = written(on_event(Some(&blind), &put_back, Signal::SpotTask));
+    assert_eq!((next.phase, next.phase_since, next.held), (Phase::Watching, left.phase_since, None));
+    assert_eq!((next.previous, next.change, reason), (Some(original()), left.change, Reason::OptedOut));
+    // Once the original's deployment is complete, nothing can come back.
+    assert_eq!(forgotten(on_sweep(&blind, &out(full_on(original())), NOW)), Reason::OptedOut);
 }
 
 #[test]

@@ -104,12 +104,40 @@ fn an_owner_who_replaces_a_completed_fallback_is_watched_and_failed_over_again()
 fn an_owner_who_pins_the_fallback_during_the_restore_keeps_it() {
     let record = Record { phase_since: NOW - mins(5), ..restoring() };
     let pinned = replaced(fallback(), 30, Rollout::InProgress, original());
-    assert_eq!(forgotten(on_sweep(&record, &pinned, NOW)), Reason::OwnerChanged);
+    let (next, reason) = written(on_sweep(&record, &pinned, NOW));
+    assert_eq!((next.phase, next.pinned, reason), (Phase::Watching, Some(fallback()), Reason::OwnerChanged));
     let (back, reason) = written(on_sweep(&record, &rolled_back(pinned), NOW));
     assert_eq!((back.phase, reason), (Phase::OnDemand, Reason::RolledBack));
     // And one who pins the probe while on the fallback.
     let record = Record { healthy_since: Some(NOW - mins(20)), ..on_demand(NOW) };
     let (next, reason) = written(on_sweep(&record, &full_on(original().probe()), NOW));
+    assert_eq!((next.phase, next.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
+}
+
+#[test]
+fn what_ecs_brings_back_in_the_place_of_an_owners_pin_is_ours() {
+    let change = Change { from: original().probe(), to: original() };
+    let record = Record { change: Some(change), phase_since: NOW - mins(5), ..restoring() };
+    let (pinned, _) = written(on_sweep(&record, &replaced(fallback(), 30, Rollout::InProgress, original()), NOW));
+    let due = Record { next_check_at: NOW + mins(1), ..pinned };
+    // The pin stands, and is all that matters once it is complete.
+    let (still, reason) = written(on_sweep(&due, &deploying(fallback(), NOW - secs(30)), NOW + mins(1)));
+    assert_eq!((still.previous, still.pinned, reason), (Some(original()), Some(fallback()), Reason::NoSpot));
+    assert_eq!(forgotten(on_sweep(&due, &full_on(fallback()), NOW + mins(1))), Reason::NoSpot);
+    // ECS goes back to the deployment before the restore, which was our probe.
+    let back = rolled_back(replaced(original().probe(), 0, Rollout::Failed, fallback()));
+    let (next, reason) = written(on_sweep(&due, &back, NOW + mins(1)));
+    assert_eq!((next.phase, next.original, next.pinned), (Phase::OnDemand, Some(original()), None));
+    assert_eq!(reason, Reason::RolledBack);
+}
+
+#[test]
+fn an_owner_who_pins_the_probe_while_a_failover_is_refused_keeps_it() {
+    let refused = HeldReason::AccessDenied("ecs:UpdateService".into());
+    let record = Record { phase_since: NOW - mins(30), ..held(failing_over("dead", NOW - mins(30)), refused) };
+    // ECS rolled a release of the owner's back in between, to a deployment that is not listed any more.
+    let pinned = telling(full_on(original().probe()), 25 * 60, ROLLING_BACK_TO_ANOTHER);
+    let (next, reason) = written(on_sweep(&record, &pinned, NOW));
     assert_eq!((next.phase, next.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
 }
 
@@ -145,17 +173,24 @@ fn an_owner_who_chooses_the_fallback_after_it_was_rolled_back_keeps_it() {
     let record = held(failing_over("dead", NOW), HeldReason::RolledBack);
     let set = deploying(fallback(), NOW - mins(2));
     let chosen = telling(set.clone(), 3600, "has reached a steady state.");
-    assert_eq!(forgotten(on_sweep(&record, &chosen, NOW)), Reason::OwnerChanged);
+    let keeps = |seen: &Observation| {
+        let (next, reason) = written(on_sweep(&record, seen, NOW));
+        assert_eq!((next.phase, next.pinned, reason), (Phase::Watching, Some(fallback()), Reason::OwnerChanged));
+    };
+    keeps(&chosen);
     // Also where the log says that the owner's deployment failed.
-    assert_eq!(forgotten(on_sweep(&record, &telling(set, 60, FAILED), NOW)), Reason::OwnerChanged);
+    keeps(&telling(set, 60, FAILED));
     // Or the probe.
     let probe = telling(deploying(original().probe(), NOW - mins(2)), 200, ROLLING_BACK_TO_ANOTHER);
     let (theirs, reason) = written(on_sweep(&record, &probe, NOW));
-    assert_eq!((theirs.phase, theirs.previous, reason), (Phase::Watching, None, Reason::OwnerChanged));
+    assert_eq!(
+        (theirs.phase, theirs.pinned, reason),
+        (Phase::Watching, Some(original().probe()), Reason::OwnerChanged)
+    );
     // Seen at once, and not taken from a look at the time before the rollback.
     let early = Record { next_check_at: NOW + mins(20), ..record.clone() };
-    let asked = on_sweep(&early, &chosen, NOW);
-    assert_eq!(forgotten(asked), Reason::OwnerChanged);
+    let (theirs, reason) = written(on_sweep(&early, &chosen, NOW));
+    assert_eq!((theirs.pinned, reason), (Some(fallback()), Reason::OwnerChanged));
     let stale = telling(full_on(fallback()), 3600, "has reached a steady state.");
     let asked = on_sweep(&early, &stale, NOW);
     assert!(matches!(asked, Decision::Leave(_)), "{asked:?}");
@@ -195,7 +230,8 @@ fn an_owner_who_pins_the_fallback_over_a_restore_that_nobody_confirmed_keeps_it(
         seen.deployments[1].created_at = NOW - secs(made);
         seen
     };
-    assert_eq!(forgotten(on_sweep(&record, &pinned(150, 350), NOW)), Reason::OwnerChanged);
+    let (next, reason) = written(on_sweep(&record, &pinned(150, 350), NOW));
+    assert_eq!((next.phase, next.pinned, reason), (Phase::Watching, Some(fallback()), Reason::OwnerChanged));
     // Within the lease it may be an update of our own, from before the claim, that came late.
     assert_eq!(written(on_sweep(&record, &pinned(330, 350), NOW)).0.original, Some(original()));
     // And a release on the fallback replaces a deployment on the original from before the claim: the restore is still to be made.

@@ -6,16 +6,19 @@ use super::step::Step;
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::{Change, Record};
+use crate::strategy::Strategy;
 
 impl Step<'_> {
     /// Ends the episode: the service is its owner's again.
     pub(super) fn close(mut self, reason: Reason) -> Decision {
-        self.end_episode(&reason);
+        self.end_episode(&reason, None);
         self.write(reason)
     }
 
-    fn end_episode(&mut self, reason: &Reason) {
+    /// `pinned`: what the owner chose, if it looks like ours.
+    fn end_episode(&mut self, reason: &Reason, pinned: Option<Strategy>) {
         self.enter(Phase::Watching);
+        self.record.pinned = pinned;
         self.record.previous = self.record.original.take();
         // What is live as the owner opts the service out is known not to be chosen since.
         let known =
@@ -40,16 +43,13 @@ impl Step<'_> {
         let by_ecs = self.by_ecs();
         let rolled_back = by_ecs && self.seen.strategy == self.record.original;
         let reason = if rolled_back { Reason::RolledBack } else { Reason::OwnerChanged };
-        // An owner who chose what we would: it stands for nothing else.
-        let owner_chose_ours = !by_ecs && self.looks_like_ours();
-        if owner_chose_ours {
-            self.record.original = None;
-        }
-        if !self.seen.uses_spot() && (owner_chose_ours || !self.seen.may_be_rolled_back()) {
+        // An owner who chose what we would: it stands for nothing else, but what was ours may still come back.
+        let pinned = self.seen.strategy.clone().filter(|_| !by_ecs && self.looks_like_ours());
+        if !self.seen.uses_spot() && !self.seen.may_be_rolled_back() {
             return Decision::Forget(reason);
         }
         let phase_since = self.record.phase_since;
-        self.end_episode(&reason);
+        self.end_episode(&reason, pinned);
         // What the event says of the service as it is now is not lost over what happened to it before.
         let as_before = Record { phase_since, ..self.record.clone() };
         match (Step { record: as_before, ..self }).watching() {

@@ -53,7 +53,7 @@ impl Step<'_> {
     }
 
     /// The same step in the phase that `held` goes on from.
-    fn resumed(&self, held: &Held) -> Self {
+    pub(super) fn resumed(&self, held: &Held) -> Self {
         let phase_since = held.since.unwrap_or(self.record.phase_since);
         Self { record: Record { phase: held.resume, phase_since, held: None, ..self.record.clone() }, ..*self }
     }

@@ -1,5 +1,6 @@
 //! On On-Demand: when the original is tried again. Calls `close.rs`, `origin.rs` and `step.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::decision::Decision;
@@ -70,7 +71,7 @@ impl Step<'_> {
             if self.seen.application_fails() && !another_try {
                 return self.hold(HeldReason::ApplicationFails);
             }
-            return self.restore(original);
+            return self.restore_in_need(original);
         }
         if self.seen.application_fails() {
             // A deployment that ECS gave up starts no more tasks until its owner deploys: somebody must be told.
@@ -80,6 +81,16 @@ impl Step<'_> {
             self.hold(HeldReason::OnDemandShort)
         } else {
             self.postpone(Reason::NotDue)
+        }
+    }
+
+    /// A restore of a service whose fallback is short as well. Where it has to wait, a person is told.
+    fn restore_in_need(self, original: Strategy) -> Decision {
+        match self.clone().restore(original) {
+            Decision::Write(next, Reason::DailyCap | Reason::MarketBusy) if self.seen.lacks_capacity() => {
+                Step { record: Arc::unwrap_or_clone(next), ..self }.hold(HeldReason::OnDemandShort)
+            }
+            decision => decision,
         }
     }
 

@@ -13,12 +13,21 @@ impl Step<'_> {
     pub(super) fn by_ecs(&self) -> bool {
         let record = &self.record;
         self.seen.is_rollback(record.phase_since).unwrap_or_else(|| match &record.held {
+            // Before the first failover of an outage nothing of ours was live that ECS could go back to.
+            _ if self.is_first_failover() && !self.change_is_live() => false,
             // ECS rolled this failover back. If the fallback is live again without a sign of another rollback, the owner chose it.
             // A failover that ECS refused is not taken for the owner's choice without a sign.
             Some(held) if record.phase == Phase::Held => held.reason != HeldReason::RolledBack,
             // ECS rolls back only what is not complete: one that we saw complete was replaced by the owner (aws-facts.md §1.6).
             _ => record.healthy_since.is_none(),
         })
+    }
+
+    /// Whether the phase, or the one that a held service goes on from, is the first failover of an outage: no restore came before it.
+    fn is_first_failover(&self) -> bool {
+        let record = &self.record;
+        let phase = record.held.as_ref().map_or(record.phase, |held| held.resume);
+        phase == Phase::FailingOver && record.failed_restores == 0
     }
 
     /// A strategy of ours is live although the episode is closed, or has become that of another original: ECS rolled back, past a
@@ -42,9 +51,9 @@ impl Step<'_> {
         self.looks_like(self.record.original.as_ref())
     }
 
-    /// The same for the previous original.
-    pub(super) fn looks_like_previous(&self) -> bool {
-        self.looks_like(self.record.previous.as_ref())
+    /// The same for the previous original. What its owner pinned stands for itself.
+    pub(super) fn may_be_previous(&self) -> bool {
+        self.looks_like(self.record.previous.as_ref()) && self.record.pinned != self.seen.strategy
     }
 
     fn looks_like(&self, original: Option<&Strategy>) -> bool {
@@ -82,7 +91,7 @@ impl Step<'_> {
 
     /// Whether what is live stands for the previous original. An owner may choose the same as we do: then it stands for itself.
     fn stands_for_previous(&self) -> bool {
-        if !self.looks_like_previous() {
+        if !self.may_be_previous() {
             return false;
         }
         let (seen, began) = (self.seen, self.record.phase_since);
@@ -105,7 +114,7 @@ impl Step<'_> {
 
     /// Whether the previous original still matters.
     pub(super) fn ours_may_come_back(&self) -> bool {
-        if self.looks_like_previous() {
+        if self.may_be_previous() {
             return self.stands_for_previous();
         }
         self.record.previous.is_some() && self.seen.may_be_rolled_back()

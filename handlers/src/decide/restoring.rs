@@ -176,7 +176,7 @@ impl Step<'_> {
             }
         };
         let timed_out = self.ctx.now.since(missing_since) >= self.ctx.policy.restore_timeout;
-        (timed_out && !self.seen.only_drains(&change.to)) || self.has_lasted()
+        (timed_out && !self.seen.only_drains(&change.to, self.record.healthy_tasks)) || self.has_lasted()
     }
 
     fn has_lasted(&self) -> bool {

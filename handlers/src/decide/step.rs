@@ -60,6 +60,10 @@ pub(super) fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> 
         held_interval
     };
     record.next_check_at = ctx.now + wait;
+    // Where On-Demand is short too, Spot is tried as soon as it may be.
+    if let Some(at) = record.restore_at.filter(|_| reason == HeldReason::OnDemandShort) {
+        record.next_check_at = record.next_check_at.min(at.max(ctx.now + active_interval));
+    }
     record.held = Some(Held { reason, resume, since });
     record
 }
@@ -150,6 +154,7 @@ impl Step<'_> {
         self.record.healthy_since = None;
         self.record.restore_at = None;
         self.record.not_ours_until = None;
+        self.record.pinned = None;
         self.record.lease = None;
         self.record.held = None;
     }

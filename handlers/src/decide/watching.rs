@@ -104,7 +104,8 @@ impl Step<'_> {
         if !self.ours_may_come_back() {
             self.record.previous = None;
             self.record.not_ours_until = None;
-        } else if !self.looks_like_previous() {
+            self.record.pinned = None;
+        } else if !self.may_be_previous() {
             // A look may be as old as `settle`, but not older than the deployment that it shows.
             let oldest = ctx.now - ctx.policy.settle;
             self.record.not_ours_until = Some(seen.primary().map_or(oldest, |primary| primary.created_at.max(oldest)));

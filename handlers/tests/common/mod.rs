@@ -346,6 +346,8 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 (_, 0) => Change { from: original.probe(), to: original.fallback() },
                 _ => Change { from: original.clone(), to: original.fallback() },
             });
+            let pins = phase == Phase::Watching && failed_restores % 3 == 1;
+            let pinned = original.as_ref().filter(|_| pins).map(|original| original.fallback());
             // Being held ends a lease.
             let lease = lease.filter(|_| phase != Phase::Held);
             let event_of_mark = event.clone().unwrap_or_default();
@@ -370,6 +372,7 @@ pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
                 healthy_tasks: episode % 8,
                 probe_rolled_back: failed_restores % 7 == 1,
                 not_ours_until: healthy_since.filter(|_| phase == Phase::Watching),
+                pinned,
                 missing_since: short_since.filter(|_| lease.is_none() && failed_restores % 5 == 1),
                 restore_at,
                 restored_at,

@@ -141,6 +141,7 @@ fn fingerprint(record: &Record) -> u64 {
         probe_rolled_back,
         missing_since,
         not_ours_until,
+        pinned,
         restore_at,
         restored_at: _,
         next_check_at,
@@ -156,6 +157,7 @@ fn fingerprint(record: &Record) -> u64 {
     (held.is_some() && event.is_some()).hash(&mut hasher);
     original.as_ref().map(Strategy::items).hash(&mut hasher);
     previous.as_ref().map(Strategy::items).hash(&mut hasher);
+    pinned.as_ref().map(Strategy::items).hash(&mut hasher);
     change.as_ref().map(|Change { from, to }| (from.items(), to.items())).hash(&mut hasher);
     mark.as_ref().map(|mark| (mark.signal as u8, mark.at, mark.due)).hash(&mut hasher);
     lease.as_ref().map(|Lease { owner, until }| (owner, until)).hash(&mut hasher);

@@ -127,7 +127,7 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
 }
 
 /// A deployment that we forced and replaced ourselves before one task of the provider it was for ran, though there was room for
-/// it, was in vain. Counted over a day.
+/// it, was in vain. Counted over a day of one record: a service created anew, or taken back by its owner, begins a new one.
 pub(super) fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Court<'_>) -> Option<Near> {
     let why: [&[Span]; 4] = [&excuses.market, &excuses.own, &excuses.broken, &excuses.acts];
     let excused = |span: Span| why.iter().any(|spans| spans.iter().any(|(from, to)| *from <= span.1 && span.0 <= *to));
@@ -136,7 +136,11 @@ pub(super) fn vain(spec: &ServiceSpec, history: &History, excuses: &Excuses, cou
         (!excused((forced.at, replaced))).then_some(forced.at)
     });
     let times: Vec<Duration> = vain.collect();
-    let within_a_day = |from: &Duration| times.iter().filter(|at| *from <= **at && **at < *from + DAY).count() as u64;
+    let forgotten = |from: Duration| history.stays.iter().find(|stay| stay.phase.is_none() && from < stay.from);
+    let within_a_day = |from: &Duration| {
+        let end = forgotten(*from).map_or(*from + DAY, |stay| stay.from.min(*from + DAY));
+        times.iter().filter(|at| *from <= **at && **at < end).count() as u64
+    };
     let (most, from) = times.iter().map(|from| (within_a_day(from), *from)).max_by_key(|(most, _)| *most)?;
     let words = format!("{}: since {}", spec.id, Clock(from));
     let limit = limit::VAIN + limit::VAIN_PER_RESTORE * court.policy.restores_per_day;
