@@ -211,7 +211,7 @@ tunables! {
         "How often a held service is looked at again; while nobody can look, or the application fails, sooner at first";
     lease: Duration = Duration::from_secs(40), "40s", "1s to 1h", SECOND..=HOUR,
         "How long a claim keeps other handlers off; no shorter than a handler may run";
-    update_burst: u32 = 40, "40", "1 to 50", 1..=50,
+    update_burst: u32 = 45, "45", "1 to 50", 1..=50,
         "Changes to services of one account that are made without a pause (ECS: a bucket of 50, for everybody in the account)";
     update_pause: Duration = Duration::from_millis(202), "202ms", "0s to 1m", Duration::ZERO..=MINUTE,
         "Pause before each further change; ECS refills 5 a second";

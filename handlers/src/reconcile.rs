@@ -16,10 +16,9 @@ use crate::decide::{self, Context, Decision, Reason, Trigger, decide};
 use crate::market::{Finding, Market};
 use crate::observation::{Look, Observation};
 use crate::policy::Policy;
-use crate::ports::{ANNOUNCE_LIMIT, Cluster, EcsError, Ports, Put, StoreError, UpdateError};
+use crate::ports::{ANNOUNCE_LIMIT, Cluster, DESCRIBE_LIMIT, EcsError, Ports, Put, StoreError, UpdateError};
 use crate::record::Record;
 use crate::service::{AccountId, Region, ServiceId, ServiceName};
-use crate::strategy::Strategy;
 use crate::timestamp::Timestamp;
 use crate::transition::Transition;
 
@@ -28,7 +27,7 @@ mod sweep;
 mod turns;
 
 pub use events::Outcome;
-use turns::Account;
+use turns::{AFTER_END, Account};
 
 /// Most steps one service takes in one go: claim, update, confirm, and a lost race or two. More would be a loop.
 const MAX_STEPS: usize = 8;
@@ -127,6 +126,8 @@ pub struct Reconciler<'a, P> {
     markets: RefCell<BTreeMap<AccountId, Rc<Market>>>,
     /// Whether the bus has failed: the sweep does not wait for it again, services are more urgent.
     bus_fails: Cell<bool>,
+    /// Most services of an account that are settled side by side.
+    at_once: Cell<usize>,
     /// What decides in the place of [`decide()`].
     #[cfg(feature = "planted")]
     planted: Decide,
@@ -150,6 +151,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
             until: None,
             markets: RefCell::default(),
             bus_fails: Cell::new(false),
+            at_once: Cell::new(DESCRIBE_LIMIT),
             #[cfg(feature = "planted")]
             planted: Rc::new(decide),
         }
@@ -247,10 +249,13 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                     }
                     return Ok(Reason::LeftToTurn);
                 }
-                Decision::Claim(next, reason) => {
+                Decision::Claim(mut next, reason) => {
                     unmarks = false;
+                    self.end_claim_with_us(Arc::make_mut(&mut next));
                     record = match self.write(record.as_deref(), next, &reason, findings).await? {
                         Write::Done(claimed) => {
+                            // A pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
+                            self.pace_update(&service.account).await;
                             if !seen.is_fresh(self.ports.now()) {
                                 match self.look(service).await {
                                     Ok(again) => seen = again,
@@ -268,7 +273,7 @@ impl<'a, P: Ports> Reconciler<'a, P> {
                         }
                     };
                 }
-                Decision::Update(claimed, strategy) => match self.update(service, &strategy).await {
+                Decision::Update(claimed, strategy) => match self.ports.update_strategy(service, &strategy).await {
                     Ok(answer) => seen.look = Look::found(answer),
                     Err(UpdateError::Gone(_)) => seen.look = Look::Missing,
                     Err(UpdateError::Refused(reason)) => {
@@ -314,15 +319,17 @@ impl<'a, P: Ports> Reconciler<'a, P> {
         Err(ReconcileError::Unsettled(service.clone()))
     }
 
+    /// No claim outlives its invocation for long: whoever goes on after that finds the record due.
+    fn end_claim_with_us(&self, claimed: &mut Record) {
+        if let (Some(ends_at), Some(lease)) = (self.ends_at, &mut claimed.lease) {
+            lease.until = lease.until.min(ends_at + AFTER_END);
+            claimed.next_check_at = lease.until;
+        }
+    }
+
     /// Nothing was done under this claim: the message that comes back need not wait for its lease to run out.
     async fn give_back(&self, claimed: &Record, ctx: &Context<'_>) -> Result<(), ReconcileError> {
         self.put(Arc::new(decide::postponed(claimed.clone(), ctx))).await.map(|_| ())
-    }
-
-    /// `UpdateService`, at a pace that leaves the account's own deploys their share of the bucket (aws-facts.md §4).
-    async fn update(&self, service: &ServiceId, strategy: &Strategy) -> Result<Observation, UpdateError> {
-        self.pace_update(&service.account).await;
-        self.ports.update_strategy(service, strategy).await
     }
 
     /// The market, read once. It is advice: what must be done is done without it, and a restore that cannot have it waits a little.

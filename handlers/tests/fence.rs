@@ -65,7 +65,6 @@ const FENCES: &[(&str, Table)] = &[
                     "ports",
                     "record",
                     "service",
-                    "strategy",
                     "timestamp",
                     "transition",
                     "turn",

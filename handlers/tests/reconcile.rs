@@ -31,7 +31,7 @@ fn a_failover_is_five_calls() {
             "put OnDemand",
         ]
     );
-    assert_eq!(*fake.turn_calls.borrow(), ["turn", "take", "give back"]);
+    assert_eq!(*fake.turn_calls.borrow(), ["turn", "take", "hand_on", "take", "give back"]);
     let record = fake.record(&service()).unwrap();
     assert_eq!((record.version, record.phase, record.original), (5, Phase::OnDemand, Some(original())));
     assert_eq!(fake.live(&service()), Some(fallback()));

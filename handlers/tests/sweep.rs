@@ -13,6 +13,7 @@ use handlers::decide::Reason;
 use handlers::event::Signal;
 use handlers::held::HeldReason;
 use handlers::market::{Finding, Market};
+use handlers::observation::Observation;
 use handlers::policy::Policy;
 use handlers::reconcile::{Reconciler, SweepReport};
 use handlers::record::{Phase, Record, due_shard};
@@ -81,6 +82,30 @@ fn many_accounts_are_swept_side_by_side_but_no_more_than_256() {
     fake.stops.set((true, true));
     assert_eq!(sweep(&fake, ME), SweepReport { looked_at: 1200, failed: 0 });
     assert_eq!(fake.looking.get(), (0, 256));
+}
+
+#[test]
+fn services_of_an_account_go_side_by_side_but_restores_one_after_another() {
+    let services = many("111122223333", "shop", 3);
+    let with = |shows: &Observation, record: &Record| {
+        services.iter().fold(Fake::new(), |fake, id| {
+            fake.with_service(id.clone(), shows.clone()).with_record(Record { service: id.clone(), ..record.clone() })
+        })
+    };
+    let changes = |fake: &Fake| {
+        fake.stops.set((true, false));
+        sweep(fake, ME);
+        let calls = fake.calls.borrow();
+        let kinds = calls.iter().map(|call| call.split(' ').take(2).collect::<Vec<_>>().join(" "));
+        kinds.filter(|call| call.starts_with("put ") || call.starts_with("update ")).collect::<Vec<_>>()
+    };
+    let missing = Record { short_since: Some(NOW - mins(10)), next_check_at: NOW, ..watching() };
+    let failovers = changes(&with(&short_on(original()), &missing));
+    let claims = failovers.iter().take_while(|call| *call == "put FailingOver").count();
+    assert_eq!((claims, failovers.len()), (3, 9), "{failovers:?}");
+    // The second is decided on when the market knows of the first.
+    let restores = changes(&with(&full_on(fallback()), &on_demand(NOW)));
+    assert!(restores.chunks(3).all(|of| of[0] == "put Restoring" && of[1].starts_with("update ")), "{restores:?}");
 }
 
 #[test]

@@ -215,7 +215,15 @@ fn that_a_service_exists_need_not_be_looked_at_twice() {
 fn the_lost_reply_of_one_who_takes_a_turn_is_recognised() {
     let fake = short().with_faults("take", [Fault::UnclearButDone]);
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
-    assert_eq!(*fake.turn_calls.borrow(), ["turn", "take", "turn", "give back"]);
+    assert_eq!(*fake.turn_calls.borrow(), ["turn", "take", "turn", "hand_on", "take", "give back"]);
+}
+
+#[test]
+fn the_lost_reply_of_one_who_writes_a_turn_again_does_not_keep_it() {
+    let fake = short().with_faults("take", [Fault::None, Fault::UnclearButDone]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    assert_eq!(fake.turn_calls.borrow()[4..], ["give back", "turn", "give back"]);
+    assert_eq!(fake.turns.borrow()[&account()].owner, None);
 }
 
 #[test]
@@ -231,6 +239,47 @@ fn the_turn_of_a_handler_that_died_is_over_at_its_end() {
     assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Turn { .. })));
     fake.now.set(NOW + secs(10));
     assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+}
+
+#[test]
+fn a_handler_that_acts_has_sent_a_message_to_the_one_that_goes_on() {
+    let (policy, ends_at) = (Policy::default(), NOW + secs(30));
+    // Whether it dies after its claim or the reply to its change is lost, the claim is left.
+    let fake = short().with_faults("update", [Fault::Unclear]);
+    let handler = Reconciler::new(&fake, &policy, "dead").ending(ends_at);
+    let outcome = block_on(handler.on_event(&event(Signal::SpotPlacementFailure, NOW)));
+    assert!(matches!(outcome, Err(ReconcileError::Update { .. })));
+    assert_eq!(*fake.handed_on.borrow(), [(account(), secs(45))]);
+    // No claim outlives it for long, and that message comes after it.
+    let claimed = fake.record(&service()).expect("it was claimed");
+    assert_eq!(claimed.lease.as_ref().map(|lease| lease.until), Some(ends_at + secs(5)));
+    assert_eq!(claimed.due_at(), ends_at + secs(5));
+    // So nobody else need come back for what is told meanwhile.
+    let other = service_named("111122223333", "shop", "other");
+    let fake = fake.with_service(other.clone(), short_on(original()));
+    let died = Turn { goes_on_at: Some(NOW + secs(45)), ..turn_of("dead", ends_at) };
+    fake.turns.borrow_mut().insert(account(), died.clone());
+    let told = event_of(other.clone(), Signal::SpotPlacementFailure, NOW);
+    assert_eq!(on_events(&fake, std::slice::from_ref(&told)), [Ok(Reason::LeftToTurn)]);
+    // One that finds the account in another's turn comes once more.
+    let goes_on = |now| {
+        fake.now.set(now);
+        block_on(Reconciler::new(&fake, &policy, "next").ending(now + secs(40)).go_on(&account(), &service().region));
+    };
+    fake.turns.borrow_mut().insert(account(), turn_of("another", NOW + secs(60)));
+    goes_on(NOW + secs(45));
+    assert_eq!(fake.handed_on.borrow()[1..], [(account(), secs(20))]);
+    fake.turns.borrow_mut().insert(account(), died);
+    goes_on(NOW + secs(45));
+    assert_eq!((fake.live(&service()), fake.live(&other)), (Some(fallback()), Some(fallback())));
+}
+
+#[test]
+fn a_message_that_cannot_be_sent_lets_that_of_an_event_come_back() {
+    let fake = short().with_faults("hand_on", [Fault::Unclear]);
+    assert_eq!(on_failure(&fake, ME), Ok(Reason::FallbackLive));
+    let fake = in_anothers_turn(short());
+    assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Turn { .. })), "its holder has sent none");
 }
 
 #[test]
@@ -251,17 +300,18 @@ fn what_there_is_no_time_for_is_handed_on() {
     while services.iter().any(|id| fake.live(id) != Some(fallback())) {
         rounds += 1;
         assert!(rounds < 9, "the work does not end");
-        let handed_on = fake.handed_on.borrow().len();
+        let at_once = || fake.handed_on.borrow().iter().filter(|(_, after)| after.is_zero()).count();
+        let handed_on = at_once();
         let reconciler = Reconciler::new(&fake, &policy, format!("round {rounds}"));
         let reconciler = reconciler.ending(fake.now.get() + secs(20));
         block_on(reconciler.go_on(&account(), &service().region));
         let done = services.iter().all(|id| fake.live(id) == Some(fallback()));
         // What is only to be announced may be left as well.
-        let handed_on = fake.handed_on.borrow().len() - handed_on;
+        let handed_on = at_once() - handed_on;
         assert!(handed_on == 1 || done && handed_on == 0, "round {rounds}");
     }
     assert!(rounds > 1, "one was enough");
-    assert!(fake.handed_on.borrow().iter().all(|(to, after)| *to == account() && after.is_zero()));
+    assert!(fake.handed_on.borrow().iter().all(|(to, _)| *to == account()));
     assert_eq!(fake.updates.borrow().len(), 25);
 }
 
@@ -270,7 +320,7 @@ fn what_failed_in_a_turn_is_gone_on_with_when_its_claim_has_ended() {
     let fake = short().with_record(marked(Signal::SpotPlacementFailure)).with_faults("update", [Fault::Unclear]);
     let policy = Policy::default();
     block_on(Reconciler::new(&fake, &policy, ME).go_on(&account(), &service().region));
-    assert_eq!(*fake.handed_on.borrow(), [(account(), policy.lease)]);
+    assert_eq!(*fake.handed_on.borrow(), [(account(), policy.lease + secs(15))]);
     // Others that fail meanwhile send no further message.
     let again = Record { version: 9, ..marked(Signal::SpotPlacementFailure) };
     let other = service_named("111122223333", "shop", "other");
@@ -278,7 +328,7 @@ fn what_failed_in_a_turn_is_gone_on_with_when_its_claim_has_ended() {
     let fake = fake.with_faults("update", [Fault::Unclear]);
     block_on(Reconciler::new(&fake, &policy, "next").go_on(&account(), &service().region));
     assert_eq!(fake.handed_on.borrow().len(), 1);
-    fake.now.set(NOW + policy.lease);
+    fake.now.set(NOW + policy.lease + secs(15));
     block_on(Reconciler::new(&fake, &policy, "handed on").go_on(&account(), &service().region));
     assert_eq!(fake.live(&service()), Some(fallback()));
 }

@@ -51,6 +51,8 @@ const FOUND_BY: &[(Bug, &str, &str)] = &[
     (Bug::SlowIsFailed, "restore-that-only-drains", "deployments forced"),
     (Bug::LosesMarks, "account-loses-spot", "failover within"),
     (Bug::KeepsItsTurn, "account-loses-spot", "failover within"),
+    (Bug::TakesEveryTurn, "account-loses-spot", "failover within"),
+    (Bug::HandsNothingOn, "account-loses-spot", "failover within"),
     // The same once more, for the scenarios that are there for what these bugs do to them.
     (Bug::DoneWhenUpdateReturns, "restore-probation-fails", "failovers: 1"),
     (Bug::WatchesNothing, "silent-rebalance", "failover within"),

@@ -138,6 +138,10 @@ bugs! {
     LosesMarks, "Spot Recovery itself";
     /// The turn of an account is never given back
     KeepsItsTurn, "Spot Recovery itself";
+    /// Every handler takes the turn of an account for free
+    TakesEveryTurn, "Spot Recovery itself";
+    /// The message to the handler that is to go on is not sent
+    HandsNothingOn, "Spot Recovery itself";
 }
 
 /// The production handlers with a bug in them.
@@ -409,7 +413,8 @@ impl StateStore for Planted {
     }
 
     async fn turn(&self, account: &AccountId, region: &Region) -> Result<Option<Turn>, StoreError> {
-        self.ports.turn(account, region).await
+        let free = self.bug == Bug::TakesEveryTurn;
+        Ok(self.ports.turn(account, region).await?.map(|turn| if free { turn.given_back() } else { turn }))
     }
 
     async fn put_turn(&self, turn: &Turn) -> Result<bool, StoreError> {
@@ -443,7 +448,10 @@ impl AuditLog for Planted {
 
 impl Relay for Planted {
     async fn hand_on(&self, account: &AccountId, region: &Region, after: Duration) -> Result<(), RelayError> {
-        self.ports.hand_on(account, region, after).await
+        match self.bug {
+            Bug::HandsNothingOn => Ok(()),
+            _ => self.ports.hand_on(account, region, after).await,
+        }
     }
 }
 

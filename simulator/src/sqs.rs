@@ -31,6 +31,8 @@ pub(crate) struct Message {
     pub(crate) receive_count: u32,
     /// Retention counts from here, in the DLQ too: moving a message there leaves this as it was.
     sent_at: Timestamp,
+    /// Whether an invocation that had it was cut off or throttled: handlers cannot help it if the message dies.
+    pub(crate) cut_off: bool,
 }
 
 /// A received message and when it is visible again.
@@ -45,13 +47,13 @@ struct Hidden {
 pub(crate) struct Received {
     /// Receipt and message.
     pub(crate) messages: Vec<(u64, Message)>,
-    /// How many went to the DLQ instead.
-    pub(crate) dead: usize,
+    /// What went to the DLQ instead.
+    pub(crate) dead: Vec<Message>,
 }
 
 impl Queue {
     pub(crate) fn send(&mut self, id: String, body: String, sent_at: Timestamp) {
-        self.waiting.push_back(Message { id, body, receive_count: 0, sent_at });
+        self.waiting.push_back(Message { id, body, receive_count: 0, sent_at, cut_off: false });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -64,7 +66,7 @@ impl Queue {
         while received.messages.len() < most && self.in_flight.len() < MOST_IN_FLIGHT {
             let Some(mut message) = self.waiting.pop_front() else { break };
             if message.receive_count >= max_receive_count {
-                received.dead += 1;
+                received.dead.push(message.clone());
                 self.dead.push_back(message);
                 continue;
             }
@@ -79,6 +81,13 @@ impl Queue {
 
     pub(crate) fn delete(&mut self, receipt: u64) {
         self.in_flight.remove(&receipt);
+    }
+
+    /// The invocation that has a message says nothing of it.
+    pub(crate) fn cut_off(&mut self, receipt: u64) {
+        if let Some(hidden) = self.in_flight.get_mut(&receipt) {
+            hidden.message.cut_off = true;
+        }
     }
 
     /// A received message stays invisible until `visible_at`.
@@ -179,11 +188,11 @@ mod tests {
         let mut queue = queue_of(&["a"]);
         for _ in 0..5 {
             let received = queue.receive(10, 5);
-            assert_eq!((received.messages.len(), received.dead), (1, 0));
+            assert_eq!((received.messages.len(), received.dead.len()), (1, 0));
             queue.reappear(received.messages[0].0, START);
         }
         let received = queue.receive(10, 5);
-        assert_eq!((received.messages.len(), received.dead), (0, 1));
+        assert_eq!((received.messages.len(), received.dead.len()), (0, 1));
         assert_eq!((queue.left(), queue.dead.len()), (0, 1));
         assert_eq!(queue.dead[0].id, "a");
     }
@@ -198,7 +207,7 @@ mod tests {
         queue.send("a".into(), String::new(), START);
         queue.send("b".into(), String::new(), START);
         let received = queue.receive(2, 2);
-        assert_eq!((ids(&received), received.dead), (vec!["a", "b"], 1));
+        assert_eq!((ids(&received), received.dead.len()), (vec!["a", "b"], 1));
     }
 
     #[test]
@@ -224,7 +233,7 @@ mod tests {
         // Three days later it moves to the DLQ, which makes it no younger.
         let (receipt, _) = queue.receive(1, 1).messages[0];
         queue.reappear(receipt, day(3));
-        assert_eq!(queue.receive(1, 1).dead, 1);
+        assert_eq!(queue.receive(1, 1).dead.len(), 1);
         assert_eq!(queue.expire(day(13), kept, kept_dead), (0, 0));
         assert_eq!(queue.expires_at(kept, kept_dead), Some(day(14)));
         assert_eq!(queue.expire(day(14), kept, kept_dead), (0, 1));
@@ -236,7 +245,7 @@ mod tests {
         let mut queue = Queue::default();
         (0..=MOST_IN_FLIGHT).for_each(|n| queue.send(n.to_string(), String::new(), START));
         let received = queue.receive(usize::MAX, 5);
-        assert_eq!((received.messages.len(), received.dead), (120_000, 0));
+        assert_eq!((received.messages.len(), received.dead.len()), (120_000, 0));
         assert!(queue.receive(10, 5).messages.is_empty());
         assert_eq!(queue.left(), 120_001, "the one that waits is not lost");
         queue.delete(received.messages[0].0);

@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) most_looks: u32,
     /// Calls that ECS throttled.
     pub(crate) throttled: u64,
+    /// `DescribeServices` that it answered.
+    pub(crate) described: u64,
     pub(crate) buckets: Buckets,
     pub(crate) roles: BTreeMap<AccountId, Role>,
     pub(crate) seen: Observers,
@@ -99,6 +101,7 @@ impl World {
             calls: 0,
             most_looks: 0,
             throttled: 0,
+            described: 0,
             buckets: Buckets::default(),
             roles: BTreeMap::new(),
             seen: Observers::default(),

@@ -5,10 +5,11 @@ use std::process::{ExitCode, ExitStatus};
 
 use crate::{cargo, exit, optimised, package, program, workspace};
 
-/// Worlds, or with `lambda` the functions.
+/// Worlds, with `recovery` the recovery of fleets, or with `lambda` the functions.
 pub(crate) fn bench(arguments: &[OsString]) -> ExitCode {
     match arguments {
         [what, rest @ ..] if what == "lambda" => functions(rest),
+        [what, rest @ ..] if what == "recovery" => recovery(rest),
         _ => worlds(arguments),
     }
 }
@@ -23,6 +24,12 @@ fn worlds(arguments: &[OsString]) -> ExitCode {
     }
     let mut parts = cargo(&["bench", "--package", "scenarios", "--features", "mimalloc", "--bench", "parts"]);
     exit(parts.current_dir(workspace()).status())
+}
+
+/// The table of fleets that lose Spot at once.
+fn recovery(arguments: &[OsString]) -> ExitCode {
+    let mut table = program("bench-recovery");
+    exit(optimised(&mut table).arg("--").args(arguments).current_dir(workspace()).status())
 }
 
 /// The functions, built as they are shipped and apart from what measures them, whose dependencies must not change theirs.

@@ -38,6 +38,8 @@ cargo xtask COMMAND
   test cdk                                 the CDK app's tests alone: its types, its templates, cfn-lint
   prove [--deep]                           the tests that search, optimised; --deep searches for about an hour
   bench [--services N,N] [--worlds N]      how fast worlds are played, as a table; without arguments also the inner parts
+  bench recovery [--fleets N[:ACCOUNTS],...]
+                                           how soon fleets that lose Spot at once are on On-Demand, and with how many calls
   bench lambda [--runs N]                  what the Lambda functions weigh, how fast they start and answer, and the targets missed
   package [--arch arm64|x86_64] [--profile PROFILE]
                                            build the Lambda functions and their zips, target/package/ARCH/FUNCTION.zip

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::sweep::WorkOff;
-use super::turns::Asked;
+use super::turns::{Asked, For};
 use super::{MAX_STEPS, ReconcileError, Reconciler, Seen, Write};
 use crate::decide::{Reason, Trigger};
 use crate::event::{Event, Signal};
@@ -76,13 +76,13 @@ impl<P: Ports> Reconciler<'_, P> {
         if told.is_empty() {
             return outcomes;
         }
-        match self.take_turn(account, region).await {
+        match self.take_turn(account, region, For::Looks).await {
             Ok(Asked::Ours) => {
                 outcomes.extend(self.settle_told(told).await);
                 self.give_turn_back(account).await;
                 self.work_off(account, region, WorkOff::Marked).await;
             }
-            Ok(Asked::Held(until)) => outcomes.extend(self.mark_told(told, until).await),
+            Ok(Asked::Held { until, backed }) => outcomes.extend(self.mark_told(told, until, backed).await),
             Err(error) => outcomes.extend(told.iter().map(|told| {
                 let service = &told.event.service;
                 (service, Err(ReconcileError::Store { service: service.clone(), error: error.clone() }))
@@ -151,21 +151,26 @@ impl<P: Ports> Reconciler<'_, P> {
                 return batch.iter().map(|told| (&told.event.service, Err(failed(&told.event.service)))).collect();
             }
         };
-        let mut outcomes = Vec::new();
-        for (Told { event, record }, look) in batch.iter().zip(looks) {
+        let settles = batch.iter().zip(looks).map(async |(Told { event, record }, look)| {
             let (service, trigger, seen) = (&event.service, Trigger::Event(event), Seen { look, at });
-            outcomes.push((service, self.settle(service, trigger, record.clone(), seen, None).await));
-        }
-        outcomes
+            (service, self.settle(service, trigger, record.clone(), seen, None).await)
+        });
+        join_all(settles).await
     }
 
-    /// The account is somebody else's turn, until `until`. One message comes back then, in case that handler has died.
-    async fn mark_told<'e>(&self, told: Vec<Told<'e>>, until: Timestamp) -> Vec<(&'e ServiceId, Outcome)> {
+    /// The account is somebody else's turn, until `until`. In case that handler has died one message comes back then, unless it has
+    /// sent one itself.
+    async fn mark_told<'e>(
+        &self,
+        told: Vec<Told<'e>>,
+        until: Timestamp,
+        backed: bool,
+    ) -> Vec<(&'e ServiceId, Outcome)> {
         let marks = told.into_iter().map(async |Told { event, record }| {
             (&event.service, self.mark(event, record).await.map(|()| Reason::LeftToTurn))
         });
         let mut outcomes = join_all(marks).await;
-        if let Some((service, outcome)) = outcomes.iter_mut().find(|(_, outcome)| outcome.is_ok()) {
+        if !backed && let Some((service, outcome)) = outcomes.iter_mut().find(|(_, outcome)| outcome.is_ok()) {
             *outcome = Err(ReconcileError::Turn { service: (*service).clone(), until });
         }
         outcomes
@@ -195,7 +200,9 @@ impl<P: Ports> Reconciler<'_, P> {
             if next.is_leased(now) || next.mark.as_ref().is_some_and(says_as_much) {
                 return Ok(());
             }
-            Arc::make_mut(&mut next).mark = Some(Mark::new(event, now));
+            // Who has waited longest comes first, whatever was told since.
+            let waits_since = next.mark.as_ref().map_or(now, |mark| mark.due.min(now));
+            Arc::make_mut(&mut next).mark = Some(Mark { due: waits_since, ..Mark::new(event, now) });
             match self.write(record.as_deref(), next, &reason, &mut Vec::new()).await? {
                 Write::Done(_) => return Ok(()),
                 Write::Lost(stored) => record = stored,

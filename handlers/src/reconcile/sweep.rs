@@ -6,6 +6,7 @@
 //! A record that comes up must move back in the queue, also when it could not be worked on. Otherwise it would stay in front of the
 //! others in every sweep.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -14,17 +15,18 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
-use super::turns::Asked;
+use super::turns::{AFTER_END, Asked, For};
 use super::{ReconcileError, Reconciler, Seen, SweepReport};
 use crate::decide::{Reason, Trigger};
+use crate::observation::Look;
 use crate::ports::{Cluster, DESCRIBE_LIMIT, Ports, StoreError};
 use crate::record::{DUE_SHARDS, Mark, Record, due_shard};
 use crate::service::{AccountId, Region, ServiceName};
 use crate::timestamp::Timestamp;
 
-/// Most accounts that are swept side by side. Each makes one call at a time, but may leave a connection open to ECS, DynamoDB and STS
-/// each, and a function may have 1,024 files open (Lambda quotas). No fewer than that allows: a silent loss in a whole Region is
-/// failed over account by account, and an account that hangs must not hold up the rest.
+/// Most accounts that are swept side by side, and most services: the fewer accounts, the more services of each. A service makes one
+/// call at a time, but may leave a connection open to ECS, DynamoDB and STS each, and a function may have 1,024 files open (Lambda
+/// quotas). No fewer accounts than that allows: one that hangs must not hold up the rest.
 const ACCOUNTS_AT_ONCE: usize = 256;
 
 /// Most pages that one sweep reads of each shard. A page has 1 MB, several hundred records: more is due in no cell.
@@ -45,6 +47,11 @@ pub(super) enum WorkOff {
     Due,
 }
 
+/// The order of two records that are due at two times. The index keeps none of what is due at the same time.
+fn by_time(of_a: Timestamp, of_b: Timestamp, a: &Record, b: &Record) -> Ordering {
+    of_a.cmp(&of_b).then_with(|| a.service.cmp(&b.service))
+}
+
 /// Adds a record to what is due of its account.
 fn add(clusters: &mut Clusters, record: Arc<Record>) {
     match clusters.iter_mut().find(|(cluster, _)| cluster.holds(&record.service)) {
@@ -54,8 +61,8 @@ fn add(clusters: &mut Clusters, record: Arc<Record>) {
 }
 
 impl<P: Ports> Reconciler<'_, P> {
-    /// Looks at every record that is due. Accounts go side by side, 256 at most, the services of one account one after
-    /// another, so that no account sees more than one `UpdateService` of ours at a time.
+    /// Looks at every record that is due. Accounts go side by side, 256 at most, and of each account up to ten services, at the pace
+    /// of its turn.
     ///
     /// # Errors
     /// [`StoreError`] when a part of the due index cannot be read, after what could be read was worked on; single services that fail
@@ -72,6 +79,7 @@ impl<P: Ports> Reconciler<'_, P> {
         let oldest = |clusters: &Clusters| Some(clusters.first()?.1.first()?.look_due_at());
         accounts.sort_by_key(|(_, clusters)| oldest(clusters));
         // Boxed: a sweep of an account has a few KiB, which would be moved with it.
+        self.at_once.set((ACCOUNTS_AT_ONCE / accounts.len().max(1)).clamp(1, DESCRIBE_LIMIT));
         let sweep = async |((account, region), clusters)| self.sweep_of(&account, &region, clusters).await;
         let sweeps = stream::iter(accounts.into_iter().map(|due| Box::pin(sweep(due))));
         let add = async |a: SweepReport, b: SweepReport| SweepReport {
@@ -115,12 +123,13 @@ impl<P: Ports> Reconciler<'_, P> {
                 }
                 shards.extend(page.next.map(|next| (shard, Some(next))));
             }
-            looks.sort_by_key(|record| record.look_due_at());
+            looks.sort_by(|a, b| by_time(a.look_due_at(), b.look_due_at(), a, b));
             looks.truncate(limit);
             if enough >= limit || shards.is_empty() {
                 break;
             }
         }
+        news.sort_by(|a, b| by_time(a.due_at(), b.due_at(), a, b));
         looks.append(&mut news);
         (looks, unread)
     }
@@ -150,7 +159,7 @@ impl<P: Ports> Reconciler<'_, P> {
             if left {
                 self.hand_on(account, region, Duration::ZERO).await;
             } else if report.failed > 0 {
-                self.hand_on(account, region, self.policy.lease).await;
+                self.hand_on(account, region, self.policy.lease + AFTER_END).await;
             }
             self.give_turn_back(account).await;
         }
@@ -171,9 +180,17 @@ impl<P: Ports> Reconciler<'_, P> {
             if !fresh.iter().any(|record| what == WorkOff::Due || record.mark.is_some()) {
                 return;
             }
-            match self.take_turn(account, region).await {
+            let told = fresh.iter().any(|record| record.mark.is_some());
+            let purpose = if told { For::Claims } else { For::Looks };
+            match self.take_turn(account, region, purpose).await {
                 Ok(Asked::Ours) => {}
-                Ok(Asked::Held(_)) => return,
+                Ok(Asked::Held { until, backed }) => {
+                    // Our message may have been the one that was to go on after that.
+                    if !backed && what == WorkOff::Due {
+                        self.come_back(account, region, until).await;
+                    }
+                    return;
+                }
                 Err(error) => return tracing::warn!(%account, %error, "turn of the account not taken"),
             }
             let mut clusters = Clusters::new();
@@ -189,7 +206,7 @@ impl<P: Ports> Reconciler<'_, P> {
     /// What is due of one account.
     async fn due_of(&self, account: &AccountId, region: &Region) -> Result<Vec<Arc<Record>>, StoreError> {
         let (now, shard) = (self.ports.now(), due_shard(account));
-        let (mut due, mut after) = (Vec::new(), None);
+        let (mut due, mut after): (Vec<Arc<Record>>, _) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
             let page = self.ports.due(shard, now, after).await?;
             due.extend(
@@ -202,6 +219,7 @@ impl<P: Ports> Reconciler<'_, P> {
                 break;
             }
         }
+        due.sort_by(|a, b| by_time(a.due_at(), b.due_at(), a, b));
         Ok(due)
     }
 
@@ -275,13 +293,23 @@ impl<P: Ports> Reconciler<'_, P> {
                 return self.put_off(batch).await;
             }
         };
-        let mut failed = 0;
-        for (record, look) in batch.iter().zip(looks) {
+        let settle = async |(record, look): (&Arc<Record>, Look)| {
             let settled = self.settle_due(record, Seen { look, at }).await;
-            if let Err(error) = settled {
+            if let Err(error) = &settled {
                 tracing::warn!(account = %cluster.account, service = %record.service, %error, "stays due");
-                failed += 1;
             }
+            usize::from(settled.is_err())
+        };
+        let now = self.ports.now();
+        let (restores, others): (Vec<_>, Vec<_>) =
+            batch.iter().zip(looks).partition(|(record, _)| record.may_restore(now));
+        let mut failed = 0;
+        for group in others.chunks(self.at_once.get()) {
+            failed += join_all(group.iter().cloned().map(settle)).await.into_iter().sum::<usize>();
+        }
+        // One after another: the next knows from the market that this one has begun.
+        for restore in restores {
+            failed += settle(restore).await;
         }
         failed
     }

@@ -397,7 +397,7 @@ impl AuditLog for Fake {
 
 impl Relay for Fake {
     async fn hand_on(&self, account: &AccountId, _: &Region, after: Duration) -> Result<(), RelayError> {
-        if !matches!(self.call("hand_on", "").await, Fault::None) {
+        if !matches!(self.turn_call("hand_on"), Fault::None) {
             return Err(RelayError("the queue is gone".into()));
         }
         self.handed_on.borrow_mut().push((account.clone(), after));

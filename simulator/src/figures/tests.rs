@@ -80,6 +80,7 @@ fn outcome(services: Vec<ServiceOutcome>) -> Outcome {
         calls: 0,
         most_looks: 0,
         throttled: 0,
+        described: 0,
         update_bucket: (1, 1),
     }
 }

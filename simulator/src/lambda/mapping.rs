@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use handlers::event::{Trust, parse};
 use handlers::handler::Message;
 use handlers::timestamp::Timestamp;
 
@@ -13,7 +14,7 @@ use crate::env::Env;
 use crate::facts::Facts;
 use crate::observers::trace::Happening;
 use crate::spec::{FunctionName, FunctionState, QueueName};
-use crate::sqs::Queue;
+use crate::sqs::{self, Queue};
 
 /// The event-source mapping of a queue.
 #[derive(Debug, Default)]
@@ -97,6 +98,18 @@ impl Lambda {
     }
 }
 
+/// No message dies of load: only poison does, and what handlers never had the time or the table for.
+fn judge_death(env: &mut Env<'_>, message: &sqs::Message) {
+    let (facts, spec) = (env.facts, env.spec);
+    let table_fails = facts.table_throttle_percent > 0 || facts.lost_reply_percent > 0;
+    let trust = Trust { region: spec.region.clone(), synthetic_from: spec.synthetic_from.clone() };
+    if !table_fails && !message.cut_off && parse(&message.body, &trust).is_ok() {
+        let invariant = format!("message {} is no poison, and died", message.id);
+        env.seen.oracle.violations.push(invariant.clone());
+        env.record(None, Happening::Violation { invariant });
+    }
+}
+
 impl Lambda {
     /// A message reaches a queue.
     pub(crate) fn enqueue(&mut self, env: &mut Env<'_>, queue: QueueName, body: String) {
@@ -131,8 +144,9 @@ impl Lambda {
             return;
         }
         let received = self.queues[queue as usize].receive(env.facts.batch_size, env.facts.max_receive_count);
-        for _ in 0..received.dead {
+        for message in &received.dead {
             env.record(None, Happening::DeadLettered { queue: queue.name() });
+            judge_death(env, message);
         }
         if received.messages.is_empty() {
             return;
@@ -146,6 +160,7 @@ impl Lambda {
         }
         if self.functions.throttles(queue.function()) {
             env.record(None, Happening::Throttled { function: queue.function().name(), messages: messages.len() });
+            receipts.iter().for_each(|receipt| self.queues[queue as usize].cut_off(*receipt));
         } else {
             self.mappings[queue as usize].running += 1;
             self.invoke(env, queue.function(), messages, receipts);
@@ -239,6 +254,8 @@ impl Lambda {
                     None => self.queues[queue as usize].delete(*receipt),
                 }
             }
+        } else {
+            invocation.receipts.iter().for_each(|receipt| self.queues[queue as usize].cut_off(*receipt));
         }
         if self.queues[queue as usize].is_empty() {
             self.mappings[queue as usize].scaling_since = None;
@@ -300,5 +317,35 @@ impl Lambda {
             env.record(None, Happening::Expired { queue: queue.name(), waiting, dead });
         }
         self.plan_expiry(env, queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handlers::event::hand_on;
+
+    use super::*;
+    use crate::testing::{OneService, spot};
+
+    #[test]
+    fn a_message_that_handlers_let_die_is_a_violation_unless_they_cannot_help_it() {
+        let violations = |body: &str, cut_off: bool, table_throttle_percent: u32| {
+            let mut bench = OneService::new(1, &spot());
+            bench.world.facts.table_throttle_percent = table_throttle_percent;
+            let (_, mut env) = bench.world.lambda();
+            let mut queue = Queue::default();
+            queue.send("m".into(), body.into(), env.now);
+            let mut died = queue.receive(1, 0).dead.pop().expect("it died");
+            died.cut_off = cut_off;
+            judge_death(&mut env, &died);
+            bench.world.seen.oracle.violations.len()
+        };
+        let bench = OneService::new(1, &spot());
+        let sound = hand_on(&bench.world.spec.accounts[0], &bench.world.spec.region, bench.world.now);
+        assert_eq!(violations(&sound, false, 0), 1);
+        assert_eq!(
+            (violations(&sound, true, 0), violations(&sound, false, 1), violations("poison", false, 0)),
+            (0, 0, 0)
+        );
     }
 }

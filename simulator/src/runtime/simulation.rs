@@ -58,6 +58,8 @@ pub struct Outcome {
     pub most_looks: u32,
     /// Calls that ECS throttled.
     pub throttled: u64,
+    /// `DescribeServices` and what shares its bucket, as far as ECS answered.
+    pub described: u64,
     /// `UpdateService` bucket per account: burst and refill per second.
     pub update_bucket: (u32, u32),
 }
@@ -235,6 +237,7 @@ fn outcome(world: World) -> Outcome {
         calls: world.calls,
         most_looks: world.most_looks,
         throttled: world.throttled,
+        described: world.described,
         update_bucket: world.facts.update_bucket,
     }
 }

@@ -45,6 +45,7 @@ impl World {
     pub(crate) fn take_token(&mut self, account: &AccountId, bucket: Bucket) -> bool {
         let granted = self.buckets.take(self.now, &self.facts, account, bucket);
         self.throttled += u64::from(!granted);
+        self.described += u64::from(granted && bucket == Bucket::Describe);
         granted
     }
 
