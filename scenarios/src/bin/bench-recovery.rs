@@ -75,7 +75,8 @@ fn scenario(fleet: Fleet, schedule: &str, loss: Loss) -> String {
          [policy]\nrestore_after = \"3h\"\n\
          [[fleet]]\nname = \"shop\"\naccounts = [{accounts}]\ncluster = \"shop\"\nservices = {services}\ndesired = 2\n\
          strategy = [{{ provider = \"FARGATE_SPOT\", weight = 1 }}]\n\
-         [[at]]\ntime = \"10m\"\nspot = {{ capacity = 0, loss = \"{loss}\" }}\n"
+         [[at]]\ntime = \"10m\"\nspot = {{ capacity = 0, loss = \"{loss}\" }}\n\
+         [expect]\nfailover_within = \"40m\"\n"
     )
 }
 
