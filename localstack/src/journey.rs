@@ -95,7 +95,7 @@ pub enum Turn {
     Together,
     /// The same, and the last need not wait for it: most of the time it waits itself, for messages to come back.
     Patient,
-    /// After the others: it takes all that LocalStack has.
+    /// After the others, by itself: it takes all that LocalStack has, or must share a batch with nobody.
     Last,
 }
 
