@@ -227,6 +227,16 @@ fn the_lost_reply_of_one_who_writes_a_turn_again_does_not_keep_it() {
 }
 
 #[test]
+fn a_turn_that_cannot_be_written_again_sends_no_second_message() {
+    let services = many("111122223333", "shop", 3);
+    let fake = services.iter().fold(Fake::new(), |fake, id| fake.with_service(id.clone(), short_on(original())));
+    let fake = fake.with_faults("take", [Fault::None, Fault::Unclear, Fault::Unclear, Fault::Unclear]);
+    let told: Vec<Event> = services.iter().map(|id| event_of(id.clone(), Signal::SpotPlacementFailure, NOW)).collect();
+    assert!(on_events(&fake, &told).iter().all(|outcome| *outcome == Ok(Reason::FallbackLive)));
+    assert_eq!(fake.handed_on.borrow().len(), 1);
+}
+
+#[test]
 fn a_turn_that_cannot_be_read_lets_the_message_come_back() {
     let fake = short().with_faults("turn", [Fault::Unclear]);
     assert!(matches!(on_failure(&fake, ME), Err(ReconcileError::Store { .. })));

@@ -55,7 +55,8 @@ pub(super) enum For {
 /// So long after its end an invocation has nothing in force or under way: no claim, and no request that ECS may yet carry out.
 pub(super) const AFTER_END: Duration = Duration::from_secs(5);
 
-/// The message to the one that goes on comes so much later than that: the next that take the turn need not send one more.
+/// The message to the invocation that goes on comes so much later than that: whoever takes the turn within this time need not send
+/// another.
 const SLACK: Duration = Duration::from_secs(10);
 
 impl<P: Ports> Reconciler<'_, P> {
@@ -113,8 +114,8 @@ impl<P: Ports> Reconciler<'_, P> {
         last.map_or_else(|| Ok(Asked::Held { until: self.ports.now(), backed: false }), Err)
     }
 
-    /// When another invocation goes on, whatever becomes of this one: a message is sent to it, unless one is under way that is late
-    /// enough.
+    /// Sees to it that another invocation goes on, whatever becomes of this one: sends it a message, unless one that comes late enough
+    /// is under way. Returns when that message comes.
     async fn back_up(&self, turn: &Turn, purpose: For) -> Option<Timestamp> {
         let free_at = self.ends_at() + AFTER_END;
         if purpose == For::Looks || turn.goes_on_at.is_some_and(|at| free_at <= at) {
@@ -130,8 +131,10 @@ impl<P: Ports> Reconciler<'_, P> {
         }
     }
 
-    /// Writes a turn of ours again, so that others see who goes on. If it cannot be written, they let a message of theirs come back.
+    /// Writes a turn of ours again, so that others see that somebody goes on. If it cannot be written, they let a message of theirs come
+    /// back; this invocation sends no second one.
     async fn rewrite(&self, turn: Turn) {
+        self.keep_turn(turn.clone());
         match self.ports.put_turn(&turn).await {
             Ok(true) => _ = self.keep_turn(Turn { version: turn.version + 1, ..turn }),
             Ok(false) => {

@@ -146,7 +146,8 @@ fn main() -> ExitCode {
     }
     println!(
         "\nlooks, moves and calls are a service's: DescribeServices, UpdateService, and all that handlers call, the state table too.\n\
-         floor: the first event at once, and UpdateService as fast as ECS takes it. refused: calls that ECS throttled.\n\
+         floor: every loss known at once, and UpdateService as fast as ECS takes it; a silent loss is known after the grace time and a\n\
+         sweep. refused: calls that ECS throttled.\n\
          dead: messages in the dead-letter queues"
     );
     ExitCode::SUCCESS
