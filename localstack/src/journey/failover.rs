@@ -7,7 +7,7 @@ use simulator::spec::{Capacity, Loss, ServiceSpec, WorldEvent};
 use super::JourneyError::Unmet;
 use super::walk::{PLACEMENT_FAILURE_DLQ, PLACEMENT_FAILURE_QUEUE, SOON, Walk};
 use super::{Journey, JourneyError, Turn, account, mixed, service, spot};
-use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER, RESTORE_HANDLER};
+use crate::functions::{INTERRUPTION_HANDLER, PLACEMENT_FAILURE_HANDLER};
 
 pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
@@ -66,7 +66,7 @@ async fn synthetic(walk: &Walk<'_>) -> Result<(), JourneyError> {
     walk.let_others_begin();
     walk.forced(&service, 1)?;
     walk.restored(&service, &mixed()).await?;
-    walk.log(RESTORE_HANDLER, &["transition", "web/synthetic", "episode closed"]).await?;
+    walk.log_of_any(&["transition", "web/synthetic", "episode closed"]).await?;
     walk.forced(&service, 2)
 }
 
@@ -106,7 +106,7 @@ async fn silent_loss(walk: &Walk<'_>) -> Result<(), JourneyError> {
     world.happen(WorldEvent::Spot { accounts: accounts.clone(), capacity: Capacity::Tasks(0), loss: Loss::Silent });
     walk.passed("market: Spot takes its tasks and announces nothing");
     walk.failed_over(&service, &mixed(), "no event said so").await?;
-    walk.log(RESTORE_HANDLER, &["transition", "web/silent", "no event said so"]).await?;
+    walk.log_of_any(&["transition", "web/silent", "no event said so"]).await?;
     walk.forced(&service, 1)?;
     world.happen(WorldEvent::Spot { accounts, capacity: Capacity::Unlimited, loss: Loss::Keep });
     walk.restored(&service, &mixed()).await

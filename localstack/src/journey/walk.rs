@@ -132,6 +132,24 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The same in the log of any function: a transition is made by whichever has the turn of the account.
+    pub(super) async fn log_of_any(&self, words: &[&str]) -> Result<(), JourneyError> {
+        let clients = &self.running().clients;
+        let what = format!("log of any function: a line with {words:?}");
+        let function = self
+            .until(&what, SOON, async || {
+                for function in functions::HANDLERS {
+                    if !functions::log_lines(clients, function, self.since, words).await?.is_empty() {
+                        return Ok(function);
+                    }
+                }
+                Err(Unmet("none yet".into()))
+            })
+            .await?;
+        self.passed(format!("log: {function} says {}", words.join(", ")));
+        Ok(())
+    }
+
     /// So many messages about a service have been handled.
     pub(super) async fn handled(&self, service: &ServiceId, count: usize) -> Result<(), JourneyError> {
         let (clients, name) = (&self.running().clients, service.to_string());
