@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use handlers::decide::{Context, Decision, Reason, Trigger, decide};
 use handlers::event::{Event, Signal};
+use handlers::held::HeldReason;
 use handlers::market::Market;
 use handlers::observation::{Controller, Look, Observation, Rollout};
 use handlers::ports::{
@@ -134,6 +135,16 @@ bugs! {
     RestoresNeverEnd, "Spot Recovery itself";
     /// A restore that only drains its old tasks counts as failed
     SlowIsFailed, "Spot Recovery itself";
+    /// A change of the owner's counts as a rollback by ECS before anything was changed that ECS could go back to
+    OursBeforeTheFirst, "Spot Recovery itself";
+    /// What an owner pinned is forgotten at once, although ECS may still go back behind it
+    ForgetsPins, "Spot Recovery itself";
+    /// What an opted-out service stood for is forgotten when it was held meanwhile
+    ForgetsTheOptedOutAndHeld, "Spot Recovery itself";
+    /// A service short of On-Demand tasks too waits as long as any other that is held
+    WaitsThoughShort, "Spot Recovery itself";
+    /// A task that is wanted since the restore began makes the restore late
+    ScaledIsLate, "Spot Recovery itself";
     /// What is left to the handler that has the turn of the account is not written
     LosesMarks, "Spot Recovery itself";
     /// The turn of an account is never given back
@@ -267,6 +278,26 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
             Decision::Write(_, reason @ Reason::OptedOut) => Decision::Forget(reason),
             other => other,
         },
+        (Bug::OursBeforeTheFirst, Some(record)) if matches!(phase, Some(Phase::FailingOver | Phase::Held)) => {
+            let failed_restores = record.failed_restores.max(1);
+            decide_on(Some(&Record { failed_restores, ..record.clone() }), look)
+        }
+        (Bug::ForgetsPins, Some(_)) => match decide_on(record, look) {
+            Decision::Write(next, reason) if next.pinned.is_some() => Decision::Forget(reason),
+            other => other,
+        },
+        (Bug::ForgetsTheOptedOutAndHeld, Some(_)) if phase == Some(Phase::Held) => match decide_on(record, look) {
+            Decision::Write(_, reason @ Reason::OptedOut) => Decision::Forget(reason),
+            other => other,
+        },
+        (Bug::WaitsThoughShort, Some(_)) => match decide_on(record, look) {
+            Decision::Write(mut next, reason @ Reason::Held(HeldReason::OnDemandShort)) => {
+                Arc::make_mut(&mut next).next_check_at = ctx.now + ctx.policy.held_interval;
+                Decision::Write(next, reason)
+            }
+            other => other,
+        },
+        (Bug::ScaledIsLate, Some(_)) if phase == Some(Phase::Restoring) => seen_as(&|seen| seen.pending = 0),
         (Bug::OursForEver, Some(record)) => match decide_on(Some(record), &seen_as_before(look)) {
             Decision::Write(mut next, reason) if next.phase == Phase::Watching => {
                 let previous = record.original.clone().or_else(|| record.previous.clone());
