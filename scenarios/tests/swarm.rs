@@ -167,6 +167,11 @@ fn nothing_that_a_world_can_do_is_never_drawn() {
         "Redrive",
         "Function",
         "OptOut",
+        "Pause",
+        "Controller {",
+        "Protect",
+        "SpotZone",
+        "CrashLoop",
         "Alarm",
         "RollBack",
         "Deploy",
@@ -222,6 +227,13 @@ fn an_overwritten_owner_is_found_shrunk_and_replayed() {
 #[test]
 fn noise_taken_for_a_loss_is_found_shrunk_and_replayed() {
     find(Bug::NoiseIsLoss, 2, "failover of a service that lost nothing");
+}
+
+#[test]
+fn a_kill_switch_that_is_not_read_is_found() {
+    let failure = swarm(0, SEEDS, 2).play(planted(Bug::IgnoresKillSwitch), |_| ()).expect_err("the bug is found");
+    let violation = said(failure.played.violation.as_ref());
+    assert!(violation.contains("although the recovery is paused"), "{violation}");
 }
 
 /// A world of one service in trouble of this kind only.

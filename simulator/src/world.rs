@@ -112,6 +112,7 @@ impl World {
 
     /// The world with its services, and all that is going to happen to them.
     pub(crate) fn populated(mut self) -> Self {
+        self.seen.oracle.pause(self.now, self.spec.policy.paused);
         for service in self.spec.services.clone() {
             self.on_ecs(|ecs, env| ecs.create_settled(env, &service));
             self.declare(&service.id, &service.strategy);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use handlers::held::HeldReason;
 use handlers::observation::Controller;
-use handlers::record::Phase;
+use handlers::record::{Phase, Record};
 use handlers::service::{AccountId, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy};
 use simulator::spec::{BLUE_GREEN, ServiceSpec, WorldEvent};
@@ -63,7 +64,7 @@ pub fn play(plan: &Plan) -> Played {
             break;
         }
         let at_rest = plan.world.services.iter().zip(&records).all(|(service, record)| {
-            record.as_ref().is_none_or(|record| record.phase == Phase::Watching || stays_held(service, record.phase))
+            record.as_ref().is_none_or(|record| record.phase == Phase::Watching || is_held_for_good(service, record))
         });
         let elapsed = simulation.elapsed();
         // Half an hour more: whoever only passes through does not rest.
@@ -104,11 +105,11 @@ pub fn scenario(plan: &Plan, duration: Duration, free: &BTreeSet<ServiceId>, abo
     Scenario { title, about: about.trim().to_owned(), duration, world, facts: plan.facts.clone(), expectations }
 }
 
-/// Whether a service can never be moved, and so stays held.
-fn stays_held(service: &ServiceSpec, phase: Phase) -> bool {
-    let unsupported =
-        service.controller != Controller::Rolling || !service.associated.contains(&CapacityProvider::Fargate);
-    phase == Phase::Held && unsupported
+/// Whether a service is held because it cannot be moved, and so stays held.
+fn is_held_for_good(service: &ServiceSpec, record: &Record) -> bool {
+    record.held.as_ref().is_some_and(|held| {
+        matches!(held.reason, HeldReason::Controller(_)) || !service.associated.contains(&CapacityProvider::Fargate)
+    })
 }
 
 /// Services of accounts whose owners ask for more than a quota of theirs allows, counted as ECS counts while they all deploy: old
@@ -189,7 +190,9 @@ fn most_units(plan: &Plan, spec: &ServiceSpec, service: &ServiceOutcome, provide
         return 0;
     }
     // A blue/green deployment starts all of its tasks, however many others still run (aws-facts.md §1.5).
-    if spec.controller == Controller::Other(BLUE_GREEN.into()) {
+    let blue_green = Controller::Other(BLUE_GREEN.into());
+    let becomes = |event: &WorldEvent| matches!(event, WorldEvent::Controller { service, controller } if *service == spec.id && *controller == blue_green);
+    if spec.controller == blue_green || plan.world.events.iter().any(|event| becomes(&event.event)) {
         return u64::MAX;
     }
     let tasks = service.desired.max(spec.autoscaling.map_or(0, |bounds| bounds.max));
@@ -213,19 +216,25 @@ fn violation(plan: &Plan, outcome: &Outcome, duration: Duration, free: &Free, ne
 /// Why a service is not as its owner wants it, once everything is mended and calm: on the strategy last chosen; at rest;
 /// with every task.
 pub fn wrong(spec: &ServiceSpec, service: &ServiceOutcome) -> Option<String> {
-    let ServiceOutcome { id, live, original, record, running, desired, .. } = service;
-    // After a rollback by ECS nobody can tell which of several choices of the owner is meant.
-    let as_the_owner_wants = service.owner_unknowable || live == original;
+    let ServiceOutcome { id, live, original, record, running, desired, controller, .. } = service;
+    let rolling = *controller == Controller::Rolling;
+    let held_for_good = record.as_ref().is_some_and(|record| {
+        let by_controller = record.held.as_ref().is_some_and(|held| matches!(held.reason, HeldReason::Controller(_)));
+        is_held_for_good(spec, record) && !(rolling && by_controller)
+    });
+    // After a rollback by ECS nobody can tell which of several choices of the owner is meant. And one whose controller was changed while it
+    // was on the fallback is left there.
+    let as_the_owner_wants = service.owner_unknowable || live == original || (held_for_good && !rolling);
     // An auto scaler may have asked for one task more or less a moment ago, and asks for no second before the first is there.
     let on_its_way = u32::from(spec.autoscaling.is_some());
     // AZ rebalancing starts a task before it stops another.
     let too_many = on_its_way.max(u32::from(spec.zone_rebalancing && spec.maximum_percent > 100));
-    let restless = record.as_ref().filter(|record| record.phase != Phase::Watching && !stays_held(spec, record.phase));
+    let restless = record.as_ref().filter(|record| record.phase != Phase::Watching && !held_for_good);
     if !as_the_owner_wants {
         Some(format!("{id}: is on {live}, its owner chose {original}"))
     } else if let Some(record) = restless {
         Some(format!("{id}: has not come to rest, {}: {}", record.phase, record.reason))
-    } else if spec.controller != Controller::Rolling {
+    } else if !rolling {
         // Its deployments are the owner's alone, also the one that runs at the end.
         None
     } else if *running + on_its_way < *desired || *running > *desired + too_many {

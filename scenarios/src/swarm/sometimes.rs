@@ -38,6 +38,7 @@ pub fn reached(plan: &Plan, played: &Played) -> BTreeSet<&'static str> {
             (Happening::Redriven { messages: 1.., .. }, _) => add(&mut reached, "DLQ redriven"),
             (Happening::EventDead { .. }, _) => add(&mut reached, "DLQ of a rule reached"),
             (Happening::Throttled { .. }, _) => add(&mut reached, "invocation throttled"),
+            (Happening::Paused { paused: true }, _) => add(&mut reached, "recovery paused"),
             (Happening::Finished { outcome: "is killed", .. }, _) => add(&mut reached, "invocation killed"),
             (Happening::SpotRebalance { accounts, .. }, _) => {
                 let theirs = services.iter_mut().filter(|(id, _)| accounts.contains(&id.account));

@@ -58,6 +58,7 @@ fn ended(spec: ServiceSpec, mut ledger: Ledger, most_forced_in_a_day: u32) -> Se
         live: spec.strategy,
         owner_unknowable: false,
         active: true,
+        controller: spec.controller,
         cpu: spec.cpu,
         desired: spec.desired,
         running: spec.desired,

@@ -38,6 +38,8 @@ pub(crate) struct Oracle {
     lives: Vec<Life>,
     /// When a synthetic event that the cell must believe was last put.
     synthetic_at: Option<Timestamp>,
+    /// Since when the recovery is paused.
+    paused_since: Option<Timestamp>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -83,6 +85,7 @@ impl Oracle {
             {
                 self.synthetic_at = Some(now);
             }
+            (Happening::Paused { paused }, _) => self.pause(now, *paused),
             (
                 Happening::Interrupted { .. }
                 | Happening::Vanished { .. }
@@ -106,6 +109,16 @@ impl Oracle {
             self.lives.resize_with(service.0 + 1, Life::default);
         }
         &mut self.lives[service.0]
+    }
+
+    /// The kill switch is set, or not.
+    pub(crate) fn pause(&mut self, now: Timestamp, paused: bool) {
+        self.paused_since = paused.then(|| self.paused_since.unwrap_or(now));
+    }
+
+    /// Whether the recovery has been paused for longer than an invocation runs: each keeps the policy it began with.
+    pub(crate) fn is_paused(&self, now: Timestamp, timeout: Duration) -> bool {
+        self.paused_since.is_some_and(|since| now.since(since) > timeout)
     }
 
     /// `like_ours`: the recovery has applied the same, or may have, and would say that it is its own. It cannot know better either

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
+use handlers::observation::Controller;
 use handlers::record::Record;
 use handlers::service::ServiceId;
 use handlers::strategy::Strategy;
@@ -77,6 +78,8 @@ pub struct ServiceOutcome {
     pub owner_unknowable: bool,
     /// Whether the service is ACTIVE; a deleted one is not.
     pub active: bool,
+    /// Who runs its deployments.
+    pub controller: Controller,
     /// Size of a task in CPU units.
     pub cpu: u32,
     /// Tasks wanted.
@@ -217,6 +220,7 @@ fn outcome(world: World) -> Outcome {
             owner_unknowable: world.seen.oracle.is_unknowable(name),
             most_forced_in_a_day: world.seen.oracle.most_forced_in_a_day(name),
             active: service.active,
+            controller: service.controller,
             cpu: service.cpu,
             desired: service.desired,
             running: service.tasks.values().filter(|t| t.is_running()).count() as u32,

@@ -110,13 +110,16 @@ impl World {
     }
 
     /// What the recovery sends to ECS: force and a strategy, nothing else (aws-facts.md §11.4, §11.11), under a claim that is in
-    /// force, once per claim, and never to a service whose owner opted it out.
+    /// force, once per claim, never to a service whose owner opted it out, and never while the recovery is paused.
     pub(crate) fn judge_update(&mut self, service: &ServiceId, update: &UpdateService) {
         if update.desired.is_some() {
             self.violation(service, "UpdateService sets the desired count".into());
         }
         if !update.force_new_deployment {
             self.violation(service, "UpdateService does not force a deployment".into());
+        }
+        if self.seen.oracle.is_paused(self.now, self.facts.lambda_timeout) {
+            self.violation(service, "UpdateService although the recovery is paused".into());
         }
         let name = self.names.number(service);
         let key = self.names.service(service);

@@ -49,6 +49,7 @@ pub(super) fn mended(plan: &Plan) -> WorldSpec {
             WorldEvent::Function { function, state: FunctionState::Running },
         );
     }
+    when(|e| matches!(e, WorldEvent::Pause { .. }), WorldEvent::Pause { paused: false });
     when(
         |e| matches!(e, WorldEvent::OnDemand { .. }),
         WorldEvent::OnDemand { accounts: accounts.clone(), capacity: Capacity::Unlimited },
@@ -80,6 +81,9 @@ pub(super) fn mended(plan: &Plan) -> WorldSpec {
         }
         if did(|e| if let WorldEvent::CrashLoop { service, .. } = e { Some(service) } else { None }) {
             mend.push(WorldEvent::CrashLoop { service: id.clone(), crashes: false });
+        }
+        if did(|e| if let WorldEvent::Controller { service, .. } = e { Some(service) } else { None }) {
+            mend.push(WorldEvent::Controller { service: id.clone(), controller: service.controller.clone() });
         }
         let rolled_back = did(|e| if let WorldEvent::RollBack { service } = e { Some(service) } else { None });
         if service.circuit_breaker || service.alarms || rolled_back {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use handlers::observation::Controller;
 use handlers::service::ServiceId;
 use serde_json::json;
 use simulator::spec::{
-    BusPolicy, Capacity, Forwarding, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role, SpotShape,
-    TimedEvent, WorldEvent,
+    BLUE_GREEN, BusPolicy, Capacity, Forwarding, FunctionName, FunctionState, Loss, QueueAccess, QueueName, Role,
+    SpotShape, TimedEvent, WorldEvent,
 };
 
 use super::source::{CENTRAL, Draw};
@@ -72,6 +73,12 @@ pub const TROUBLES: &[Trouble] = &[
         let service = draw.service();
         Some(if draw.coin() { WorldEvent::DeleteService { service } } else { WorldEvent::CreateService { service } })
     }),
+    trouble("owners change the controller", 2, |draw| {
+        let others = ["CODE_DEPLOY", "EXTERNAL", BLUE_GREEN, BLUE_GREEN];
+        let other = Controller::Other(draw.one(&others).into());
+        let controller = if draw.coin() { Controller::Rolling } else { other };
+        Some(WorldEvent::Controller { service: draw.service(), controller })
+    }),
     trouble("owners opt out", 2, |draw| Some(WorldEvent::OptOut { service: draw.service(), off: draw.coin() })),
     trouble("applications fail", 2, |draw| {
         Some(WorldEvent::Application { service: draw.service(), fails: draw.coin() })
@@ -85,6 +92,7 @@ pub const TROUBLES: &[Trouble] = &[
     }),
     trouble("AZ rebalancing", 2, |draw| Some(WorldEvent::RebalancingFailure { service: draw.service() })),
     trouble("synthetic events", 2, |draw| Some(draw.synthetic())),
+    of_the_cell("kill switch", 2, |draw| Some(WorldEvent::Pause { paused: draw.coin() })),
     of_the_cell("roles", 2, |draw| {
         let role = draw.one(&[Role::Missing, Role::ReadOnly, Role::Present, Role::Present]);
         Some(WorldEvent::Role { accounts: draw.account(), role })

@@ -70,6 +70,8 @@ pub const CONDITIONS: &[&str] = &[
     "failover of hundreds of services",
     "bounds that let nothing move",
     "quiet for a day",
+    "held on the fallback: another controller",
+    "recovery paused",
 ];
 
 /// Notes that a condition was reached.

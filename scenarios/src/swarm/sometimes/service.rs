@@ -216,6 +216,9 @@ impl<'a> Service<'a> {
             {
                 add(reached, "update reply lost, then read back");
             }
+            (Some(Phase::OnDemand), Some(Phase::Held)) if reason.starts_with("deployment controller") => {
+                add(reached, "held on the fallback: another controller");
+            }
             (Some(Phase::OnDemand), Some(Phase::Held)) if self.over_quota[0] => {
                 add(reached, "held: On-Demand quota used up");
             }

@@ -24,6 +24,7 @@ pub(super) struct Broken(BTreeMap<AccountId, Vec<Span>>);
 #[derive(Default)]
 struct Now {
     chance: bool,
+    paused: bool,
     role: bool,
     forwarding: bool,
     bus: bool,
@@ -34,14 +35,15 @@ struct Now {
 
 impl Now {
     fn is_broken(&self) -> bool {
-        let Self { chance, role, forwarding, bus, left, queues, functions } = self;
-        [chance, role, forwarding, bus, left].into_iter().chain(queues).chain(functions).any(|broken| *broken)
+        let Self { chance, paused, role, forwarding, bus, left, queues, functions } = self;
+        [chance, paused, role, forwarding, bus, left].into_iter().chain(queues).chain(functions).any(|broken| *broken)
     }
 
     fn sees(&mut self, account: &AccountId, event: &WorldEvent) {
         let theirs = |accounts: &[AccountId]| accounts.contains(account);
         match event {
             WorldEvent::Calm => self.chance = false,
+            WorldEvent::Pause { paused } => self.paused = *paused,
             WorldEvent::Role { accounts, role } if theirs(accounts) => self.role = *role != Role::Present,
             WorldEvent::Forwarding { accounts, forwarding } if theirs(accounts) => {
                 self.forwarding = *forwarding != Forwarding::Present;

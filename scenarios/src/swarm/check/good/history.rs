@@ -65,7 +65,7 @@ pub(super) struct History {
     pub(super) taken: Vec<Duration>,
     /// When its application failed, until it was steady again.
     pub(super) unsound: Vec<Span>,
-    /// When it was deleted or opted out.
+    /// When it was deleted, opted out, or deployed by another controller.
     pub(super) out: Vec<Span>,
     pub(super) forced: Vec<Forced>,
     /// When restores began.
@@ -94,6 +94,7 @@ struct Reader<'a> {
     unsound: Option<Duration>,
     sound_again: bool,
     out: Option<Duration>,
+    unsupported: Option<Duration>,
 }
 
 /// The history of every service, in the order of the plan.
@@ -133,6 +134,7 @@ impl<'a> Reader<'a> {
             unsound: None,
             sound_again: false,
             out: None,
+            unsupported: None,
         }
     }
 
@@ -221,6 +223,7 @@ impl<'a> Reader<'a> {
             "creates the service anew" => {
                 (self.desired, self.uses_spot) = (self.spec.desired, self.spec.strategy.uses_spot());
                 self.history.out.extend(self.out.take().map(|from| (from, at)));
+                self.history.out.extend(self.unsupported.take().map(|from| (from, at)));
                 // ECS may give its first deployment up for good: it has nothing to go back to.
                 if self.spec.circuit_breaker {
                     self.unsound = self.unsound.or(Some(at));
@@ -231,6 +234,10 @@ impl<'a> Reader<'a> {
             "takes the tag spot-recovery=off away" => {
                 self.history.out.extend(self.out.take().map(|from| (from, at)));
             }
+            "changes the service to rolling deployments" => {
+                self.history.out.extend(self.unsupported.take().map(|from| (from, at)));
+            }
+            _ if what.starts_with("changes the ") => self.unsupported = self.unsupported.or(Some(at)),
             "mends the application" => self.sound_again = self.unsound.is_some(),
             _ if what.starts_with("ships an application") => {
                 self.unsound = self.unsound.or(Some(at));
@@ -335,6 +342,7 @@ impl<'a> Reader<'a> {
         self.history.short.extend(open(self.short));
         self.history.unsound.extend(open(self.unsound));
         self.history.out.extend(open(self.out));
+        self.history.out.extend(open(self.unsupported));
         self.history
     }
 }
