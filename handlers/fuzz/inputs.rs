@@ -89,7 +89,7 @@ pub(super) fn some_record(service: &ServiceId, n: usize) -> Option<Record> {
         Phase::Restoring => Change { from: original.fallback(), to: original.clone() },
         _ => Change { from: original.clone(), to: original.fallback() },
     });
-    let held = Held { reason: HeldReason::RoleMissing, resume: Phase::FailingOver, since: None };
+    let held = Held { reason: HeldReason::RoleMissing, resume: Phase::FailingOver, since: None, rolled_back: false };
     Some(Record {
         version: 3,
         phase,
@@ -205,7 +205,7 @@ pub(super) fn held_reason(script: &mut Script<'_>) -> HeldReason {
 
 pub(super) fn any_record(script: &mut Script<'_>, service: &ServiceId, original: &Strategy) -> Record {
     let phase = script.pick(&PHASES);
-    let held = Held { reason: held_reason(script), resume: script.pick(&PHASES[..4]), since: None };
+    let held = Held { reason: held_reason(script), resume: script.pick(&PHASES[..4]), since: None, rolled_back: false };
     let owner = script.pick(&[ME, "other"]);
     Record {
         version: 1 + u64::from(script.byte()),

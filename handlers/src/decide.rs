@@ -40,7 +40,7 @@
 //! | `RestoreTimedOut` | | | | | FailingOver | FailingOver |
 //! | `Restored` | | | | | Watching | Watching |
 //! | `RolledBack` | | OnDemand | forgotten, Watching, OnDemand | forgotten, Watching, stays | forgotten, Watching, FailingOver, OnDemand | forgotten, Watching, FailingOver, OnDemand |
-//! | `Settling` | | | stays | stays | stays | |
+//! | `Settling` | | stays | stays | stays | stays | |
 //! | `Short` | | stays | | | | |
 //! | `ShortOnProbation` | | | | | FailingOver | FailingOver |
 //! | `SilentLoss` | | FailingOver | stays | FailingOver | FailingOver | FailingOver |

@@ -50,6 +50,16 @@ pub struct Held {
     /// Since when it was in that phase: what ECS did meanwhile is judged from then on. Absent in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Whether ECS had rolled the failover back before there was this reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
+}
+
+impl Held {
+    /// Whether ECS has rolled the failover back: nothing of ours is under way then.
+    pub fn was_rolled_back(&self) -> bool {
+        self.rolled_back || self.reason == HeldReason::RolledBack
+    }
 }
 
 /// An event that nobody has acted on yet, because the account was somebody else's turn: whoever has the turn does.

@@ -27,11 +27,12 @@ fn change(from: Strategy, to: Strategy) -> Option<Change> {
     Some(Change { from, to })
 }
 
-/// Watched: without a past, with one, left on the fallback as its owner opted it out, short of tasks for long, and told of a loss while nobody could look.
+/// Watched: without a past, with one, with one that ended just now, left on the fallback as its owner opted it out, short of tasks for long, and told of a loss while nobody could look.
 fn watched() -> Vec<Record> {
     vec![
         watching(),
         Record { previous: Some(original()), ..watching() },
+        Record { previous: Some(original()), phase_since: NOW, ..watching() },
         Record { previous: Some(original()), change: change(original(), fallback()), ..watching() },
         Record { short_since: Some(NOW - hours(1)), ..watching() },
         Record { event: Some(json!({}).into()), short_since: Some(NOW), ..watching() },

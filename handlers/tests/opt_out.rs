@@ -104,6 +104,23 @@ fn an_opted_out_service_that_was_held_meanwhile_is_remembered() {
 }
 
 #[test]
+fn an_owner_who_opted_out_and_chooses_our_fallback_after_something_else_keeps_it() {
+    let left = written(on_sweep(&on_demand(NOW + mins(15)), &out(full_on(fallback())), NOW - mins(20))).0;
+    // The original again, which a look shows while it is deployed.
+    let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));
+    let (known, reason) = written(on_event(Some(&left), &put_back, Signal::SpotTask));
+    assert_eq!((known.phase, known.previous.clone(), reason), (Phase::Watching, Some(original()), Reason::OptedOut));
+    // And then the fallback, which is long complete as the tag goes.
+    let mut chosen = telling(full_on(fallback()), 3600, "has reached a steady state.");
+    chosen.deployments[0].created_at = NOW + mins(4);
+    let due = Record { next_check_at: NOW + mins(14), ..known };
+    assert_eq!(forgotten(on_sweep(&due, &chosen, NOW + mins(14))), Reason::NoSpot);
+    // Unless ECS rolled it back.
+    let (back, reason) = written(on_sweep(&due, &rolled_back(chosen), NOW + mins(14)));
+    assert_eq!((back.phase, back.original), (Phase::OnDemand, Some(original())), "{reason}");
+}
+
+#[test]
 fn ours_may_come_back_to_a_service_whose_owner_opted_it_out_and_put_the_original_back() {
     let record = on_demand(NOW + mins(15));
     let put_back = out(replaced(original(), 30, Rollout::Completed, fallback()));

@@ -132,6 +132,42 @@ fn what_ecs_brings_back_in_the_place_of_an_owners_pin_is_ours() {
 }
 
 #[test]
+fn an_owner_who_chooses_the_fallback_in_another_controllers_time_keeps_it() {
+    let rolled_back = held(failing_over("dead", NOW - hours(1)), HeldReason::RolledBack);
+    let blue_green = |seen| Observation { controller: Controller::Other("ECS with BLUE_GREEN".into()), ..seen };
+    let due = Record { next_check_at: NOW - mins(10), ..rolled_back };
+    let (left, _) = written(on_sweep(&due, &blue_green(short_on(original())), NOW - mins(10)));
+    assert!(left.held.as_ref().is_some_and(|held| held.rolled_back && held.reason != HeldReason::RolledBack));
+    // Rolling again, and a release on what its owner chose meanwhile.
+    let chosen = released_after(deploying(fallback(), NOW - mins(5)));
+    let (next, reason) = written(on_event(Some(&left), &chosen, Signal::SpotTask));
+    assert_eq!((next.phase, next.original, reason), (Phase::Watching, None, Reason::OwnerChanged));
+    // What was never made may be ours, though it comes late.
+    let refused = held(failing_over("dead", NOW - hours(1)), HeldReason::Controller("EXTERNAL".into()));
+    let (ours, _) = written(on_event(Some(&refused), &full_on(fallback()), Signal::SpotTask));
+    assert_eq!((ours.phase, ours.original), (Phase::OnDemand, Some(original())));
+}
+
+#[test]
+fn a_look_at_the_time_before_an_owners_change_brings_nothing_of_ours_back() {
+    let probe = original().probe();
+    let record = Record { phase_since: NOW - mins(10), ..on_demand(NOW + mins(15)) };
+    let chosen = replaced(probe.clone(), 5, Rollout::Completed, fallback());
+    let (theirs, reason) = written(on_sweep(&record, &chosen, NOW));
+    assert_eq!((theirs.phase, theirs.pinned.clone(), reason), (Phase::Watching, Some(probe), Reason::OwnerChanged));
+    // Two seconds later, a look at what was live before.
+    let stale = full_on(fallback());
+    let (still, reason) = written(on_sweep(&Record { next_check_at: NOW, ..theirs.clone() }, &stale, NOW + secs(2)));
+    assert_eq!((still.phase, still.previous, reason), (Phase::Watching, Some(original()), Reason::Settling));
+    let asked = on_event(Some(&Record { phase_since: NOW - secs(2), ..theirs.clone() }), &stale, Signal::SpotTask);
+    assert!(matches!(asked, Decision::Leave(Reason::Settling)), "{asked:?}");
+    // It counts once reads are no longer as old as that.
+    let due = Record { next_check_at: NOW, ..theirs };
+    let (back, reason) = written(on_sweep(&due, &stale, NOW + Policy::default().settle + secs(1)));
+    assert_eq!((back.phase, back.original, reason), (Phase::OnDemand, Some(original()), Reason::RolledBack));
+}
+
+#[test]
 fn an_owner_who_pins_the_probe_while_a_failover_is_refused_keeps_it() {
     let refused = HeldReason::AccessDenied("ecs:UpdateService".into());
     let record = Record { phase_since: NOW - mins(30), ..held(failing_over("dead", NOW - mins(30)), refused) };

@@ -215,7 +215,10 @@ fn a_held_record_says_where_it_goes_on() {
     let record = held(on_demand(NOW), HeldReason::AccessDenied("ecs:UpdateService".into()));
     let back = Record::from_item(record.to_item()).unwrap();
     let reason = HeldReason::AccessDenied("ecs:UpdateService".into());
-    assert_eq!(back.held, Some(Held { reason, resume: Phase::OnDemand, since: Some(NOW - mins(30)) }));
+    assert_eq!(
+        back.held,
+        Some(Held { reason, resume: Phase::OnDemand, since: Some(NOW - mins(30)), rolled_back: false })
+    );
 }
 
 #[test]

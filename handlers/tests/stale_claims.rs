@@ -226,7 +226,12 @@ fn a_held_service_with_another_problem_is_held_for_that_one() {
     let record = held(before.clone(), HeldReason::ApplicationFails);
     let (next, why) = written(on_sweep(&record, &short_on(fallback()), NOW));
     assert_eq!((next.phase_since, why), (record.phase_since, Reason::Held(HeldReason::OnDemandShort)));
-    let held = Held { reason: HeldReason::OnDemandShort, resume: Phase::OnDemand, since: Some(before.phase_since) };
+    let held = Held {
+        reason: HeldReason::OnDemandShort,
+        resume: Phase::OnDemand,
+        since: Some(before.phase_since),
+        rolled_back: false,
+    };
     assert_eq!(next.held, Some(held));
 }
 

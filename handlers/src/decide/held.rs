@@ -40,9 +40,10 @@ impl Step<'_> {
         let Some(change) = self.record.change.as_ref().filter(|_| held.resume == Phase::FailingOver) else {
             return false;
         };
-        let changed = match held.reason {
-            HeldReason::RolledBack => !self.is_live(&change.from),
-            _ => self.is_live(&change.to) && !held.reason.shows_in_a_look(),
+        let changed = if held.was_rolled_back() {
+            !self.is_live(&change.from)
+        } else {
+            self.is_live(&change.to) && !held.reason.shows_in_a_look()
         };
         changed && !self.seen.is_older_than(self.record.phase_since) && !self.by_ecs()
     }
@@ -80,13 +81,15 @@ impl Step<'_> {
     /// What becomes of a held record, from what the phase before, `resumed`, would do: `decision`.
     fn judge(self, held: Held, resumed: Self, decision: Decision) -> Decision {
         let (early, persists) = (self.is_early(), self.persists(&held.reason));
+        let rolled_back = held.was_rolled_back();
         match decision {
             Decision::Write(next, reason) if next.phase == Phase::Held => {
                 if early && reason == Reason::Held(held.reason) {
                     return Decision::Leave(reason);
                 }
-                let phase_since = self.record.phase_since;
-                Step { record: Record { phase_since, ..Arc::unwrap_or_clone(next) }, ..self }.write(reason)
+                let mut record = Record { phase_since: self.record.phase_since, ..Arc::unwrap_or_clone(next) };
+                record.held.iter_mut().for_each(|now| now.rolled_back = rolled_back);
+                Step { record, ..self }.write(reason)
             }
             Decision::Write(..) | Decision::Leave(_) if persists && early => Decision::Leave(Reason::Held(held.reason)),
             Decision::Write(next, _) if persists && next.phase == held.resume => {

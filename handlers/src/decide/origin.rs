@@ -2,7 +2,6 @@
 
 use super::decision::Decision;
 use super::step::Step;
-use crate::held::HeldReason;
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::Change;
@@ -17,7 +16,7 @@ impl Step<'_> {
             _ if self.is_first_failover() && !self.change_is_live() => false,
             // ECS rolled this failover back. If the fallback is live again without a sign of another rollback, the owner chose it.
             // A failover that ECS refused is not taken for the owner's choice without a sign.
-            Some(held) if record.phase == Phase::Held => held.reason != HeldReason::RolledBack,
+            Some(held) if record.phase == Phase::Held => !held.was_rolled_back(),
             // ECS rolls back only what is not complete: one that we saw complete was replaced by the owner (aws-facts.md §1.6).
             _ => record.healthy_since.is_none(),
         })
@@ -38,7 +37,12 @@ impl Step<'_> {
             return None;
         }
         let (previous, live) = (self.record.previous.clone()?, self.seen.strategy.clone()?);
-        let was_left = self.record.phase == Phase::Watching && self.change_is_live();
+        // What closed the episode is newer than this look.
+        let is_watched = self.record.phase == Phase::Watching;
+        let was_left = is_watched && self.change_is_live();
+        if is_watched && !was_left && self.may_be_from_before() {
+            return Some(self.clone().wait(Reason::Settling));
+        }
         let mut step = self.clone();
         step.enter_on_demand();
         step.record.original = step.record.original.or(Some(previous.clone()));
@@ -96,8 +100,8 @@ impl Step<'_> {
         }
         let (seen, began) = (self.seen, self.record.phase_since);
         let since = self.record.not_ours_until.map_or(began, |until| until.max(began));
-        let chosen_since = if self.change_is_live() {
-            // It was so as the episode was closed: whoever chose it since, chose something else in between.
+        let chosen_since = if self.change_is_live() && self.record.not_ours_until.is_none() {
+            // It was so as the episode was closed: whoever chose it since, chose something else in between, which no look showed.
             seen.came_after(since) && seen.lists_another_strategy()
         } else {
             !seen.was_live_before(since)

@@ -45,8 +45,9 @@ pub(super) fn hold(record: Record, reason: HeldReason, ctx: &Context) -> Decisio
 
 /// `record`, held for `reason` until the next try. A record that is held already keeps the phase that it goes on from.
 pub(super) fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> Record {
-    let (resume, since) =
-        record.held.map_or((record.phase, Some(record.phase_since)), |held| (held.resume, held.since));
+    let (resume, since, rolled_back) = record.held.map_or((record.phase, Some(record.phase_since), false), |held| {
+        (held.resume, held.since, held.was_rolled_back())
+    });
     if record.phase != Phase::Held {
         record.phase = Phase::Held;
         record.phase_since = ctx.now;
@@ -64,7 +65,7 @@ pub(super) fn on_hold(mut record: Record, reason: HeldReason, ctx: &Context) -> 
     if let Some(at) = record.restore_at.filter(|_| reason == HeldReason::OnDemandShort) {
         record.next_check_at = record.next_check_at.min(at.max(ctx.now + active_interval));
     }
-    record.held = Some(Held { reason, resume, since });
+    record.held = Some(Held { reason, resume, since, rolled_back });
     record
 }
 

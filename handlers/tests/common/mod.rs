@@ -212,7 +212,7 @@ pub(crate) fn held(before: Record, reason: HeldReason) -> Record {
     Record {
         phase: Phase::Held,
         phase_since: NOW - mins(30),
-        held: Some(Held { reason, resume, since: Some(before.phase_since) }),
+        held: Some(Held { reason, resume, since: Some(before.phase_since), rolled_back: false }),
         lease: None,
         next_check_at: NOW,
         ..before
@@ -315,8 +315,9 @@ pub(crate) fn any_held_reason() -> BoxedStrategy<HeldReason> {
 /// Any record of `service` that some history could have left behind, and some that only an editor could.
 pub(crate) fn any_record(service: ServiceId) -> BoxedStrategy<Record> {
     let resume = prop::sample::select(vec![Phase::Watching, Phase::FailingOver, Phase::OnDemand, Phase::Restoring]);
-    let held =
-        prop::option::of((any_held_reason(), resume).prop_map(|(reason, resume)| Held { reason, resume, since: None }));
+    let held = (any_held_reason(), resume, any::<bool>());
+    let held = held.prop_map(|(reason, resume, rolled_back)| Held { reason, resume, since: None, rolled_back });
+    let held = prop::option::of(held);
     let lease = (prop::sample::select(vec![ME, "other"]), any_time_near())
         .prop_map(|(owner, until)| Lease { owner: owner.into(), until });
     let time = || prop::option::of(any_time_near());

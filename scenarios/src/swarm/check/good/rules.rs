@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::decide::Reason;
 use handlers::observation::Controller;
 use handlers::record::Phase;
 use handlers::strategy::CapacityProvider;
@@ -113,7 +114,9 @@ fn restores(spec: &ServiceSpec, history: &History, excuses: &Excuses, court: &Co
         let Some(span) = longest((episode[0].from, episode[stays - 1].to), &why) else { continue };
         let begins_in = episode.iter().rev().find(|stay| stay.from <= span.0);
         // A restore that began before there was room, or before whatever else was in the way went, may still fail.
-        let under_way = |stay: &Stay| u32::from(stay.phase == Some(Phase::Restoring) && stay.from < span.0);
+        let goes_on = |stay: &Stay| stay.before == Some(Phase::Held) && stay.reason == Reason::Cured.text();
+        let under_way =
+            |stay: &Stay| u32::from(stay.phase == Some(Phase::Restoring) && (stay.from < span.0 || goes_on(stay)));
         let failed = begins_in.map_or(0, |stay| stay.failed + under_way(stay));
         let wait = policy.backoff(failed);
         let turn = policy.restore_timeout + policy.lease + policy.restore_after;
