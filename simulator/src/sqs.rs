@@ -31,8 +31,9 @@ pub(crate) struct Message {
     pub(crate) receive_count: u32,
     /// Retention counts from here, in the DLQ too: moving a message there leaves this as it was.
     sent_at: Timestamp,
-    /// Whether an invocation that had it was cut off or throttled: handlers cannot help it if the message dies.
-    pub(crate) cut_off: bool,
+    /// Whether an invocation that had it was cut off or throttled, or failed it while the table fails by chance: handlers cannot help it
+    /// if the message dies.
+    pub(crate) excused: bool,
 }
 
 /// A received message and when it is visible again.
@@ -53,7 +54,7 @@ pub(crate) struct Received {
 
 impl Queue {
     pub(crate) fn send(&mut self, id: String, body: String, sent_at: Timestamp) {
-        self.waiting.push_back(Message { id, body, receive_count: 0, sent_at, cut_off: false });
+        self.waiting.push_back(Message { id, body, receive_count: 0, sent_at, excused: false });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -83,10 +84,10 @@ impl Queue {
         self.in_flight.remove(&receipt);
     }
 
-    /// The invocation that has a message says nothing of it.
-    pub(crate) fn cut_off(&mut self, receipt: u64) {
+    /// The invocation that has a message cannot help it if it dies.
+    pub(crate) fn excuse(&mut self, receipt: u64) {
         if let Some(hidden) = self.in_flight.get_mut(&receipt) {
-            hidden.message.cut_off = true;
+            hidden.message.excused = true;
         }
     }
 

@@ -100,10 +100,8 @@ impl Lambda {
 
 /// No message dies of load: only poison does, and what handlers never had the time or the table for.
 fn judge_death(env: &mut Env<'_>, message: &sqs::Message) {
-    let (facts, spec) = (env.facts, env.spec);
-    let table_fails = facts.table_throttle_percent > 0 || facts.lost_reply_percent > 0;
-    let trust = Trust { region: spec.region.clone(), synthetic_from: spec.synthetic_from.clone() };
-    if !table_fails && !message.cut_off && parse(&message.body, &trust).is_ok() {
+    let trust = Trust { region: env.spec.region.clone(), synthetic_from: env.spec.synthetic_from.clone() };
+    if !message.excused && parse(&message.body, &trust).is_ok() {
         let invariant = format!("message {} is no poison, and died", message.id);
         env.seen.oracle.violations.push(invariant.clone());
         env.record(None, Happening::Violation { invariant });
@@ -160,7 +158,7 @@ impl Lambda {
         }
         if self.functions.throttles(queue.function()) {
             env.record(None, Happening::Throttled { function: queue.function().name(), messages: messages.len() });
-            receipts.iter().for_each(|receipt| self.queues[queue as usize].cut_off(*receipt));
+            receipts.iter().for_each(|receipt| self.queues[queue as usize].excuse(*receipt));
         } else {
             self.mappings[queue as usize].running += 1;
             self.invoke(env, queue.function(), messages, receipts);
@@ -247,15 +245,21 @@ impl Lambda {
     /// that was cut short says nothing, and all of its messages come back with their visibility timeout.
     fn batch_done(&mut self, env: &mut Env<'_>, queue: QueueName, invocation: &Invocation, end: End) {
         self.mappings[queue as usize].running -= 1;
+        let table_fails = env.facts.table_throttle_percent > 0 || env.facts.lost_reply_percent > 0;
         if let End::Batch(failures) = end {
             for (receipt, message) in invocation.receipts.iter().zip(&invocation.messages) {
                 match failures.iter().find(|failure| failure.id == message.id) {
-                    Some(failure) => self.hide(env, queue, *receipt, failure.retry_in),
+                    Some(failure) => {
+                        self.hide(env, queue, *receipt, failure.retry_in);
+                        if table_fails {
+                            self.queues[queue as usize].excuse(*receipt);
+                        }
+                    }
                     None => self.queues[queue as usize].delete(*receipt),
                 }
             }
         } else {
-            invocation.receipts.iter().for_each(|receipt| self.queues[queue as usize].cut_off(*receipt));
+            invocation.receipts.iter().for_each(|receipt| self.queues[queue as usize].excuse(*receipt));
         }
         if self.queues[queue as usize].is_empty() {
             self.mappings[queue as usize].scaling_since = None;
@@ -322,30 +326,41 @@ impl Lambda {
 
 #[cfg(test)]
 mod tests {
-    use handlers::event::hand_on;
+    use handlers::event::{Refusal, hand_on};
+    use handlers::handler::Failure;
 
     use super::*;
     use crate::testing::{OneService, spot};
 
     #[test]
     fn a_message_that_handlers_let_die_is_a_violation_unless_they_cannot_help_it() {
-        let violations = |body: &str, cut_off: bool, table_throttle_percent: u32| {
+        let queue = QueueName::Interruption;
+        let violations = |body: &str, end: End, table_throttle_percent: u32| {
             let mut bench = OneService::new(1, &spot());
             bench.world.facts.table_throttle_percent = table_throttle_percent;
-            let (_, mut env) = bench.world.lambda();
-            let mut queue = Queue::default();
-            queue.send("m".into(), body.into(), env.now);
-            let mut died = queue.receive(1, 0).dead.pop().expect("it died");
-            died.cut_off = cut_off;
+            let (lambda, mut env) = bench.world.lambda();
+            lambda.queues[queue as usize].send("m".into(), body.into(), env.now);
+            let (receipt, message) = lambda.queues[queue as usize].receive(1, 1).messages.remove(0);
+            let messages = vec![Message { id: message.id, body: message.body, receive_count: 1 }];
+            let (request_id, function) = (String::new(), queue.function());
+            let invocation = Invocation { request_id, function, messages, receipts: vec![receipt] };
+            lambda.mappings[queue as usize].running = 1;
+            lambda.batch_done(&mut env, queue, &invocation, end);
+            // Whatever the trouble was, it is over when the message dies.
+            bench.world.facts.table_throttle_percent = 0;
+            let (lambda, mut env) = bench.world.lambda();
+            lambda.queues[queue as usize].reappear(receipt, env.now + env.facts.visibility_timeout);
+            let died = lambda.queues[queue as usize].receive(1, 1).dead.remove(0);
             judge_death(&mut env, &died);
             bench.world.seen.oracle.violations.len()
         };
+        let failure =
+            || Failure { id: "m".into(), error: Refusal::NotJson(String::new()).into(), retry_in: Duration::ZERO };
+        let failed = || End::Batch(vec![failure()]);
         let bench = OneService::new(1, &spot());
         let sound = hand_on(&bench.world.spec.accounts[0], &bench.world.spec.region, bench.world.now);
-        assert_eq!(violations(&sound, false, 0), 1);
-        assert_eq!(
-            (violations(&sound, true, 0), violations(&sound, false, 1), violations("poison", false, 0)),
-            (0, 0, 0)
-        );
+        assert_eq!(violations(&sound, failed(), 0), 1);
+        assert_eq!((violations(&sound, End::Killed, 0), violations(&sound, failed(), 1)), (0, 0));
+        assert_eq!(violations("poison", failed(), 0), 0);
     }
 }
