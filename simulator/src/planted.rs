@@ -16,7 +16,7 @@ use handlers::ports::{
     StoreError, UpdateError,
 };
 use handlers::reconcile::{Decide, Reconciler};
-use handlers::record::{Phase, Record};
+use handlers::record::{Held, Phase, Record};
 use handlers::service::{AccountId, Region, ServiceId, ServiceName};
 use handlers::strategy::{Strategy, StrategyItem};
 use handlers::timestamp::Timestamp;
@@ -141,6 +141,10 @@ bugs! {
     ForgetsPins, "Spot Recovery itself";
     /// What an opted-out service stood for is forgotten when it was held meanwhile
     ForgetsTheOptedOutAndHeld, "Spot Recovery itself";
+    /// That ECS rolled the failover back is forgotten once the service is held for another reason
+    ForgetsTheRollback, "Spot Recovery itself";
+    /// That something else was live since is forgotten, so that an owner who chooses our fallback is not seen
+    ForgetsWhatWasLive, "Spot Recovery itself";
     /// A service short of On-Demand tasks too waits as long as any other that is held
     WaitsThoughShort, "Spot Recovery itself";
     /// A task that is wanted since the restore began makes the restore late
@@ -290,6 +294,13 @@ fn misled(bug: Bug, service: &ServiceId, record: Option<&Record>, look: &Look, c
             Decision::Write(_, reason @ Reason::OptedOut) => Decision::Forget(reason),
             other => other,
         },
+        (Bug::ForgetsTheRollback, Some(record)) => {
+            let held = record.held.clone().map(|held| Held { rolled_back: false, ..held });
+            decide_on(Some(&Record { held, ..record.clone() }), look)
+        }
+        (Bug::ForgetsWhatWasLive, Some(record)) => {
+            decide_on(Some(&Record { not_ours_until: None, ..record.clone() }), look)
+        }
         (Bug::WaitsThoughShort, Some(_)) => match decide_on(record, look) {
             Decision::Write(mut next, reason @ Reason::Held(HeldReason::OnDemandShort)) => {
                 Arc::make_mut(&mut next).next_check_at = ctx.now + ctx.policy.held_interval;
