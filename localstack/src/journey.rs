@@ -22,7 +22,7 @@ mod walk;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{LocalBoxFuture, join, join_all};
+use futures_util::future::{LocalBoxFuture, join_all};
 use handlers::policy::Policy;
 use handlers::service::{AccountId, Region, ServiceId};
 use handlers::strategy::{CapacityProvider, Strategy, StrategyItem};
@@ -93,8 +93,6 @@ pub enum Turn {
     First,
     /// Side by side with the others.
     Together,
-    /// The same, and the last need not wait for it: most of the time it waits itself, for messages to come back.
-    Patient,
     /// After the others, by itself: it takes all that LocalStack has, or must share a batch with nobody.
     Last,
 }
@@ -235,16 +233,11 @@ pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walk
         walked
     };
     let of = |turns: &'static [Turn]| journeys.iter().filter(move |journey| turns.contains(&journey.turn));
-    let patient = join_all(of(&[Turn::Patient]).map(&one));
-    let others = async {
-        let mut others = join_all(of(&[Turn::First, Turn::Together]).map(&one)).await;
-        for journey in of(&[Turn::Last]) {
-            others.push(one(journey).await);
-        }
-        others
-    };
-    let (patient, others) = join(patient, others).await;
-    [patient, others].concat()
+    let mut walked = join_all(of(&[Turn::First, Turn::Together]).map(&one)).await;
+    for journey in of(&[Turn::Last]) {
+        walked.push(one(journey).await);
+    }
+    walked
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a journey takes is a matter of the wall clock")]

@@ -30,7 +30,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "forged",
         title: "an account's event about the service of another is refused",
-        turn: Turn::Patient,
+        turn: Turn::Together,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::CALM, "victim"), 2, spot())],
         walk: |walk| Box::pin(forged(walk)),
@@ -38,7 +38,7 @@ pub(super) const JOURNEYS: &[Journey] = &[
     Journey {
         name: "poison",
         title: "messages that nobody can work on end in the DLQ, are cured, and redriven",
-        turn: Turn::Patient,
+        turn: Turn::Together,
         kills: false,
         services: |region| vec![ServiceSpec::new(service(region, account::CALM, "mangled"), 0, mixed())],
         walk: |walk| Box::pin(poison(walk)),
