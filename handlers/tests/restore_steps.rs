@@ -266,7 +266,7 @@ fn an_owner_who_leaves_spot_is_forgotten_only_when_ecs_can_no_longer_roll_that_b
     // While that rollout lasts it is watched, rolled back it is ours again, and complete it is forgotten.
     let due = Record { next_check_at: NOW, ..Arc::unwrap_or_clone(next) };
     assert!(matches!(sweep(&due, rolling, &Policy::default()), Decision::Write(_, Reason::NoSpot)));
-    let rolled_back = common::deploying(fallback(), NOW + secs(1));
+    let rolled_back = common::deploying(fallback(), NOW);
     let Decision::Write(back, Reason::RolledBack) = sweep(&due, rolled_back, &Policy::default()) else {
         panic!("not recognised")
     };

@@ -29,9 +29,9 @@ const AUDIT: &str = "spot-recovery-e2e-audit";
 /// How long LocalStack may take to have a function run on a new configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// So many sweeps in a row may fail. On a machine with other work, LocalStack's table leaves reads of 5 s without an answer for a minute
-/// or two while a crowd is at it.
-const SWEEP_ATTEMPTS: u32 = 20;
+/// The run ends when so many sweeps in a row have failed. On a busy machine the table of LocalStack may not answer within the functions'
+/// timeout, for minutes on end.
+const FAILED_SWEEPS: u32 = 20;
 
 /// Sets variables of a function, beside those it has, and its timeout in seconds; returns when the function runs with them.
 ///
@@ -84,13 +84,13 @@ pub async fn invoke(clients: &Clients, function: &str, payload: &Value) -> Resul
     }
 }
 
-/// The schedule at the pace of the world: LocalStack's own has a minute at least. A sweep that fails is told of, and the next one
-/// comes, as on AWS; returns the error once they go on failing.
+/// The schedule at the pace of the world: LocalStack's own has a minute at least. A failed sweep is printed, and the next one
+/// comes, as on AWS. Returns the last error when 20 in a row have failed.
 pub async fn sweep_every(clients: &Clients, pause: Duration) -> CallError {
-    let mut left = SWEEP_ATTEMPTS;
+    let mut left = FAILED_SWEEPS;
     loop {
         match invoke(clients, RESTORE_HANDLER, &json!({})).await {
-            Ok(_) => left = SWEEP_ATTEMPTS,
+            Ok(_) => left = FAILED_SWEEPS,
             Err(error) => {
                 left -= 1;
                 if left == 0 {

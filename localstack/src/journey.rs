@@ -232,9 +232,9 @@ pub async fn walk(ground: &Ground<'_>, journeys: &[Journey], tell: impl Fn(&Walk
         tell(&walked);
         walked
     };
-    let of = |turns: &'static [Turn]| journeys.iter().filter(move |journey| turns.contains(&journey.turn));
-    let mut walked = join_all(of(&[Turn::First, Turn::Together]).map(&one)).await;
-    for journey in of(&[Turn::Last]) {
+    let (last, others): (Vec<_>, Vec<_>) = journeys.iter().partition(|journey| journey.turn == Turn::Last);
+    let mut walked = join_all(others.into_iter().map(&one)).await;
+    for journey in last {
         walked.push(one(journey).await);
     }
     walked
